@@ -1,0 +1,31 @@
+# muster_library(NAME DEPS ...): all *.c of the current folder as one static library.
+function(muster_library name)
+    cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# muster_program(NAME DEPS ...): all *.c of the current folder as one program in bin/.
+function(muster_program name)
+    cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    add_executable(${name} ${sources})
+    target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# muster_unit_tests(FOLDER DEPS ...): every tests/unit/FOLDER/test_*.c is one cmocka program.
+function(muster_unit_tests folder)
+    cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+    string(REPLACE "/" "_" prefix ${folder})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${folder}/test_*.c)
+    foreach(source ${sources})
+        get_filename_component(stem ${source} NAME_WE)
+        set(name unit_${prefix}_${stem})
+        add_executable(${name} ${source})
+        target_link_libraries(${name} PRIVATE ${ARG_DEPS} PkgConfig::CMOCKA)
+        add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+    endforeach()
+endfunction()

@@ -1,0 +1,36 @@
+/* mailbox - bounded queue into one thread, from any number of others. The sender wakes the receiver
+ * only when the queue was empty; the receiver takes the whole list at once. */
+#ifndef NODE_BASE_MAILBOX_H
+#define NODE_BASE_MAILBOX_H
+
+#include "node/base/err.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+/** Embed as a member of a message; find the message again with CONTAINER_OF. */
+struct mail {
+    struct mail *next;
+};
+
+struct mailbox {
+    pthread_mutex_t mutex;
+    struct mail *first;
+    struct mail *last;
+    size_t count;
+    size_t count_max; /* 0: no bound */
+    void (*wake)(void *ctx); /* called by the sender; must be thread-safe (uv_async_send) */
+    void *wake_ctx;
+};
+
+void mailbox_init(struct mailbox *box, size_t count_max, void (*wake)(void *ctx), void *wake_ctx);
+/** The queue must be empty. */
+void mailbox_deinit(struct mailbox *box);
+/** Takes mail on success. ERR_BUSY when full: stop reading from whoever caused it. */
+NODISCARD int mailbox_send_take(struct mailbox *box, struct mail *mail);
+/** Like send, but past the bound: for answers and ends that must not be refused. */
+void mailbox_push_take(struct mailbox *box, struct mail *mail);
+/** All mail in order of arrival, linked by next; NULL when empty. The caller owns it. */
+struct mail *mailbox_drain(struct mailbox *box);
+
+#endif

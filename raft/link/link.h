@@ -1,0 +1,69 @@
+/* link - messages between the nodes of a cluster: one TLS 1.3 connection a pair and purpose, both
+ * sides proven by certificates of the cluster CA ("CN=node-<id>"), on the raft thread's uv loop.
+ * Knows nothing of Raft: frames in, frames out. The node with the higher id dials; it dials again
+ * every LINK_RETRY_MS while the link is down. */
+#ifndef RAFT_LINK_LINK_H
+#define RAFT_LINK_LINK_H
+
+#include "node/base/blob.h"
+#include "node/base/err.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+#define LINK_VERSION         1
+#define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)
+#define LINK_RETRY_MS        50
+/* Bytes handed to the kernel at once: what an urgent frame may wait for. */
+#define LINK_WRITE_BYTES_MAX (256 * 1024)
+
+struct link_set;
+
+/* Urgent frames keep their order among themselves and overtake bulk ones. */
+enum link_class { LINK_URGENT, LINK_BULK };
+
+struct link_events {
+    void *ctx;
+    /** The link to a node is up (TLS done, names checked, versions agreed). */
+    void (*on_up)(void *ctx, uint32_t node_id);
+    /** It is down: the process died, the host is silent, or it was closed. At once for a dead
+     * process (the kernel's reset); on_up or on_down, alternately. */
+    void (*on_down)(void *ctx, uint32_t node_id);
+    /** A whole frame; bytes are borrowed for the call. */
+    void (*on_frame)(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes);
+};
+
+struct link_config {
+    uv_loop_t *loop;
+    uint32_t node_id;
+    uint64_t raft_id; /* told at the handshake; peers refuse retired ones */
+    const char *bind; /* "host:port", also "[::1]:port" and names */
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    uint32_t silence_ms;       /* peer heard nothing of for so long: down; probes go out at a third */
+    size_t queue_bytes_urgent; /* per peer; beyond it link_send() says ERR_BUSY */
+    size_t queue_bytes_bulk;
+};
+
+/** Open the listener. ERR_TLS for certificates, ERR_IO for the address; both are logged. */
+NODISCARD int link_set_open(const struct link_config *config, const struct link_events *events,
+                            struct link_set **out);
+/** Close everything; memory is valid until closed() runs. */
+void link_set_close(struct link_set *set, void (*closed)(void *ctx), void *ctx);
+
+/** Know a peer, or learn its new address; the dialling side connects from now on. */
+void link_set_peer(struct link_set *set, uint32_t node_id, const char *address);
+void link_drop_peer(struct link_set *set, uint32_t node_id);
+/** Refuse links of this membership from now on (a removed raft id, DESIGN 4). */
+void link_retire(struct link_set *set, uint64_t raft_id);
+bool link_is_up(const struct link_set *set, uint32_t node_id);
+/** Queue a frame made of parts (copied). ERR_BUSY: queue full; ERR_CLOSED: link down. */
+NODISCARD int link_send(struct link_set *set, uint32_t node_id, enum link_class class, uint8_t type,
+                        const struct slice *parts, size_t part_count);
+/** Bytes queued or in the kernel's hands, not yet taken by it. */
+size_t link_queued_bytes(const struct link_set *set, uint32_t node_id);
+/** Last measured round trip of a probe, 0 when none was. */
+uint32_t link_rtt_us(const struct link_set *set, uint32_t node_id);
+
+#endif

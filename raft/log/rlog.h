@@ -1,0 +1,141 @@
+/* rlog - the replicated log: commands in from any thread, committed entries out in order. Runs the
+ * raft thread: one uv loop with libraft behind raft/shim, node links, and the log on disk. The only
+ * face of raft/ to the rest of the program; nothing outside raft/ includes <raft.h>.
+ *
+ * Exactly once (DESIGN 3): rlog numbers what this node submits {incarnation, seq}, keeps it until
+ * rlog_applied() says that it was applied here, and sends it again, in order, to each new leader. */
+#ifndef RAFT_LOG_RLOG_H
+#define RAFT_LOG_RLOG_H
+
+#include "node/base/blob.h"
+#include "node/base/err.h"
+
+#include <stdbool.h>
+#include "storage/state/entry.h"
+
+struct rlog;
+
+#define RLOG_VOTERS_MAX  5
+#define RLOG_MEMBERS_MAX 16
+#define RLOG_ADDRESS_MAX 263 /* host name (253) or [IPv6], ':' and port */
+
+enum rlog_role { RLOG_VOTER = 1, RLOG_STANDBY = 2, RLOG_SPARE = 3 };
+
+struct rlog_member {
+    uint64_t raft_id; /* one membership; never used again after removal (DESIGN 4) */
+    uint32_t node_id; /* the operator's stable number; raft_id = node_id << 32 | membership count */
+    enum rlog_role role;
+    char address[RLOG_ADDRESS_MAX + 1]; /* "host:port" of its link listener; names and IPv6 */
+};
+
+/* What the raft thread tells; called on the raft thread, must not block: put it into a mailbox. */
+struct rlog_events {
+    void *ctx;
+    /** A committed entry, in index order, each once a process life. Takes entry (may be NULL for an
+     * index that carries no command: configuration, no-op). */
+    void (*on_entry_take)(void *ctx, uint64_t index, uint64_t term, struct blob *entry);
+    /** Leadership or term moved. leader_node is 0 while nobody is known to lead. */
+    void (*on_role)(void *ctx, bool is_leader, uint32_t leader_node, uint64_t term);
+    /** This leader has heard nothing of a member for the lease time plus drift (DESIGN 7): presume
+     * its node dead. Repeated every lease time while silent. Leader only. */
+    void (*on_silent)(void *ctx, uint32_t node_id);
+    /** Another node reports the state hash at a mark (P7). */
+    void (*on_hash)(void *ctx, uint32_t node_id, uint64_t mark_index, uint64_t hash);
+    /** Raft wants a snapshot manifest for the mark at index: answer with rlog_manifest_ready() once
+     * that window is durable. */
+    void (*on_manifest_wanted)(void *ctx, uint64_t index);
+    /** A leader is ahead of our log: replace the store by a copy before the log goes on (DESIGN 4).
+     * Answer with rlog_copy_installed(). */
+    void (*on_copy_wanted)(void *ctx, uint32_t from_node, uint64_t index_min);
+};
+
+struct rlog_config {
+    uint32_t node_id;
+    uint64_t raft_id;
+    const char *dir;     /* log directory, exists, mode 0700 */
+    const char *address; /* own link address "host:port" as members see it */
+    const char *bind;    /* "host:port" to listen on */
+    const char *ca_file; /* cluster CA; certificates carry the subject "CN=node-<id>" */
+    const char *cert_file;
+    const char *key_file;
+    const struct rlog_member *bootstrap; /* members of a new cluster; NULL: load from disk or wait to
+                                            be added */
+    size_t bootstrap_count;
+    uint32_t heartbeat_ms; /* default 50 */
+    uint32_t election_ms;  /* default 600; a dead process is noticed at once by its link */
+    uint32_t lease_ms;     /* default 1000 */
+    uint64_t applied_index;  /* of the store: entries at or below are not delivered */
+    uint64_t applied_time_ms; /* cluster time stored with it */
+    uint64_t incarnation;     /* 0; set later by rlog_set_incarnation() */
+};
+
+/** Start the raft thread; returns when the log is loaded and the link listener is open. ERR_CORRUPT:
+ * the log on disk is damaged, the node must rejoin under a new raft id. */
+NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_events *events,
+                         struct rlog **out);
+/** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
+void rlog_stop(struct rlog **rlog);
+
+/** Any thread: submit one command of this node. Takes a reference of its own. ERR_BUSY: too much is
+ * outstanding, stop reading from clients until on_role or time passes. */
+NODISCARD int rlog_submit(struct rlog *rlog, struct slice command);
+/** Commands that could still be submitted before ERR_BUSY. */
+size_t rlog_room(struct rlog *rlog);
+/** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). */
+void rlog_submit_start(struct rlog *rlog, struct slice command);
+/** State thread: START was applied, this node's commands are numbered {incarnation, 1..} from now
+ * on. Everything outstanding of an older incarnation is forgotten. */
+void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation);
+/** State thread: everything up to index is applied; of our own commands those up to own_seq. */
+void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);
+/** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
+void rlog_resend(struct rlog *rlog, uint64_t next_seq);
+/** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped when
+ * this node does not lead in term any more). */
+void rlog_decide(struct rlog *rlog, uint64_t term, struct slice command);
+/** State thread on the leader: put a mark (ENTRY_MARK) or a time stamp (ENTRY_STAMP) into the log. */
+void rlog_decide_mark(struct rlog *rlog, uint64_t term, enum entry_kind kind);
+/** Tell the other nodes our state hash at a mark. */
+void rlog_publish_hash(struct rlog *rlog, uint64_t mark_index, uint64_t hash);
+void rlog_manifest_ready(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
+void rlog_copy_installed(struct rlog *rlog, uint64_t applied_index, int status);
+
+/** Any thread: does this node hold its lease now (CLOCK_BOOTTIME)? Check before serving (P6). */
+bool rlog_lease_held(struct rlog *rlog);
+/** Any thread: cluster time as far as this node knows it (last stamp seen). */
+uint64_t rlog_time_ms(struct rlog *rlog);
+
+struct rlog_peer_status {
+    uint32_t node_id;
+    uint64_t raft_id;
+    enum rlog_role role;
+    char address[RLOG_ADDRESS_MAX + 1];
+    bool connected;
+    uint64_t match_index; /* leader only, else 0 */
+    uint32_t rtt_us;      /* 0: not measured */
+    uint64_t queue_bytes;
+};
+
+struct rlog_status {
+    bool is_leader;
+    uint32_t leader_node;
+    uint64_t term, last_index, commit_index, applied_index;
+    uint64_t incarnation;
+    size_t outstanding; /* own commands not yet applied */
+    size_t peer_count;
+    struct rlog_peer_status peers[RLOG_MEMBERS_MAX]; /* this node included */
+};
+/** Any thread: a consistent picture, at most 100 ms old. */
+void rlog_get_status(struct rlog *rlog, struct rlog_status *out);
+
+/* Membership: one change at a time, carried out by the leader, asked for at any node. done is
+ * called on the raft thread with 0 or an error, at most once, within the time limit. */
+typedef void (*rlog_done)(void *ctx, int status);
+void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done, void *ctx);
+void rlog_member_assign(struct rlog *rlog, uint64_t raft_id, enum rlog_role role, rlog_done done,
+                        void *ctx);
+void rlog_member_remove(struct rlog *rlog, uint64_t raft_id, rlog_done done, void *ctx);
+/** Hand leadership to node_id (0: any up-to-date voter). */
+void rlog_transfer(struct rlog *rlog, uint32_t node_id, rlog_done done, void *ctx);
+
+#endif

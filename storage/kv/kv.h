@@ -1,0 +1,74 @@
+/* kv - the ordered store of the replicated state: an in-memory delta over LMDB (DESIGN 4). The state
+ * thread reads and writes here; nothing it does waits for the disk. A window is closed by a mark;
+ * the checkpoint thread writes closed windows, with the applied index, in one synced transaction.
+ * The only home of lmdb.h. */
+#ifndef STORAGE_KV_KV_H
+#define STORAGE_KV_KV_H
+
+#include "node/base/buf.h"
+#include "node/base/err.h"
+
+#include <stdbool.h>
+
+#define KV_KEY_BYTES_MAX   500 /* LMDB's limit is 511 */
+#define KV_VALUE_BYTES_MAX (2 * 1024 * 1024)
+#define KV_TABLES_MAX      64
+
+struct kv;
+
+struct kv_config {
+    const char *dir;            /* exists, mode 0700 */
+    const char *const *tables;  /* names, in the order of the table numbers */
+    size_t table_count;
+    uint64_t map_bytes;         /* LMDB map size; 0: 64 GiB of address space */
+    size_t unwritten_bytes_max; /* above it kv_pressure() says so */
+    /** A window is durable: called on the checkpoint thread. hash is the state hash at the newest
+     * mark written; status is 0 or an error (then nothing is durable any more: stop the node). */
+    void (*on_durable)(void *ctx, uint64_t mark_index, uint64_t hash, int status);
+    void *ctx;
+};
+
+/** Open or create the store and start the checkpoint thread. ERR_STORAGE, ERR_CORRUPT,
+ * ERR_VERSION (a newer program wrote it); all logged. */
+NODISCARD int kv_open(const struct kv_config *config, struct kv **out);
+/** Write what is closed, stop the thread, close. What was not closed by a mark is forgotten: the
+ * log replays it. */
+void kv_close(struct kv **kv);
+
+/** What the store holds durably: index and term of the last entry applied in it, 0 when empty. */
+void kv_applied(struct kv *kv, uint64_t *index_out, uint64_t *term_out);
+
+/* State thread only. Values read are valid until the next kv_put, kv_delete or kv_close_window. */
+bool kv_get(struct kv *kv, unsigned table, struct slice key, struct slice *value_out);
+void kv_put(struct kv *kv, unsigned table, struct slice key, struct slice value);
+void kv_delete(struct kv *kv, unsigned table, struct slice key);
+
+struct kv_iter; /* merges delta and LMDB; sees neither writes nor deletes made after it was opened
+                   beyond its position in any defined way: collect first, then change */
+/** First key >= from in table. Close it before the state thread's turn ends. */
+struct kv_iter *kv_iter_open(struct kv *kv, unsigned table, struct slice from);
+/** Next row: true and the row, false at the end. Slices are valid until the next call. */
+bool kv_iter_next(struct kv_iter *iter, struct slice *key_out, struct slice *value_out);
+void kv_iter_close(struct kv_iter **iter);
+
+/** Close the window: everything put since the last call belongs to the entry at mark_index. Hands it
+ * to the checkpoint thread. */
+void kv_close_window(struct kv *kv, uint64_t mark_index, uint64_t mark_term);
+/** Is more closed and unwritten than allowed (then take no further entries)? Any thread. */
+bool kv_pressure(struct kv *kv);
+/** Bytes in memory not yet durable, and rows in the open window. Any thread. */
+void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out);
+
+/** Any thread: recompute the state hash from a read snapshot of LMDB (scrub). It belongs to
+ * *mark_index_out. */
+NODISCARD int kv_scrub(struct kv *kv, uint64_t *mark_index_out, uint64_t *hash_out);
+/** Any thread: write a compacted copy of a read snapshot to fd; *applied_out is its index. */
+NODISCARD int kv_copy(struct kv *kv, int fd, uint64_t *applied_out);
+/** State thread: replace the store by the LMDB file at path (synced before), forgetting all deltas.
+ * The file is moved. */
+NODISCARD int kv_replace(struct kv *kv, const char *path, uint64_t *applied_out);
+
+/** Hash of one row, as summed up (modulo 2^64) in the state hash. */
+uint64_t kv_row_hash(unsigned table, struct slice key, struct slice value);
+
+#endif
