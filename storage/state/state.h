@@ -1,0 +1,91 @@
+/* state - the replicated truth: apply entries in order, answer questions about the result. Pure and
+ * deterministic: no clock, no random source, no socket, no log line; time and seeds come with the
+ * entry. Apply cannot fail; a refusal is an effect. State thread only. */
+#ifndef STORAGE_STATE_STATE_H
+#define STORAGE_STATE_STATE_H
+
+#include "storage/kv/kv.h"
+#include "storage/state/effect.h"
+#include "storage/state/entry.h"
+#include "storage/state/schema.pb-c.h"
+
+struct state;
+
+#define STATE_SCHEMA_VERSION   1
+#define STATE_PENDING_MAX      1000 /* per session; beyond it senders get resource-constraint */
+#define STATE_OFFLINE_MAX      500  /* per user; beyond it senders get service-unavailable */
+#define STATE_ROSTER_MAX       1000 /* items per user */
+#define STATE_SESSIONS_MAX     32   /* per user */
+#define STATE_IMPORT_MAX       500  /* accounts per UserImport */
+#define STATE_GRACE_MS         10000 /* a session without resume, after its node's death */
+#define STATE_RESUME_EXTEND_MS 30000 /* DESIGN 5: a RESUME extends the deadline to at least this */
+#define STATE_TOMBSTONE_MS     (24 * 3600 * 1000u) /* keeps the count for <failed h/> */
+
+/** The tables of the store, for kv_open(); the order is the format. */
+extern const char *const state_tables[];
+extern const size_t state_table_count;
+
+/** The state over an open store (borrowed, outlives the state). */
+struct state *state_new(struct kv *kv);
+void state_free(struct state **state);
+
+/** Apply one committed entry. ERR_VERSION or ERR_MALFORMED: this node must stop (the entry is from a
+ * newer program, or the log is damaged); nothing was applied then. Marks close the window. */
+NODISCARD int state_apply(struct state *state, uint64_t index, uint64_t term, struct slice entry,
+                          struct effects *out);
+uint64_t state_applied_index(const struct state *state);
+/** Cluster time of the last entry applied. */
+uint64_t state_time_ms(const struct state *state);
+/** Last seq applied of an incarnation, 0 if none. */
+uint64_t state_last_seq(struct state *state, uint64_t incarnation);
+
+/* ---- questions; results live in the given arena, NULL when there is no such thing */
+Pb__AccountRow *state_account(struct state *state, struct arena *arena, const char *user);
+Pb__SessionRow *state_session(struct state *state, struct arena *arena, uint64_t session);
+Pb__RosterRow *state_roster(struct state *state, struct arena *arena, const char *user);
+Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
+                                      uint64_t incarnation);
+Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
+bool state_has_domain(struct state *state, const char *domain);
+
+enum session_life { SESSION_LIVE, SESSION_DETACHED, SESSION_GONE };
+/** The one place that says whether a session is live, or detached and until when (P5). */
+enum session_life state_session_life(struct state *state, const Pb__SessionRow *row,
+                                     uint64_t *deadline_ms_out);
+
+/* Walks: each calls back for every row in key order until false is returned. The callback must not
+ * change the state. */
+typedef bool (*state_session_visit)(void *ctx, uint64_t session, const Pb__SessionRow *row);
+void state_each_session_of(struct state *state, struct arena *arena, const char *user,
+                           state_session_visit visit, void *ctx);
+/** All sessions from a session id on (admin lists, paged). */
+void state_each_session(struct state *state, struct arena *arena, uint64_t from,
+                        state_session_visit visit, void *ctx);
+typedef bool (*state_presence_visit)(void *ctx, const Pb__PresenceRow *row);
+/** Available presences of a user. */
+void state_each_presence(struct state *state, struct arena *arena, const char *user,
+                         state_presence_visit visit, void *ctx);
+typedef bool (*state_tombstone_visit)(void *ctx, const Pb__TombstoneRow *row);
+/** Ended presences of a user since position. */
+void state_each_tombstone(struct state *state, struct arena *arena, const char *user,
+                          uint64_t position, state_tombstone_visit visit, void *ctx);
+typedef bool (*state_pending_visit)(void *ctx, uint64_t position, const Pb__PendingRow *row);
+/** Pending entries of a session from a position on, shared stanzas resolved into own. */
+void state_each_pending(struct state *state, struct arena *arena, uint64_t session, uint64_t from,
+                        state_pending_visit visit, void *ctx);
+typedef bool (*state_name_visit)(void *ctx, const char *name);
+void state_each_domain(struct state *state, struct arena *arena, state_name_visit visit, void *ctx);
+/** Bare addresses of accounts, after the given one ("" to begin), of one domain or all (""). */
+void state_each_account(struct state *state, struct arena *arena, const char *domain,
+                        const char *after, state_name_visit visit, void *ctx);
+typedef bool (*state_node_visit)(void *ctx, const Pb__NodeRow *row);
+void state_each_node(struct state *state, struct arena *arena, state_node_visit visit, void *ctx);
+
+/** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
+ * first. Fills *out (in the arena) and returns how many. */
+size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
+                 Pb__Expire *out);
+/** Does any deadline run (so that time stamps must go on)? */
+bool state_has_deadlines(struct state *state);
+
+#endif

@@ -1,0 +1,35 @@
+/* im - what stanzas mean (RFC 6121). Two pure faces: stanza -> command, on a worker; effect ->
+ * deliveries for this node's own sessions, on the state thread. */
+#ifndef XMPP_IM_IM_H
+#define XMPP_IM_IM_H
+
+#include "storage/state/state.h"
+#include "xmpp/im/delivery.h"
+#include "xmpp/xml/xml.h"
+
+/** Who sends: fields of the session as the stream knows them. */
+struct im_sender {
+    uint64_t session;
+    uint32_t epoch;
+    uint32_t count; /* inbound count including this stanza */
+    bool counted;   /* XEP-0198 is on */
+    const char *address; /* full */
+};
+
+/** Turn one stanza of a bound session into the encoded Command of schema.proto, appended to out
+ * (ref is left empty: the outcome of stanzas is not awaited). Always yields a command: a stanza that
+ * cannot be served becomes an Answer with the error that RFC 6120 §8.3 names, an answer that nobody
+ * wants becomes a count. ERR_MALFORMED only for what ends the stream: an element that is no stanza
+ * (unsupported-stanza-type), or a wrong from (RFC 6120 §8.1.2.1: invalid-from, ERR_CONFLICT). */
+NODISCARD int im_command(const struct im_sender *sender, const struct xml_element *stanza,
+                         struct arena *arena, struct buf *out);
+
+/** Receives deliveries during im_expand(); takes delivery->xml. */
+typedef void (*im_sink)(void *ctx, const struct delivery *delivery);
+
+/** What this node must write because of one effect. incarnation: this node's own. now_wall_ms only
+ * labels answers about the time (XEP-0202). */
+void im_expand(struct state *state, const struct effect *effect, uint64_t incarnation,
+               uint64_t now_wall_ms, struct arena *arena, im_sink sink, void *ctx);
+
+#endif

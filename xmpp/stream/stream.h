@@ -1,0 +1,85 @@
+/* stream - one client stream (RFC 6120, XEP-0198): negotiation, SASL, bind, acks and resume. Sans-I/O:
+ * clear bytes and events in, clear bytes and actions out; no socket, no clock. One per connection,
+ * used by one worker. The accounting follows DESIGN 5 to the letter. */
+#ifndef XMPP_STREAM_STREAM_H
+#define XMPP_STREAM_STREAM_H
+
+#include "node/base/buf.h"
+#include "storage/state/schema.pb-c.h"
+#include "xmpp/im/delivery.h"
+
+struct stream;
+
+struct stream_config {
+    struct owner owner;  /* this connection */
+    bool direct_tls;     /* TLS is on before the first byte (XEP-0368) */
+    bool require_tls;    /* no SASL before TLS */
+    uint32_t resume_window_s;
+    uint32_t idle_probe_ms;     /* silence after which <r/> or a ping asks */
+    uint32_t idle_dead_ms;      /* silence after the probe: detach */
+    uint32_t negotiation_ms;    /* time to become bound */
+    uint32_t confirm_ms;        /* time to answer <r/> after a resume */
+    uint32_t stanza_bytes_max;
+    uint32_t output_bytes_max;  /* unwritten output; above it the connection is cut (detached) */
+    bool tls_unique_on_tls13;   /* accept what old clients send (slixmpp) */
+    const char *default_domain;
+    bool (*serves_domain)(void *ctx, const char *domain);
+    void *ctx;
+};
+
+enum stream_action_kind {
+    STREAM_START_TLS,        /* write the output, then start the TLS handshake: stream_on_tls() */
+    STREAM_WANT_CREDENTIALS, /* look up user (bare address): stream_on_credentials() */
+    STREAM_COMMAND,          /* submit bytes (encoded Command); its outcome comes by the cookie in it */
+    STREAM_CLOSE,            /* write the output, then close (TLS close_notify, TCP) */
+    STREAM_DROP              /* close at once, without writing the rest */
+};
+
+struct stream_action {
+    enum stream_action_kind kind;
+    char *user;       /* WANT_CREDENTIALS: valid until the next call */
+    struct slice command; /* COMMAND: valid until the next call */
+};
+
+/* What TLS knows; slices are borrowed for the call, empty when not available. */
+struct stream_tls {
+    struct slice exporter;    /* tls-exporter */
+    struct slice end_point;   /* tls-server-end-point */
+    struct slice unique;      /* tls-unique */
+    bool tls13;
+};
+
+struct stream *stream_new(const struct stream_config *config, uint64_t now_ms);
+void stream_free(struct stream **stream);
+
+/** Clear bytes from the client, cut anywhere. */
+void stream_feed(struct stream *stream, struct slice bytes, uint64_t now_ms);
+/** TLS is on (after STREAM_START_TLS, or at once for direct TLS). */
+void stream_on_tls(struct stream *stream, const struct stream_tls *tls);
+/** Answer to STREAM_WANT_CREDENTIALS; NULL: no such account. */
+void stream_on_credentials(struct stream *stream, const Pb__AccountRow *account);
+/** The outcome of a command of this stream. */
+void stream_on_outcome(struct stream *stream, uint64_t cookie, const struct outcome *outcome,
+                       uint64_t now_ms);
+/** Bytes from the state thread; takes delivery->xml. */
+void stream_on_delivery(struct stream *stream, const struct delivery *delivery, uint64_t now_ms);
+/** TCP or TLS ended: detaches or closes the session by a last command. */
+void stream_on_disconnect(struct stream *stream);
+/** The node stops or lost its place in the cluster: with goodbye a <system-shutdown/> is written to
+ * streams that cannot resume; resumable ones are dropped without footer (DESIGN 7). */
+void stream_shutdown(struct stream *stream);
+/** Call about once a second. */
+void stream_tick(struct stream *stream, uint64_t now_ms);
+
+/** Next thing to do; false when there is none. */
+bool stream_pop(struct stream *stream, struct stream_action *out);
+/** Clear bytes to be sent; consume what was written. */
+struct buf *stream_output(struct stream *stream);
+/** Read on? False while too much of this stream is outstanding in the log, or it waits. */
+bool stream_wants_read(const struct stream *stream);
+
+/* For lists and logs. */
+const char *stream_address(const struct stream *stream); /* full address, "" before bind */
+uint64_t stream_session(const struct stream *stream);
+
+#endif
