@@ -26,7 +26,8 @@ enum outcome_kind {
     OUTCOME_RESUME_FAILED /* rc; count and count_known for <failed h/> */
 };
 
-/* The result of one command, for the connection that sent it. */
+/* The result of one command, for the connection that sent it. Every command whose Ref.cookie is not
+ * 0 yields exactly one, refused or not (a stale epoch is rc ERR_CONFLICT). */
 struct outcome {
     enum outcome_kind kind;
     int rc; /* 0 or enum err */

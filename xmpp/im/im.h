@@ -13,11 +13,12 @@ struct im_sender {
     uint32_t epoch;
     uint32_t count; /* inbound count including this stanza */
     bool counted;   /* XEP-0198 is on */
-    const char *address; /* full */
+    const char *address;   /* full */
+    struct effect_ref ref; /* where the outcome goes; cookie 0: none wanted */
 };
 
-/** Turn one stanza of a bound session into the encoded Command of schema.proto, appended to out
- * (ref is left empty: the outcome of stanzas is not awaited). Always yields a command: a stanza that
+/** Turn one stanza of a bound session into the encoded Command of schema.proto, appended to out.
+ * Always yields a command: a stanza that
  * cannot be served becomes an Answer with the error that RFC 6120 §8.3 names, an answer that nobody
  * wants becomes a count. ERR_MALFORMED only for what ends the stream: an element that is no stanza
  * (unsupported-stanza-type), or a wrong from (RFC 6120 §8.1.2.1: invalid-from, ERR_CONFLICT). */
