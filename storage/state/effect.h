@@ -52,9 +52,12 @@ enum drop_reason {
 
 enum effect_kind {
     EFFECT_OUTCOME,     /* origin, ref, outcome */
-    EFFECT_PENDING,     /* session, position: its list has a new last entry */
-    EFFECT_RECORDED,    /* session, epoch, number: numbers up to this one are recorded */
-    EFFECT_CONFIRMED,   /* session, epoch: write out what is pending, then presence since position */
+    EFFECT_PENDING,     /* session, epoch, owner, position: its list has a new last entry. Only when
+                           the session is attached and its epoch confirmed: what was added before is
+                           written out by CONFIRMED, so that order holds within one entry */
+    EFFECT_RECORDED,    /* session, epoch, owner, number: numbers up to this one are recorded */
+    EFFECT_CONFIRMED,   /* session, epoch, owner, position: write out what is pending before position
+                           (the next free one when it was applied), then presence changes */
     EFFECT_DROPPED,     /* owner, session, drop: that connection lost the session */
     EFFECT_PRESENCE,    /* session, user, stanza, position; initial: the session wants to know who is
                            there; the sender's roster and directed list decide who gets it */
