@@ -15,12 +15,14 @@ struct jid {
     char resource[JID_PART_BYTES_MAX + 1];
 };
 
-/** Parse and prepare text. 0 and *out, or ERR_MALFORMED. */
+/** Parse and prepare text. 0 and *out, or ERR_MALFORMED and *out undefined. */
 NODISCARD int jid_parse(struct slice text, struct jid *out);
 /** Prepare one part alone; ERR_MALFORMED when prohibited, empty or too long. */
 NODISCARD int jid_prep_local(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
+/** Also refuses what no DNS name can be; an ACE label ("xn--...") comes out as its text. */
+NODISCARD int jid_prep_domain(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
 NODISCARD int jid_prep_resource(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
-/** SASLprep (RFC 4013) of a password or user name, for SCRAM. */
+/** SASLprep (RFC 4013) of a password or user name, as a stored string (RFC 5802 §2.2). */
 NODISCARD int jid_saslprep(struct slice text, struct buf *out);
 
 /** "local@domain" or "domain". */
