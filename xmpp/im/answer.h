@@ -1,0 +1,17 @@
+/* answer - IQ requests that the server answers itself, from the applied state of this node. Called
+ * when the answer is delivered, and again after a resume (DESIGN 5: open requests). Pure. */
+#ifndef XMPP_IM_ANSWER_H
+#define XMPP_IM_ANSWER_H
+
+#include "storage/state/state.h"
+
+/** Append the IQ that answers request; an error where nothing is served (RFC 6120 §8.3). */
+void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
+                   struct arena *arena, struct buf *out);
+
+/** XEP-0115 verification string of the server's disco#info, base64; for stream features. */
+void answer_caps_ver(struct buf *out);
+
+#define ANSWER_CAPS_NODE "https://muster.example/caps"
+
+#endif
