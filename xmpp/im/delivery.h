@@ -6,9 +6,9 @@
 #include "storage/state/effect.h"
 
 enum delivery_kind {
-    DELIVERY_PENDING,  /* a stanza of the session's list at position: number it, record, write */
-    DELIVERY_VOLATILE, /* availability presence: number it, write in order; position for acks */
-    DELIVERY_RECORDED, /* numbers up to number are recorded: what waited may be written */
+    DELIVERY_PENDING,   /* a stanza of the session's list at position: number it, record, write */
+    DELIVERY_VOLATILE,  /* availability presence: number it, write in order; position for acks */
+    DELIVERY_RECORDED,  /* numbers up to number are recorded: what waited may be written */
     DELIVERY_CONFIRMED, /* the resume is confirmed; pending stanzas and presence follow */
     DELIVERY_DROPPED    /* this connection lost its session: drop says how to close */
 };

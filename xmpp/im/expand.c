@@ -1,6 +1,6 @@
-/* Effects into deliveries: presence fan-out, pending entries, what follows a confirmed resume. Runs on
- * the state thread; sees the state after the whole entry, so it trusts the effect for order and the
- * state for content. */
+/* Effects into deliveries: presence fan-out, pending entries, what follows a confirmed resume. Runs
+ * on the state thread; sees the state after the whole entry, so it trusts the effect for order and
+ * the state for content. */
 #include "node/base/assert.h"
 #include "xmpp/im/answer.h"
 #include "xmpp/im/im.h"
@@ -22,8 +22,8 @@ struct expansion {
     uint64_t session;
     const Pb__SessionRow *row;
     const char *address; /* full */
-    bool resumed;   /* show what changed after since, ended sessions included */
-    uint64_t since; /* presence that the session has acked; 0 shows everything */
+    bool resumed;        /* show what changed after since, ended sessions included */
+    uint64_t since;      /* presence that the session has acked; 0 shows everything */
 };
 
 static struct owner owner_of(const Pb__SessionRow *row)
@@ -181,9 +181,9 @@ static bool is_seen_by(const Pb__RosterItem *item)
            item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
 }
 
-/* What the current session may see of its contacts and of its user's other sessions. This bulk carries
- * no position: at an initial presence the session's own presence, which does, is written after it, so
- * an ack of that position covers the bulk. */
+/* What the current session may see of its contacts and of its user's other sessions. This bulk
+ * carries no position: at an initial presence the session's own presence, which does, is written
+ * after it, so an ack of that position covers the bulk. */
 static void show_contacts(struct expansion *x)
 {
     const char *user = x->row->user;
@@ -273,8 +273,8 @@ static bool is_available(struct expansion *x)
 static void expand_confirmed(struct expansion *x)
 {
     deliver_signal(x, DELIVERY_CONFIRMED);
-    if (x->effect->owner.incarnation != x->incarnation ||
-        !select_session(x, x->effect->session) || x->row->epoch != x->effect->epoch) {
+    if (x->effect->owner.incarnation != x->incarnation || !select_session(x, x->effect->session) ||
+        x->row->epoch != x->effect->epoch) {
         return;
     }
     state_each_pending(x->state, x->arena, x->session, 0, visit_pending, x);

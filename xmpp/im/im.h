@@ -11,8 +11,8 @@
 struct im_sender {
     uint64_t session;
     uint32_t epoch;
-    uint32_t count; /* inbound count including this stanza */
-    bool counted;   /* XEP-0198 is on */
+    uint32_t count;        /* inbound count including this stanza */
+    bool counted;          /* XEP-0198 is on */
     const char *address;   /* full */
     struct effect_ref ref; /* where the outcome goes; cookie 0: none wanted */
 };

@@ -18,12 +18,11 @@ static const char *stanza_name(Pb__Stanza__Kind kind)
     }
 }
 
-void render_attr(const char *name, const char *value, struct buf *out)
+/* Nothing for an empty value: that is how absent attributes are stored. */
+static void append_attr(struct buf *out, const char *name, const char *value)
 {
     if (value != NULL && value[0] != '\0') {
-        buf_printf(out, " %s='", name);
-        xml_escape(slice_str(value), out);
-        buf_append_u8(out, '\'');
+        xml_write_attr(out, name, value);
     }
 }
 
@@ -41,17 +40,15 @@ void render_time(uint64_t wall_ms, struct buf *out)
 /* XEP-0359 §3: by is the account (the bare address) whose server gave the id. */
 static void append_stanza_id(const Pb__Stanza *stanza, struct buf *out)
 {
-    struct slice by = jid_text_bare(slice_str(stanza->to));
-
     buf_append_str(out, "<stanza-id xmlns='urn:xmpp:sid:0' by='");
-    xml_escape(by, out);
+    xml_write_text(out, jid_text_bare(slice_str(stanza->to)));
     buf_printf(out, "' id='%" PRIu64 "'/>", stanza->position);
 }
 
 static void append_delay(const Pb__Stanza *stanza, struct buf *out)
 {
     buf_append_str(out, "<delay xmlns='urn:xmpp:delay' from='");
-    xml_escape(jid_text_domain(slice_str(stanza->to)), out);
+    xml_write_text(out, jid_text_domain(slice_str(stanza->to)));
     buf_append_str(out, "' stamp='");
     render_time(stanza->wall_ms, out);
     buf_append_str(out, "'/>");
@@ -62,11 +59,11 @@ void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out)
     const char *name = stanza_name(stanza->kind);
 
     buf_printf(out, "<%s", name);
-    render_attr("from", stanza->from, out);
-    render_attr("to", to != NULL ? to : stanza->to, out);
-    render_attr("type", stanza->type, out);
-    render_attr("id", stanza->id, out);
-    render_attr("xml:lang", stanza->lang, out);
+    append_attr(out, "from", stanza->from);
+    append_attr(out, "to", to != NULL ? to : stanza->to);
+    append_attr(out, "type", stanza->type);
+    append_attr(out, "id", stanza->id);
+    append_attr(out, "xml:lang", stanza->lang);
     buf_append_u8(out, '>');
     buf_append(out, slice_make(stanza->inner.data, stanza->inner.len));
     if (stanza->kind == PB__STANZA__KIND__MESSAGE && stanza->position != 0) {
@@ -81,8 +78,8 @@ void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out)
 void render_unavailable(const char *from, const char *to, struct buf *out)
 {
     buf_append_str(out, "<presence");
-    render_attr("from", from, out);
-    render_attr("to", to, out);
+    append_attr(out, "from", from);
+    append_attr(out, "to", to);
     buf_append_str(out, " type='unavailable'/>");
 }
 
@@ -96,15 +93,15 @@ static const char *subscription_text(Pb__RosterItem__Subscription subscription)
 void render_roster_item(const Pb__RosterItem *item, bool removed, struct buf *out)
 {
     buf_append_str(out, "<item");
-    render_attr("jid", item->contact, out);
+    append_attr(out, "jid", item->contact);
     if (removed) {
         buf_append_str(out, " subscription='remove'/>");
         return;
     }
-    render_attr("name", item->name, out);
-    render_attr("subscription", subscription_text(item->subscription), out);
-    render_attr("ask", item->ask ? "subscribe" : "", out);
-    render_attr("approved", item->approved ? "true" : "", out);
+    append_attr(out, "name", item->name);
+    append_attr(out, "subscription", subscription_text(item->subscription));
+    append_attr(out, "ask", item->ask ? "subscribe" : "");
+    append_attr(out, "approved", item->approved ? "true" : "");
     if (item->n_groups == 0) {
         buf_append_str(out, "/>");
         return;
@@ -112,7 +109,7 @@ void render_roster_item(const Pb__RosterItem *item, bool removed, struct buf *ou
     buf_append_u8(out, '>');
     for (size_t i = 0; i < item->n_groups; i++) {
         buf_append_str(out, "<group>");
-        xml_escape(slice_str(item->groups[i]), out);
+        xml_write_text(out, slice_str(item->groups[i]));
         buf_append_str(out, "</group>");
     }
     buf_append_str(out, "</item>");
@@ -121,9 +118,15 @@ void render_roster_item(const Pb__RosterItem *item, bool removed, struct buf *ou
 void render_push(const Pb__RosterPush *push, const char *to, struct buf *out)
 {
     buf_append_str(out, "<iq type='set'");
-    render_attr("to", to, out);
+    append_attr(out, "to", to);
     buf_printf(out, " id='push-%" PRIu64 "'><query xmlns='jabber:iq:roster' ver='%" PRIu64 "'>",
                push->version, push->version);
     render_roster_item(push->item, push->removed, out);
     buf_append_str(out, "</query></iq>");
+}
+
+void render_error(const char *error_type, const char *condition, struct buf *out)
+{
+    buf_printf(out, "<error type='%s'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+               error_type, condition);
 }

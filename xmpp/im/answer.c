@@ -1,0 +1,246 @@
+#include "xmpp/im/answer.h"
+
+#include "node/base/crypto.h"
+#include "node/base/jid.h"
+#include "xmpp/im/render.h"
+#include "xmpp/xml/xml.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NS_DISCO_INFO  "http://jabber.org/protocol/disco#info"
+#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
+#define NS_PING        "urn:xmpp:ping"
+#define NS_ROSTER      "jabber:iq:roster"
+#define NS_SESSION     "urn:ietf:params:xml:ns:xmpp-session"
+#define NS_TIME        "urn:xmpp:time"
+#define NS_VERSION     "jabber:iq:version"
+
+struct question {
+    struct state *state;
+    const Pb__Stanza *request;
+    const struct xml_element *payload;
+    uint64_t now_wall_ms;
+    struct arena *arena;
+    struct buf *inner; /* of the result */
+};
+
+/* Appends the result's children; or 0 appended and an error for what is not served here. */
+typedef int (*answerer)(struct question *question);
+
+/* Sorted, as XEP-0115 §5.1 hashes them. */
+static const char *const server_features[] = {
+    NS_DISCO_INFO, NS_DISCO_ITEMS, NS_ROSTER, NS_VERSION,
+    "msgoffline",  NS_PING,        NS_TIME,   "urn:xmpp:sid:0",
+};
+
+static struct slice requester(const struct question *question)
+{
+    return jid_text_bare(slice_str(question->request->from));
+}
+
+static bool is_own_account(const struct question *question)
+{
+    const char *to = question->request->to;
+
+    return to[0] == '\0' || slice_eq_str(requester(question), to);
+}
+
+static bool is_server(const struct question *question)
+{
+    return strchr(question->request->to, '@') == NULL && question->request->to[0] != '\0' &&
+           state_has_domain(question->state, question->request->to);
+}
+
+/* Does the asked account let the requester see its presence? Then it may know of the account
+ * (XEP-0030 §8). */
+static bool is_subscribed(const struct question *question)
+{
+    const Pb__RosterRow *roster =
+        state_roster(question->state, question->arena, question->request->to);
+
+    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
+        const Pb__RosterItem *item = roster->items[i];
+
+        if (slice_eq_str(requester(question), item->contact)) {
+            return item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__FROM ||
+                   item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
+        }
+    }
+    return false;
+}
+
+static void append_features(struct buf *out)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(server_features); i++) {
+        buf_printf(out, "<feature var='%s'/>", server_features[i]);
+    }
+}
+
+static int answer_disco_info(struct question *question)
+{
+    const char *node = xml_attr(question->payload, "node");
+
+    if (node != NULL && (!is_server(question) ||
+                         strncmp(node, ANSWER_CAPS_NODE "#", sizeof(ANSWER_CAPS_NODE)) != 0)) {
+        return ERR_NOT_FOUND;
+    }
+    if (!is_server(question) && !is_own_account(question) && !is_subscribed(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_INFO "'");
+    if (node != NULL) {
+        xml_write_attr(question->inner, "node", node);
+    }
+    buf_append_u8(question->inner, '>');
+    if (is_server(question)) {
+        buf_append_str(question->inner, "<identity category='server' type='im' name='Muster'/>");
+        append_features(question->inner);
+    } else {
+        buf_append_str(question->inner, "<identity category='account' type='registered'/>"
+                                        "<feature var='" NS_DISCO_INFO "'/>");
+    }
+    buf_append_str(question->inner, "</query>");
+    return 0;
+}
+
+static int answer_disco_items(struct question *question)
+{
+    if (xml_attr(question->payload, "node") != NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (!is_server(question) && !is_own_account(question) && !is_subscribed(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_ITEMS "'/>");
+    return 0;
+}
+
+/* A ping or session request asks for nothing but the answer. */
+static int answer_nothing(struct question *question)
+{
+    return is_server(question) || is_own_account(question) ? 0 : ERR_NOT_ALLOWED;
+}
+
+/* RFC 6121 §2.1.4 and §2.6: an empty result when the client has this version already. */
+static int answer_roster(struct question *question)
+{
+    struct slice user = requester(question);
+    const char *user_text = arena_strndup(question->arena, user);
+    const Pb__RosterRow *roster = state_roster(question->state, question->arena, user_text);
+    const char *version = xml_attr(question->payload, "ver");
+    uint64_t current = roster == NULL ? 0 : roster->version;
+    char current_text[24];
+
+    (void)snprintf(current_text, sizeof(current_text), "%" PRIu64, current);
+    if (version != NULL && strcmp(version, current_text) == 0) {
+        return 0;
+    }
+    buf_printf(question->inner, "<query xmlns='" NS_ROSTER "' ver='%s'>", current_text);
+    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
+        if (roster->items[i]->listed) {
+            render_roster_item(roster->items[i], false, question->inner);
+        }
+    }
+    buf_append_str(question->inner, "</query>");
+    return 0;
+}
+
+static int answer_time(struct question *question)
+{
+    if (!is_server(question) && !is_own_account(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    buf_append_str(question->inner, "<time xmlns='" NS_TIME "'><tzo>+00:00</tzo><utc>");
+    render_time(question->now_wall_ms, question->inner);
+    buf_append_str(question->inner, "</utc></time>");
+    return 0;
+}
+
+static int answer_version(struct question *question)
+{
+    if (!is_server(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    buf_append_str(question->inner,
+                   "<query xmlns='" NS_VERSION "'><name>Muster</name><version>" MUSTER_VERSION
+                   "</version></query>");
+    return 0;
+}
+
+static const struct service {
+    const char *type;
+    const char *ns;
+    const char *name;
+    answerer answer;
+} services[] = {
+    {"get", NS_DISCO_INFO, "query", answer_disco_info},
+    {"get", NS_DISCO_ITEMS, "query", answer_disco_items},
+    {"get", NS_ROSTER, "query", answer_roster},
+    {"get", NS_PING, "ping", answer_nothing},
+    {"get", NS_TIME, "time", answer_time},
+    {"get", NS_VERSION, "query", answer_version},
+    {"set", NS_SESSION, "session", answer_nothing}, /* RFC 3921 §3: nothing to do since RFC 6121 */
+};
+
+static int answer(struct question *question)
+{
+    const struct xml_element *root;
+    struct slice inner = slice_make(question->request->inner.data, question->request->inner.len);
+
+    if (xml_parse_fragment(inner, NULL, question->arena, &root) != 0 || root->child == NULL) {
+        return ERR_NOT_ALLOWED;
+    }
+    question->payload = root->child;
+    for (size_t i = 0; i < ARRAY_COUNT(services); i++) {
+        const struct service *service = &services[i];
+
+        if (xml_is(question->payload, service->ns, service->name) &&
+            strcmp(question->request->type, service->type) == 0) {
+            return service->answer(question);
+        }
+    }
+    return ERR_NOT_ALLOWED;
+}
+
+void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
+                   struct arena *arena, struct buf *out)
+{
+    struct buf inner = BUF_EMPTY;
+    struct question question = {.state = state,
+                                .request = request,
+                                .now_wall_ms = now_wall_ms,
+                                .arena = arena,
+                                .inner = &inner};
+    Pb__Stanza reply = PB__STANZA__INIT;
+    int rc = answer(&question);
+
+    if (rc == ERR_NOT_FOUND) {
+        render_error("cancel", "item-not-found", &inner);
+    } else if (rc != 0) {
+        render_error("cancel", "service-unavailable", &inner);
+    }
+    reply.kind = PB__STANZA__KIND__IQ;
+    reply.from = request->to;
+    reply.to = request->from;
+    reply.id = request->id;
+    reply.type = (char *)(uintptr_t)(rc == 0 ? "result" : "error");
+    reply.inner.data = (uint8_t *)(uintptr_t)buf_slice(&inner).data;
+    reply.inner.len = buf_len(&inner);
+    render_stanza(&reply, NULL, out);
+    buf_deinit(&inner);
+}
+
+void answer_caps_ver(struct buf *out)
+{
+    struct buf text = BUF_EMPTY;
+    uint8_t digest[HASH_SIZE_MAX];
+
+    buf_append_str(&text, "server/im//Muster<");
+    for (size_t i = 0; i < ARRAY_COUNT(server_features); i++) {
+        buf_printf(&text, "%s<", server_features[i]);
+    }
+    hash_digest(HASH_SHA1, buf_slice(&text), digest);
+    base64_encode(slice_make(digest, hash_size(HASH_SHA1)), out);
+    buf_deinit(&text);
+}
