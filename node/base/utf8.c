@@ -1,9 +1,10 @@
 #include "node/base/utf8.h"
 
-/* Bytes of the sequence at data, 0 if it is none. The ranges are those of RFC 3629 §4. */
-static size_t sequence_len(const uint8_t *data, size_t len)
+/* The ranges are those of RFC 3629 §4. */
+size_t utf8_sequence_len(struct slice text)
 {
-    uint8_t lead = data[0];
+    const uint8_t *data = text.data;
+    uint8_t lead = text.len == 0 ? 0 : data[0];
     uint8_t second_min = 0x80;
     uint8_t second_max = 0xbf;
     size_t need;
@@ -15,7 +16,7 @@ static size_t sequence_len(const uint8_t *data, size_t len)
         return 0;
     }
     need = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (len < need) {
+    if (text.len < need) {
         return 0;
     }
     if (lead == 0xe0) {
@@ -43,7 +44,7 @@ bool utf8_valid_text(struct slice text)
     size_t at = 0;
 
     while (at < text.len) {
-        size_t len = sequence_len(text.data + at, text.len - at);
+        size_t len = utf8_sequence_len(slice_sub(text, at, text.len));
 
         if (len == 0) {
             return false;

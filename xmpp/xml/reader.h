@@ -5,18 +5,7 @@
 
 #include "node/base/err.h"
 #include "xmpp/xml/element.h"
-
-/* What a stranger may send. Zero stands for the default. */
-struct xml_limits {
-    uint32_t stanza_bytes_max; /* from '<' of the first to '>' of the last tag; default 256 KiB */
-    uint32_t token_bytes_max;  /* one tag with its attributes; an unfinished one is scanned again
-                                  with  every piece that comes, so it must be small; default 16 KiB */
-    uint32_t depth_max;       /* elements inside each other, the stanza counts as one; default 32 */
-    uint32_t elements_max;    /* in one stanza: each takes memory beyond its bytes; default 4096 */
-    uint32_t attributes_max;  /* on one element, xmlns ones apart; default 64 */
-    uint32_t name_bytes_max;  /* of an element, attribute or namespace; default 1024 */
-    uint32_t value_bytes_max; /* of one attribute; default 8 KiB */
-};
+#include "xmpp/xml/limits.h"
 
 enum xml_event_kind {
     XML_EVENT_OPEN,   /* <stream:stream ...>: element without children, and content_ns */
