@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define LINK_VERSION         1
+#define LINK_VERSION_MIN     1 /* oldest that we still speak */
 #define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)
 #define LINK_RETRY_MS        50
 /* Bytes handed to the kernel at once: what an urgent frame may wait for. */
@@ -22,6 +23,7 @@ struct link_set;
 /* Urgent frames keep their order among themselves and overtake bulk ones. */
 enum link_class { LINK_URGENT, LINK_BULK };
 
+/* Called on the loop's thread, never from inside a function of this header. */
 struct link_events {
     void *ctx;
     /** The link to a node is up (TLS done, names checked, versions agreed). */
@@ -41,7 +43,7 @@ struct link_config {
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
-    uint32_t silence_ms;       /* peer heard nothing of for so long: down; probes go out at a third */
+    uint32_t silence_ms; /* peer heard nothing of for so long: down; probes go out at a third */
     size_t queue_bytes_urgent; /* per peer; beyond it link_send() says ERR_BUSY */
     size_t queue_bytes_bulk;
 };
@@ -49,11 +51,14 @@ struct link_config {
 /** Open the listener. ERR_TLS for certificates, ERR_IO for the address; both are logged. */
 NODISCARD int link_set_open(const struct link_config *config, const struct link_events *events,
                             struct link_set **out);
-/** Close everything; memory is valid until closed() runs. */
+/** Send what fits at once, close everything; no event comes after this call. Memory is valid until
+ * closed() runs. */
 void link_set_close(struct link_set *set, void (*closed)(void *ctx), void *ctx);
 
-/** Know a peer, or learn its new address; the dialling side connects from now on. */
+/** Know a peer, or learn its new address; the dialling side connects from now on. A text that is no
+ * address is logged and never dialled. */
 void link_set_peer(struct link_set *set, uint32_t node_id, const char *address);
+/** Forget a peer; a link that is up goes down within the loop's turn. Unknown peers are refused. */
 void link_drop_peer(struct link_set *set, uint32_t node_id);
 /** Refuse links of this membership from now on (a removed raft id, DESIGN 4). */
 void link_retire(struct link_set *set, uint64_t raft_id);
@@ -61,9 +66,13 @@ bool link_is_up(const struct link_set *set, uint32_t node_id);
 /** Queue a frame made of parts (copied). ERR_BUSY: queue full; ERR_CLOSED: link down. */
 NODISCARD int link_send(struct link_set *set, uint32_t node_id, enum link_class class, uint8_t type,
                         const struct slice *parts, size_t part_count);
+/** The membership that the peer told at the handshake; 0 while the link is down. */
+uint64_t link_raft_id(const struct link_set *set, uint32_t node_id);
 /** Bytes queued or in the kernel's hands, not yet taken by it. */
 size_t link_queued_bytes(const struct link_set *set, uint32_t node_id);
 /** Last measured round trip of a probe, 0 when none was. */
 uint32_t link_rtt_us(const struct link_set *set, uint32_t node_id);
+/** The port that the listener got, for a bind address with port 0. */
+uint16_t link_port(const struct link_set *set);
 
 #endif

@@ -1,0 +1,144 @@
+/* internal - what the files of raft/link share: the set (set.c) knows peers and dials them, a
+ * connection (conn.c) brings one TCP stream up and moves frames over it. Loop thread only. */
+#ifndef RAFT_LINK_INTERNAL_H
+#define RAFT_LINK_INTERNAL_H
+
+#include "node/base/address.h"
+#include "node/base/bio.h"
+#include "raft/link/frame.h"
+#include "raft/link/link.h"
+#include "raft/link/resolve.h"
+#include "raft/link/tls.h"
+
+/* From the first byte to an accepted hello; a stranger holds a slot no longer. */
+#define LINK_HANDSHAKE_MS 2000
+/* Accepted connections that are not up; beyond it the oldest goes, so that a peer still gets in. */
+#define LINK_STRANGERS_MAX 32
+/* Names are not asked for more often. */
+#define LINK_RESOLVE_MS 1000
+/* AES-GCM allows 2^24.5 full records under a key (RFC 8446 §5.5); change it long before. */
+#define LINK_KEY_BYTES_MAX (256u * 1024 * 1024)
+#define LINK_READ_BYTES    (64 * 1024)
+
+/*   dialled                       accepted
+ *   CONNECT --connected--> TLS <--accept
+ *                           | certificates proven
+ *                         HELLO ---- accepted: hello is fine, ours sent ----> READY
+ *                           | dialled: hello is fine, READY sent               | READY came
+ *                           v                                                  v
+ *                           UP <------------------------------------------------
+ *   any --failure, silence, retired--> CLOSED (freed by the loop)                             */
+enum conn_state { CONN_CONNECT, CONN_TLS, CONN_HELLO, CONN_READY, CONN_UP, CONN_CLOSED };
+
+struct out_frame {
+    struct out_frame *next;
+    size_t len;
+    size_t sent;
+    uint8_t type;
+    uint8_t bytes[];
+};
+
+struct out_queue {
+    struct out_frame *first;
+    struct out_frame *last;
+    size_t bytes; /* with a head a frame, so that empty frames are bounded too */
+};
+
+struct link_conn {
+    struct link_conn *next;
+    struct link_set *set;
+    struct link_peer *peer; /* dialled: from the start; accepted: from its certificate on */
+    enum conn_state state;
+    bool dialled;
+    bool condemned; /* to be closed before the loop polls again */
+    uv_tcp_t tcp;
+    uv_connect_t connect;
+    uv_write_t write;
+    bool writing;
+    SSL *ssl;
+    struct bio_pipe pipe;
+    struct buf cipher;    /* encrypted, not yet given to the kernel */
+    struct buf in_flight; /* being written */
+    struct buf control;   /* hello, probes: before any data piece */
+    struct out_queue queues[FRAME_CLASSES];
+    struct frame_reader reader;
+    uint64_t raft_id;
+    uint64_t opened_ms;
+    uint64_t heard_ms;
+    uint64_t probed_ms;
+    uint64_t probe_us; /* of the probe not yet echoed, 0: none */
+    uint64_t key_bytes;
+    uint32_t rtt_us;
+};
+
+struct link_peer {
+    struct link_peer *next;
+    uint32_t node_id;
+    struct address address;
+    bool address_valid;
+    bool dropped;           /* to be freed before the loop polls again */
+    bool complained;        /* a failed dial was logged since the link was up last */
+    struct link_conn *conn; /* dialled in any state, or accepted and up */
+    uint64_t retry_ms;      /* do not dial before */
+    bool resolving;
+    uint64_t resolved_ms;
+    size_t resolved_next;
+    struct resolve_result resolved;
+};
+
+struct link_set {
+    uv_loop_t *loop;
+    uint32_t node_id;
+    uint64_t raft_id;
+    uint32_t silence_ms;
+    size_t queue_bytes_max[FRAME_CLASSES];
+    struct link_events events;
+    SSL_CTX *server;
+    SSL_CTX *client;
+    struct link_peer *peers;
+    struct link_conn *conns;
+    uint64_t *retired;
+    size_t retired_count;
+    struct resolver *resolver;
+
+    uv_tcp_t listener;
+    uv_timer_t timer;
+    /* What link_send() queued goes out once a turn of the loop, before it polls: frames of one turn
+     * share a record and a system call. The idle handle keeps the poll from sleeping meanwhile. */
+    uv_prepare_t prepare;
+    uv_idle_t idle;
+    uint64_t ticked_ms;
+    uint64_t refused_logged_ms;
+
+    bool closing;
+    unsigned handles; /* not yet closed */
+    void (*on_closed)(void *ctx);
+    void *closed_ctx;
+
+    uint8_t read_bytes[LINK_READ_BYTES]; /* used by one read callback at a time */
+    uint8_t clear_bytes[SSL3_RT_MAX_PLAIN_LENGTH];
+    struct buf plain; /* frames being gathered for one SSL_write */
+};
+
+/* set.c, for conn.c */
+struct link_peer *link_set_find(const struct link_set *set, uint32_t node_id);
+bool link_set_is_retired(const struct link_set *set, uint64_t raft_id);
+/** Run the set's step before the loop polls again. */
+void link_set_wake(struct link_set *set);
+void link_set_handle_closed(struct link_set *set);
+
+/* conn.c, for set.c */
+void link_conn_dial(struct link_set *set, struct link_peer *peer,
+                    const struct sockaddr_storage *address);
+void link_conn_accept(struct link_set *set);
+/** Close now; tells on_down when it was up. */
+void link_conn_fail(struct link_conn *conn, const char *reason);
+/** Close without an event, after what fits into the kernel at once. */
+void link_conn_close(struct link_conn *conn);
+void link_conn_flush(struct link_conn *conn);
+void link_conn_tick(struct link_conn *conn, uint64_t now_ms);
+NODISCARD int link_conn_queue(struct link_conn *conn, enum link_class class, uint8_t type,
+                              const struct slice *parts, size_t part_count);
+size_t link_conn_queued_bytes(const struct link_conn *conn);
+
+#endif
