@@ -1,0 +1,1 @@
+"""Nodes killed at random moments while clients chat."""

@@ -1,0 +1,1 @@
+"""Checks of the sources; each has a test that shows that it can fail."""

@@ -1,0 +1,76 @@
+"""A test program, the cases inside it, and the judgement of what it printed."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.runner import process
+
+TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*(?:-\s*)?(.*?)\s*$")
+
+
+@dataclass
+class Case:
+    """One test and, in one line, what it is for."""
+
+    name: str
+    goal: str
+
+
+@dataclass
+class Program:
+    """One command; it is a test itself unless it reports its cases as TAP lines."""
+
+    name: str
+    goal: str
+    command: list[str]
+    timeout_s: float
+    cwd: Path
+    cases: list[Case] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What became of a program: names of its cases and the text to show for a failure."""
+
+    passed: list[str]
+    failed: list[str]
+    output: str
+    complaint: str
+
+
+def run_program(program: Program) -> Outcome:
+    """Run a program and count its TAP lines; one without any counts as a single test."""
+    env = {"CMOCKA_MESSAGE_OUTPUT": "TAP", **program.env}
+    finished = process.run(program.command, program.timeout_s, program.cwd, env)
+    return judge(program.name, finished)
+
+
+def judge(name: str, finished: process.Finished) -> Outcome:
+    """A failing program fails at least one test, whatever its lines say."""
+    passed, failed = parse_tap(name, finished.output)
+    complaint = ""
+    if finished.timed_out:
+        complaint = "ran out of time and was killed"
+    elif finished.left_behind:
+        complaint = "left processes behind: " + ", ".join(finished.left_behind)
+    elif finished.code != 0 and not failed:
+        complaint = f"ended with {finished.code}"
+    if complaint:
+        failed.append(f"{name} ({complaint})")
+    elif finished.code == 0 and not passed and not failed:
+        passed.append(name)
+    return Outcome(passed, failed, finished.output, complaint)
+
+
+def parse_tap(name: str, output: str) -> tuple[list[str], list[str]]:
+    """The names of passed and failed cases, each led by the program's name."""
+    passed: list[str] = []
+    failed: list[str] = []
+    for line in output.splitlines():
+        match = TAP_LINE.match(line)
+        if match is None:
+            continue
+        (passed if match.group(1) == "ok" else failed).append(f"{name}: {match.group(2)}")
+    return passed, failed

@@ -1,0 +1,212 @@
+"""The stages of tests/run in their order, with what each needs and how long it may take.
+
+Budgets are for two cores. CI runs every stage but those marked `full`; together they stay under
+forty minutes. A stage over its budget is shown as such; a program over its time limit fails.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.runner.program import Program
+from tests.runner.sources import c_cases, python_cases
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ["/usr/bin/python3", "-B"]
+FUZZ_SECONDS = 20
+FUZZ_SECONDS_FULL = 600
+KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
+
+
+@dataclass
+class Options:
+    """What the command line decides for all stages."""
+
+    build_root: Path
+    full: bool
+    jobs: int
+
+
+@dataclass
+class Stage:
+    """A step of the run; its programs are asked for when the stages it needs are done."""
+
+    name: str
+    goal: str
+    budget_s: int
+    programs: Callable[[Options], list[Program]]
+    needs: list[str] = field(default_factory=list)
+    full: bool = False
+    parallel: bool = False
+
+
+# What each build is for: the arguments of CMake, and what its programs need in the environment.
+BUILDS = {
+    "gcc": ["-DCMAKE_C_COMPILER=gcc"],
+    "clang": ["-DCMAKE_C_COMPILER=clang", "-DFUZZ=ON"],
+    "asan": ["-DCMAKE_C_COMPILER=gcc", "-DSANITIZE=address"],
+    "tsan": ["-DCMAKE_C_COMPILER=gcc", "-DSANITIZE=thread"],
+}
+_SUPPRESSIONS = ROOT / "tests" / "lib" / "suppressions"
+SANITIZER_ENV = {
+    "asan": {
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "LSAN_OPTIONS": f"suppressions={_SUPPRESSIONS}/lsan.txt:print_suppressions=0",
+    },
+    "tsan": {
+        "TSAN_OPTIONS": f"suppressions={_SUPPRESSIONS}/tsan.txt:halt_on_error=1:exitcode=99"
+                        ":second_deadlock_stack=1",
+    },
+}
+
+
+def build_dir(options: Options, build: str) -> Path:
+    """Where a build lives."""
+    return options.build_root / build
+
+
+def build_env(options: Options, build: str) -> dict[str, str]:
+    """Tells the Python tests which programs to test, and the sanitizers how to behave."""
+    return {"MUSTER_BIN": str(build_dir(options, build) / "bin"),
+            "MUSTER_KILLS": str(KILLS.get(build, KILLS["gcc"])),
+            **SANITIZER_ENV.get(build, {})}
+
+
+def _launcher(build: str) -> list[str]:
+    """TSan of gcc 12 cannot place its shadow under the address randomisation of new kernels."""
+    return ["setarch", "-R"] if build == "tsan" else []
+
+
+def _build(build: str) -> Callable[[Options], list[Program]]:
+    def programs(options: Options) -> list[Program]:
+        folder = build_dir(options, build)
+        configure = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(folder), *BUILDS[build]]
+        compile_all = ["ninja", "-C", str(folder), "-j", str(options.jobs)]
+        return [
+            Program(f"configure-{build}", "CMake finds all it needs", configure, 60, ROOT),
+            Program(f"build-{build}", "everything builds without a warning", compile_all, 900,
+                    ROOT),
+        ]
+    return programs
+
+
+def ctest_programs(options: Options, build: str, label: str) -> list[Program]:
+    """The tests that CMake knows in a build and that carry the label."""
+    answer = subprocess.run(
+        ["ctest", "--show-only=json-v1", "-L", f"^{label}$"], cwd=build_dir(options, build),
+        capture_output=True, check=True, text=True)
+    programs = []
+    for test in json.loads(answer.stdout)["tests"]:
+        properties = {item["name"]: item["value"] for item in test.get("properties", [])}
+        if "command" not in test:
+            continue  # its program was not built; the build stage has failed for that
+        programs.append(Program(
+            test["name"], "", _launcher(build) + test["command"],
+            float(properties.get("TIMEOUT", 120)),
+            Path(properties.get("WORKING_DIRECTORY", ROOT)), env=build_env(options, build)))
+    return programs
+
+
+def _ctest(build: str, label: str) -> Callable[[Options], list[Program]]:
+    return lambda options: ctest_programs(options, build, label)
+
+
+def _fuzz(options: Options) -> list[Program]:
+    """Each libFuzzer target for a bounded time, starting from its committed corpus.
+
+    New inputs go to the build folder; the corpus itself is only read.
+    """
+    seconds = FUZZ_SECONDS_FULL if options.full else FUZZ_SECONDS
+    programs = []
+    for target in sorted((build_dir(options, "clang") / "bin").glob("fuzz_*")):
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
+        found = build_dir(options, "clang") / "fuzz" / target.name
+        found.mkdir(parents=True, exist_ok=True)
+        command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+                   "-print_final_stats=1", str(found), str(corpus)]
+        programs.append(Program(target.name, "no input crashes the decoder", command,
+                                seconds + 60, found))
+    return programs
+
+
+def _python(folder: str, build: str, timeout_s: float) -> Callable[[Options], list[Program]]:
+    """Every test_*.py of a folder below tests/ as a program, against the programs of a build."""
+    def programs(options: Options) -> list[Program]:
+        return [Program(f"{folder}/{file.stem}", "",
+                        [*_launcher(build), *PYTHON, "-m", "tests.lib.tap", str(file)],
+                        timeout_s, ROOT, python_cases(file), build_env(options, build))
+                for file in sorted((ROOT / "tests" / folder).glob("test_*.py"))]
+    return programs
+
+
+def _valgrind(options: Options) -> list[Program]:
+    """One end-to-end run with every node under valgrind."""
+    env = {**build_env(options, "gcc"), "MUSTER_LAUNCHER": " ".join([
+        "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+        "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"])}
+    file = ROOT / "tests" / "interop" / "test_chat.py"
+    command = [*PYTHON, "-m", "tests.lib.tap", str(file)]
+    return [Program("valgrind/test_chat", "no definite or indirect loss after a graceful stop",
+                    command, 900, ROOT, env=env)]
+
+
+STAGES = [
+    Stage("lint", "the rules of the house hold, and each check can fail", 60,
+          _python("lint", "gcc", 120), parallel=True),
+    Stage("build-gcc", "gcc builds everything", 240, _build("gcc")),
+    Stage("build-clang", "clang builds everything, with the fuzz targets", 240, _build("clang")),
+    Stage("unit", "the parts by themselves", 60, _ctest("gcc", "unit"), ["build-gcc"],
+          parallel=True),
+    Stage("sim", "the cluster in simulation: faults by seed", 180, _ctest("gcc", "sim"),
+          ["build-gcc"], parallel=True),
+    Stage("interop", "real clients against a real cluster", 240, _python("interop", "gcc", 300),
+          ["build-gcc"]),
+    Stage("kill", "nodes killed at random moments while clients chat", 300,
+          _python("kill", "gcc", 600), ["build-gcc"]),
+    Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-clang"], parallel=True),
+    Stage("build-asan", "build with ASan and UBSan", 240, _build("asan")),
+    Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
+          ["build-asan"], parallel=True),
+    Stage("kill-asan", "killed nodes under ASan and UBSan", 180, _python("kill", "asan", 600),
+          ["build-asan"]),
+    Stage("build-tsan", "build with TSan", 240, _build("tsan")),
+    Stage("unit-tsan", "the parts under TSan", 120, _ctest("tsan", "unit"), ["build-tsan"],
+          parallel=True),
+    Stage("kill-tsan", "killed nodes under TSan", 240, _python("kill", "tsan", 600),
+          ["build-tsan"]),
+    Stage("sim-asan", "simulation under ASan and UBSan", 600, _ctest("asan", "sim"),
+          ["build-asan"], full=True, parallel=True),
+    Stage("interop-asan", "real clients, nodes under ASan and UBSan", 600,
+          _python("interop", "asan", 900), ["build-asan"], full=True),
+    Stage("interop-tsan", "real clients, nodes under TSan", 900,
+          _python("interop", "tsan", 900), ["build-tsan"], full=True),
+    Stage("valgrind", "a graceful stop under valgrind loses no memory", 600, _valgrind,
+          ["build-gcc"], full=True),
+]
+
+
+def listed_programs(stage: Stage, options: Options) -> list[Program]:
+    """What --list shows of a stage: from the sources, without a build."""
+    if stage.name.startswith("unit"):
+        programs = []
+        for source in sorted((ROOT / "tests" / "unit").rglob("test_*.c")):
+            folder = source.parent.relative_to(ROOT / "tests" / "unit")
+            name = "unit_" + "_".join([*folder.parts, source.stem])
+            programs.append(Program(name, "", [], 0, ROOT, c_cases(source)))
+        return programs
+    if stage.name.startswith("sim"):
+        return [Program(f"sim/{source.stem}", "", [], 0, ROOT, c_cases(source))
+                for source in sorted((ROOT / "tests" / "sim").glob("test_*.c"))]
+    if stage.name == "fuzz":
+        return [Program(source.stem, "no input crashes the decoder", [], 0, ROOT)
+                for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
+    return stage.programs(options)
+
+
+def default_jobs() -> int:
+    """One compiler a core."""
+    return os.cpu_count() or 1
