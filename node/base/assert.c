@@ -8,3 +8,8 @@ _Noreturn void assert_failed(const char *condition, const char *file, int line)
     (void)fprintf(stderr, "ASSERT %s failed at %s:%d\n", condition, file, line);
     abort();
 }
+
+_Noreturn void fail_stop(void)
+{
+    abort();
+}

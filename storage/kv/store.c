@@ -1,0 +1,293 @@
+#include "storage/kv/store.h"
+
+#include "node/base/log.h"
+#include "node/base/mem.h"
+#include "storage/kv/meta.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define MAP_BYTES_DEFAULT ((size_t)64 << 30)
+#define FILE_MODE         0600
+
+int store_err(int rc)
+{
+    switch (rc) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return ERR_NOT_FOUND;
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_NO_SPACE;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+        return ERR_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return ERR_VERSION;
+    default:
+        return ERR_STORAGE;
+    }
+}
+
+int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out)
+{
+    MDB_val key = store_val(slice_str(META_MARK_KEY));
+    MDB_val value;
+    uint32_t schema;
+    int rc = mdb_get(txn, store->meta, &key, &value);
+
+    if (rc == MDB_NOTFOUND) {
+        *out = (struct kv_mark){0};
+        return 0;
+    }
+    if (rc != 0) {
+        return store_err(rc);
+    }
+    rc = meta_decode_mark(store_slice(value), out, &schema);
+    if (rc != 0) {
+        return rc;
+    }
+    return schema <= store->schema ? 0 : ERR_VERSION;
+}
+
+static int put_meta(const struct store *store, MDB_txn *txn, const char *name,
+                    const struct buf *buf)
+{
+    MDB_val key = store_val(slice_str(name));
+    MDB_val value = store_val(buf_slice(buf));
+
+    return mdb_put(txn, store->meta, &key, &value, 0);
+}
+
+int store_write_mark(const struct store *store, MDB_txn *txn, const struct kv_mark *mark)
+{
+    struct buf bytes = BUF_EMPTY;
+    int rc;
+
+    meta_encode_mark(mark, store->schema, &bytes);
+    rc = put_meta(store, txn, META_MARK_KEY, &bytes);
+    buf_deinit(&bytes);
+    return rc;
+}
+
+/* Make the tables and their list what this program has; nothing is written when they are. */
+static int adopt_tables(struct store *store, MDB_txn *txn)
+{
+    MDB_val key = store_val(slice_str(META_TABLES_KEY));
+    MDB_val value = {0};
+    struct buf wanted = BUF_EMPTY;
+    int rc = mdb_get(txn, store->meta, &key, &value);
+
+    meta_encode_tables(store->table_names, store->table_count, &wanted);
+    if (rc == 0) {
+        rc = meta_check_tables(store_slice(value), store->table_names, store->table_count);
+        if (rc != 0) {
+            goto done;
+        }
+    } else if (rc != MDB_NOTFOUND) {
+        rc = store_err(rc);
+        goto done;
+    }
+    if (!slice_eq(store_slice(value), buf_slice(&wanted))) {
+        rc = store_err(put_meta(store, txn, META_TABLES_KEY, &wanted));
+    }
+    for (size_t i = 0; rc == 0 && i < store->table_count; i++) {
+        rc = store_err(mdb_dbi_open(txn, store->table_names[i], MDB_CREATE, &store->tables[i]));
+    }
+
+done:
+    buf_deinit(&wanted);
+    return rc;
+}
+
+static int open_tables(struct store *store)
+{
+    struct kv_mark mark;
+    MDB_txn *txn = NULL;
+    int rc = store_err(mdb_txn_begin(store->env, NULL, 0, &txn));
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store_err(mdb_dbi_open(txn, META_TABLE, MDB_CREATE, &store->meta));
+    if (rc == 0) {
+        rc = adopt_tables(store, txn);
+    }
+    if (rc == 0) {
+        rc = store_read_mark(store, txn, &mark);
+    }
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return store_err(mdb_txn_commit(txn));
+}
+
+int store_open_file(struct store *store)
+{
+    int dead_readers = 0;
+    int rc = store_err(mdb_env_create(&store->env));
+
+    if (rc == 0) {
+        rc = store_err(mdb_env_set_mapsize(store->env, store->map_bytes));
+    }
+    if (rc == 0) {
+        rc = store_err(mdb_env_set_maxdbs(store->env, KV_TABLES_MAX + 1));
+    }
+    if (rc ==
+        0) { /* no MDB_NOSYNC, no MDB_NOMETASYNC: a commit that returned survives power loss */
+        rc = store_err(mdb_env_open(store->env, store->dir, MDB_NOTLS, FILE_MODE));
+    }
+    if (rc == 0) { /* an inspector that was killed would keep pages from being used again */
+        rc = store_err(mdb_reader_check(store->env, &dead_readers));
+    }
+    if (rc == 0) {
+        rc = open_tables(store);
+    }
+    if (rc == 0 && fsync(store->dir_fd) != 0) { /* the names of the files, when new */
+        rc = ERR_STORAGE;
+    }
+    if (rc != 0) {
+        store_close_file(store);
+    }
+    return rc;
+}
+
+void store_close_file(struct store *store)
+{
+    if (store->env != NULL) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+    }
+}
+
+int store_check_file(const struct store *store, const char *path, struct kv_mark *out)
+{
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    struct store file = *store; /* the same expectations, another file */
+    MDB_val key = store_val(slice_str(META_TABLES_KEY));
+    MDB_val tables;
+    int rc = store_err(mdb_env_create(&env));
+
+    if (rc == 0) {
+        rc = store_err(mdb_env_set_maxdbs(env, 1));
+    }
+    if (rc == 0) {
+        rc = store_err(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, FILE_MODE));
+    }
+    if (rc == 0) {
+        rc = store_err(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn));
+    }
+    if (rc == 0) {
+        rc = store_err(mdb_dbi_open(txn, META_TABLE, 0, &file.meta));
+    }
+    if (rc == 0) {
+        rc = store_err(mdb_get(txn, file.meta, &key, &tables));
+    }
+    if (rc == 0) {
+        rc = meta_check_tables(store_slice(tables), store->table_names, store->table_count);
+    }
+    if (rc == 0) {
+        rc = store_read_mark(&file, txn, out);
+    }
+    mdb_txn_abort(txn); /* NULL is fine */
+    mdb_env_close(env);
+    return rc == ERR_NOT_FOUND ? ERR_CORRUPT : rc;
+}
+
+int store_swap_file(struct store *store, const char *path)
+{
+    /* A reader table of the old file must not be taken for one of the new. */
+    if (unlinkat(store->dir_fd, STORE_LOCK_FILE, 0) != 0 && errno != ENOENT) {
+        return ERR_STORAGE;
+    }
+    if (renameat(AT_FDCWD, path, store->dir_fd, STORE_DATA_FILE) != 0) {
+        return ERR_STORAGE;
+    }
+    return fsync(store->dir_fd) == 0 ? 0 : ERR_STORAGE;
+}
+
+int store_init(struct store *store, const struct kv_config *config)
+{
+    int rc;
+
+    *store = (struct store){
+        .dir = mem_strdup(config->dir),
+        .table_names = config->tables,
+        .table_count = config->table_count,
+        .map_bytes = config->map_bytes == 0 ? MAP_BYTES_DEFAULT : (size_t)config->map_bytes,
+        .schema = config->schema,
+    };
+    pthread_mutex_init(&store->commit_mutex, NULL);
+    pthread_mutex_init(&store->guest_mutex, NULL);
+    pthread_cond_init(&store->guest_left, NULL);
+
+    store->dir_fd = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->dir_fd < 0) {
+        rc = ERR_STORAGE;
+    } else if (flock(store->dir_fd, LOCK_EX | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK ? ERR_BUSY : ERR_STORAGE;
+    } else {
+        rc = store_open_file(store);
+    }
+    if (rc != 0) {
+        log_error("kv.open_failed", LOG_STR("dir", config->dir), LOG_STR("cause", err_text(rc)));
+        store_deinit(store);
+    }
+    return rc;
+}
+
+void store_deinit(struct store *store)
+{
+    store_close_file(store);
+    if (store->dir_fd >= 0) {
+        (void)close(store->dir_fd);
+    }
+    pthread_cond_destroy(&store->guest_left);
+    pthread_mutex_destroy(&store->guest_mutex);
+    pthread_mutex_destroy(&store->commit_mutex);
+    mem_free(&store->dir);
+}
+
+int store_guest_enter(struct store *store)
+{
+    int rc = ERR_CLOSED;
+
+    pthread_mutex_lock(&store->guest_mutex);
+    if (!atomic_load(&store->guests_barred)) {
+        store->guest_count++;
+        rc = 0;
+    }
+    pthread_mutex_unlock(&store->guest_mutex);
+    return rc;
+}
+
+void store_guest_leave(struct store *store)
+{
+    pthread_mutex_lock(&store->guest_mutex);
+    store->guest_count--;
+    pthread_cond_signal(&store->guest_left);
+    pthread_mutex_unlock(&store->guest_mutex);
+}
+
+void store_guests_bar(struct store *store)
+{
+    pthread_mutex_lock(&store->guest_mutex);
+    atomic_store(&store->guests_barred, true);
+    while (store->guest_count > 0) {
+        pthread_cond_wait(&store->guest_left, &store->guest_mutex);
+    }
+    pthread_mutex_unlock(&store->guest_mutex);
+}
+
+void store_guests_admit(struct store *store)
+{
+    atomic_store(&store->guests_barred, false);
+}
