@@ -1,6 +1,6 @@
-/* stream - one client stream (RFC 6120, XEP-0198): negotiation, SASL, bind, acks and resume. Sans-I/O:
- * clear bytes and events in, clear bytes and actions out; no socket, no clock. One per connection,
- * used by one worker. The accounting follows DESIGN 5 to the letter. */
+/* stream - one client stream (RFC 6120, XEP-0198): negotiation, SASL, bind, acks and resume.
+ * Sans-I/O: clear bytes and events in, clear bytes and actions out; no socket, no clock. One per
+ * connection, used by one worker. The accounting follows DESIGN 5 to the letter. */
 #ifndef XMPP_STREAM_STREAM_H
 #define XMPP_STREAM_STREAM_H
 
@@ -11,18 +11,19 @@
 struct stream;
 
 struct stream_config {
-    struct owner owner;  /* this connection */
-    bool direct_tls;     /* TLS is on before the first byte (XEP-0368) */
-    bool require_tls;    /* no SASL before TLS */
+    struct owner owner; /* this connection */
+    bool direct_tls;    /* TLS is on before the first byte (XEP-0368) */
+    bool require_tls;   /* no SASL before TLS */
     uint32_t resume_window_s;
-    uint32_t idle_probe_ms;     /* silence after which <r/> or a ping asks */
-    uint32_t idle_dead_ms;      /* silence after the probe: detach */
-    uint32_t negotiation_ms;    /* time to become bound */
-    uint32_t confirm_ms;        /* time to answer <r/> after a resume */
+    uint32_t idle_probe_ms;  /* silence after which <r/> or a ping asks */
+    uint32_t idle_dead_ms;   /* silence after the probe: detach */
+    uint32_t negotiation_ms; /* time to become bound */
+    uint32_t confirm_ms;     /* time to answer <r/> after a resume */
     uint32_t stanza_bytes_max;
     uint32_t output_bytes_max;  /* unwritten output; above it the connection is cut (detached) */
     bool tls_unique_on_tls13;   /* accept what old clients send (slixmpp) */
-    const char *default_domain;
+    struct slice decoy_secret;  /* see sasl.h; the same on all nodes, borrowed */
+    const char *default_domain; /* answers headers without to */
     bool (*serves_domain)(void *ctx, const char *domain);
     void *ctx;
 };
@@ -30,26 +31,32 @@ struct stream_config {
 enum stream_action_kind {
     STREAM_START_TLS,        /* write the output, then start the TLS handshake: stream_on_tls() */
     STREAM_WANT_CREDENTIALS, /* look up user (bare address): stream_on_credentials() */
-    STREAM_COMMAND,          /* submit bytes (encoded Command); its outcome comes by the cookie in it */
-    STREAM_CLOSE,            /* write the output, then close (TLS close_notify, TCP) */
-    STREAM_DROP              /* close at once, without writing the rest */
+    STREAM_COMMAND, /* submit bytes (encoded Command); its outcome comes by the cookie in it */
+    STREAM_CLOSE,   /* write the output, then close (TLS close_notify, TCP); free the stream */
+    STREAM_DROP     /* close at once, without writing the rest; free the stream */
 };
 
 struct stream_action {
     enum stream_action_kind kind;
-    char *user;       /* WANT_CREDENTIALS: valid until the next call */
+    const char *user;     /* WANT_CREDENTIALS: valid until the next call */
     struct slice command; /* COMMAND: valid until the next call */
 };
 
 /* What TLS knows; slices are borrowed for the call, empty when not available. */
 struct stream_tls {
-    struct slice exporter;    /* tls-exporter */
-    struct slice end_point;   /* tls-server-end-point */
-    struct slice unique;      /* tls-unique */
+    struct slice exporter;  /* tls-exporter */
+    struct slice end_point; /* tls-server-end-point */
+    struct slice unique;    /* tls-unique */
     bool tls13;
 };
 
+/* Every stream ends by exactly one CLOSE or DROP, its last action. Keep the stream until then, also
+ * after stream_on_disconnect(): while a bind or resume is in the log, its outcome must still come
+ * in and be undone. */
+
+/** config is copied; what it points to is borrowed for the life of the stream. */
 struct stream *stream_new(const struct stream_config *config, uint64_t now_ms);
+/** Free *stream and set it to NULL. */
 void stream_free(struct stream **stream);
 
 /** Clear bytes from the client, cut anywhere. */
@@ -65,17 +72,19 @@ void stream_on_outcome(struct stream *stream, uint64_t cookie, const struct outc
 void stream_on_delivery(struct stream *stream, const struct delivery *delivery, uint64_t now_ms);
 /** TCP or TLS ended: detaches or closes the session by a last command. */
 void stream_on_disconnect(struct stream *stream);
-/** The node stops or lost its place in the cluster: with goodbye a <system-shutdown/> is written to
- * streams that cannot resume; resumable ones are dropped without footer (DESIGN 7). */
+/** The node stops or lost its place in the cluster: a <system-shutdown/> is written to streams that
+ * cannot resume; resumable ones are dropped without footer (DESIGN 7). */
 void stream_shutdown(struct stream *stream);
 /** Call about once a second. */
 void stream_tick(struct stream *stream, uint64_t now_ms);
 
-/** Next thing to do; false when there is none. */
+/** Next thing to do; false when there is none. Call until false at the end of every turn, and after
+ * output was consumed: numbers and acks are packed here, and what waits for room is written. */
 bool stream_pop(struct stream *stream, struct stream_action *out);
 /** Clear bytes to be sent; consume what was written. */
 struct buf *stream_output(struct stream *stream);
-/** Read on? False while too much of this stream is outstanding in the log, or it waits. */
+/** Read on? False while too much of this stream is outstanding in the log or in the output, or it
+ * waits. Says nothing about a TLS handshake. */
 bool stream_wants_read(const struct stream *stream);
 
 /* For lists and logs. */

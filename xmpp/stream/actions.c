@@ -1,0 +1,135 @@
+/* What the caller of a stream is to do, queued until popped; among it the commands for the log. */
+#include "xmpp/stream/internal.h"
+
+struct queued {
+    enum stream_action_kind kind;
+    struct buf bytes; /* the command, or the user's address */
+};
+
+void actions_init(struct stream *stream)
+{
+    stream->actions = RING_OF(struct queued);
+}
+
+void actions_push(struct stream *stream, enum stream_action_kind kind)
+{
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = kind;
+}
+
+void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text)
+{
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = kind;
+    buf_append_str(&queued->bytes, text);
+}
+
+void actions_push_command_take(struct stream *stream, struct buf *bytes)
+{
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = STREAM_COMMAND;
+    queued->bytes = *bytes;
+    *bytes = BUF_EMPTY;
+}
+
+struct effect_ref actions_ref(const struct stream *stream, uint64_t cookie)
+{
+    return (struct effect_ref){.worker = stream->config.owner.worker,
+                               .slot = stream->config.owner.slot,
+                               .generation = stream->config.owner.generation,
+                               .cookie = cookie};
+}
+
+Pb__Owner actions_owner(const struct stream *stream)
+{
+    Pb__Owner owner = PB__OWNER__INIT;
+
+    owner.incarnation = stream->config.owner.incarnation;
+    owner.worker = stream->config.owner.worker;
+    owner.slot = stream->config.owner.slot;
+    owner.generation = stream->config.owner.generation;
+    return owner;
+}
+
+Pb__From actions_from(const struct stream *stream)
+{
+    Pb__From from = PB__FROM__INIT;
+
+    from.session = stream->session;
+    from.epoch = stream->epoch;
+    from.counted = stream->counted;
+    from.count = stream->counted ? stream->in.read : 0;
+    return from;
+}
+
+static void encode(struct stream *stream, Pb__Command *command, uint64_t cookie)
+{
+    struct effect_ref where = actions_ref(stream, cookie);
+    Pb__Ref ref = PB__REF__INIT;
+    struct buf bytes = BUF_EMPTY;
+    size_t size;
+
+    ref.worker = where.worker;
+    ref.slot = where.slot;
+    ref.generation = where.generation;
+    ref.cookie = where.cookie;
+    command->ref = &ref;
+    size = pb__command__get_packed_size(command);
+    buf_commit(&bytes, pb__command__pack(command, buf_reserve(&bytes, size)));
+    command->ref = NULL;
+    actions_push_command_take(stream, &bytes);
+}
+
+void actions_submit(struct stream *stream, Pb__Command *command, enum awaited_kind kind)
+{
+    encode(stream, command, acks_in_submit(&stream->in, kind));
+}
+
+void actions_submit_last(struct stream *stream, Pb__Command *command)
+{
+    encode(stream, command, 0);
+}
+
+void actions_deinit(struct stream *stream)
+{
+    for (size_t i = 0; i < stream->actions.count; i++) {
+        struct queued *queued = ring_at(&stream->actions, i);
+
+        buf_deinit(&queued->bytes);
+    }
+    ring_deinit(&stream->actions);
+    buf_deinit(&stream->popped);
+}
+
+static bool pop_queued(struct stream *stream, struct stream_action *out)
+{
+    struct queued queued;
+
+    if (stream->actions.count == 0) {
+        return false;
+    }
+    queued = *(struct queued *)ring_at(&stream->actions, 0);
+    ring_drop(&stream->actions);
+    buf_deinit(&stream->popped);
+    stream->popped = queued.bytes;
+    *out = (struct stream_action){.kind = queued.kind};
+    if (queued.kind == STREAM_COMMAND) {
+        out->command = buf_slice(&stream->popped);
+    } else if (queued.kind == STREAM_WANT_CREDENTIALS) {
+        out->user = buf_text(&stream->popped);
+    }
+    return true;
+}
+
+bool stream_pop(struct stream *stream, struct stream_action *out)
+{
+    if (pop_queued(stream, out)) {
+        return true;
+    }
+    stream_step(stream); /* the output may have room again */
+    outbound_flush(stream);
+    return pop_queued(stream, out);
+}
