@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,12 @@ struct pki {
     EVP_PKEY *ca_key[AUTHORITIES_MAX];
 };
 
+/* A helper of tests has no other answer to a failure than to end the test. */
+static void must(bool ok)
+{
+    ASSERT(ok);
+}
+
 static void set_path(char out[PKI_PATH_BYTES], const struct pki *pki, const char *kind,
                      unsigned number)
 {
@@ -32,7 +39,7 @@ static void write_certificate(const char *path, X509 *certificate)
     FILE *file = fopen(path, "w");
 
     ASSERT(file != NULL);
-    ASSERT(PEM_write_X509(file, certificate) == 1);
+    must(PEM_write_X509(file, certificate) == 1);
     (void)fclose(file);
 }
 
@@ -41,7 +48,7 @@ static void write_key(const char *path, EVP_PKEY *key)
     FILE *file = fopen(path, "w");
 
     ASSERT(file != NULL);
-    ASSERT(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1);
+    must(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1);
     (void)fclose(file);
 }
 
@@ -50,7 +57,7 @@ static void add_extension(X509 *certificate, int nid, const char *value)
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
     ASSERT(extension != NULL);
-    ASSERT(X509_add_ext(certificate, extension, -1) == 1);
+    must(X509_add_ext(certificate, extension, -1) == 1);
     X509_EXTENSION_free(extension);
 }
 
@@ -60,14 +67,14 @@ static X509 *make_certificate(const char *common_name, EVP_PKEY *key, long seria
     X509 *certificate = X509_new();
     X509_NAME *name = X509_NAME_new();
 
-    ASSERT(X509_set_version(certificate, X509_VERSION_3) == 1);
+    must(X509_set_version(certificate, X509_VERSION_3) == 1);
     (void)ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
     (void)X509_gmtime_adj(X509_getm_notBefore(certificate), -DAY_S);
     (void)X509_gmtime_adj(X509_getm_notAfter(certificate), DAY_S);
-    ASSERT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                                      (const unsigned char *)common_name, -1, -1, 0) == 1);
-    ASSERT(X509_set_subject_name(certificate, name) == 1);
-    ASSERT(X509_set_pubkey(certificate, key) == 1);
+    must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                    -1, -1, 0) == 1);
+    must(X509_set_subject_name(certificate, name) == 1);
+    must(X509_set_pubkey(certificate, key) == 1);
     X509_NAME_free(name);
     return certificate;
 }
@@ -85,8 +92,8 @@ static void need_authority(struct pki *pki, unsigned authority)
     key = EVP_EC_gen("P-256");
     ca = make_certificate("test authority", key, 1);
     add_extension(ca, NID_basic_constraints, "critical,CA:TRUE");
-    ASSERT(X509_set_issuer_name(ca, X509_get_subject_name(ca)) == 1);
-    ASSERT(X509_sign(ca, key, EVP_sha256()) > 0);
+    must(X509_set_issuer_name(ca, X509_get_subject_name(ca)) == 1);
+    must(X509_sign(ca, key, EVP_sha256()) > 0);
     set_path(path, pki, "ca", authority);
     write_certificate(path, ca);
     pki->ca[authority] = ca;
@@ -108,8 +115,8 @@ void pki_issue(struct pki *pki, unsigned authority, const char *common_name, con
         (void)snprintf(value, sizeof(value), "DNS:%s", dns);
         add_extension(certificate, NID_subject_alt_name, value);
     }
-    ASSERT(X509_set_issuer_name(certificate, X509_get_subject_name(pki->ca[authority])) == 1);
-    ASSERT(X509_sign(certificate, pki->ca_key[authority], EVP_sha256()) > 0);
+    must(X509_set_issuer_name(certificate, X509_get_subject_name(pki->ca[authority])) == 1);
+    must(X509_sign(certificate, pki->ca_key[authority], EVP_sha256()) > 0);
     set_path(out->ca, pki, "ca", authority);
     set_path(out->cert, pki, "cert", pki->issued);
     set_path(out->key, pki, "key", pki->issued);
@@ -124,7 +131,7 @@ struct pki *pki_new(void)
     struct pki *pki = mem_zalloc(sizeof(*pki));
 
     (void)strcpy(pki->dir, "/tmp/pki-XXXXXX");
-    ASSERT(mkdtemp(pki->dir) != NULL);
+    must(mkdtemp(pki->dir) != NULL);
     return pki;
 }
 

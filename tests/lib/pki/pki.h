@@ -1,5 +1,5 @@
-/* pki - throwaway certificate authorities and certificates for tests, as PEM files in a directory of
- * their own that goes away with them. */
+/* pki - throwaway certificate authorities and certificates for tests, as PEM files in a directory
+ * of their own that goes away with them. */
 #ifndef TESTS_LIB_PKI_PKI_H
 #define TESTS_LIB_PKI_PKI_H
 
@@ -19,8 +19,8 @@ struct pki;
 struct pki *pki_new(void);
 /** Removes the files. */
 void pki_free(struct pki **pki);
-/** A certificate under authority number `authority` (made when new) with subject CN=common_name and,
- * unless NULL, one DNS name. Each call makes files of its own. */
+/** A certificate under authority number `authority` (made when new) with subject CN=common_name
+ * and, unless NULL, one DNS name. Each call makes files of its own. */
 void pki_issue(struct pki *pki, unsigned authority, const char *common_name, const char *dns,
                struct pki_files *out);
 
