@@ -6,8 +6,9 @@
 
 #include "node/base/arena.h"
 
-#define DELTA_LEVELS_MAX 10 /* with one row in four on the next level: fast up to a million rows   \
-                             */
+#define DELTA_LEVELS_MAX                                                                           \
+    10 /* with one row in four on the next level: fast up to a million rows                        \
+        */
 
 struct delta_row {
     uint64_t key_prefix; /* the first eight bytes, big-endian: most comparisons end here */

@@ -151,13 +151,13 @@ int kv_copy(struct kv *kv, int fd, uint64_t *applied_out)
         return rc;
     }
     rc = copy_as_guest(kv, fd, &mark);
-    store_guest_leave(&kv->store);
-    if (rc != 0) {
+    if (rc == 0) {
+        *applied_out = mark.index;
+    } else {
         log_warn("kv.copy_failed", LOG_STR("dir", kv->store.dir), LOG_STR("cause", err_text(rc)));
-        return rc;
     }
-    *applied_out = mark.index;
-    return 0;
+    store_guest_leave(&kv->store); /* from here on kv may be gone */
+    return rc;
 }
 
 static int hash_table(struct store *store, MDB_txn *txn, unsigned table, uint64_t *hash)
@@ -183,42 +183,39 @@ static int hash_table(struct store *store, MDB_txn *txn, unsigned table, uint64_
     return rc == MDB_NOTFOUND ? 0 : store_err(rc);
 }
 
-static int scrub_as_guest(struct store *store, struct kv_mark *mark_out, uint64_t *hash_out)
+static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_t *hash_out)
 {
     MDB_txn *txn = NULL;
+    struct kv_mark mark;
     uint64_t hash = 0;
     int rc = store_err(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
 
     if (rc == 0) {
-        rc = store_read_mark(store, txn, mark_out);
+        rc = store_read_mark(store, txn, &mark);
     }
     for (unsigned table = 0; rc == 0 && table < store->table_count; table++) {
         rc = hash_table(store, txn, table, &hash);
     }
     mdb_txn_abort(txn);
-    if (rc == 0) {
-        *hash_out = hash;
-    }
-    return rc;
-}
-
-int kv_scrub(struct kv *kv, uint64_t *mark_index_out, uint64_t *hash_out)
-{
-    struct kv_mark mark;
-    int rc = store_guest_enter(&kv->store);
-
-    if (rc != 0) {
-        return rc;
-    }
-    rc = scrub_as_guest(&kv->store, &mark, hash_out);
-    store_guest_leave(&kv->store);
     if (rc != 0) {
         return rc;
     }
     *mark_index_out = mark.index;
-    if (mark.hash != *hash_out) {
-        log_error("kv.hash_differs", LOG_STR("dir", kv->store.dir), LOG_UINT("mark", mark.index));
+    *hash_out = hash;
+    if (hash != mark.hash) {
+        log_error("kv.hash_differs", LOG_STR("dir", store->dir), LOG_UINT("mark", mark.index));
         return ERR_CORRUPT;
     }
     return 0;
+}
+
+int kv_scrub(struct kv *kv, uint64_t *mark_index_out, uint64_t *hash_out)
+{
+    int rc = store_guest_enter(&kv->store);
+
+    if (rc == 0) {
+        rc = scrub_as_guest(&kv->store, mark_index_out, hash_out);
+        store_guest_leave(&kv->store); /* from here on kv may be gone */
+    }
+    return rc;
 }

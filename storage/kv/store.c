@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)64 << 30)
@@ -167,6 +168,28 @@ void store_close_file(struct store *store)
     }
 }
 
+/* A compacted copy holds all its pages: of a shorter file a part was lost on the way, and reading
+ * there would raise SIGBUS. (A live file may end before pages that were never used.) */
+static int check_complete(MDB_env *env)
+{
+    MDB_envinfo info;
+    MDB_stat sizes;
+    struct stat file;
+    int fd;
+    int rc = mdb_env_get_fd(env, &fd);
+
+    if (rc == 0) {
+        rc = mdb_env_info(env, &info);
+    }
+    if (rc == 0) {
+        rc = mdb_env_stat(env, &sizes);
+    }
+    if (rc != 0 || fstat(fd, &file) != 0) {
+        return ERR_STORAGE;
+    }
+    return (uint64_t)file.st_size / sizes.ms_psize > info.me_last_pgno ? 0 : ERR_CORRUPT;
+}
+
 int store_check_file(const struct store *store, const char *path, struct kv_mark *out)
 {
     MDB_env *env = NULL;
@@ -181,6 +204,9 @@ int store_check_file(const struct store *store, const char *path, struct kv_mark
     }
     if (rc == 0) {
         rc = store_err(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, FILE_MODE));
+    }
+    if (rc == 0) {
+        rc = check_complete(env);
     }
     if (rc == 0) {
         rc = store_err(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn));

@@ -58,8 +58,9 @@ static inline void test_dir_make(struct test_dir *dir)
 static inline const char *test_path(const struct test_dir *dir, const char *name)
 {
     static char path[128];
+    int len = snprintf(path, sizeof(path), "%s/%s", dir->path, name);
 
-    (void)snprintf(path, sizeof(path), "%s/%s", dir->path, name);
+    assert_in_range(len, 1, sizeof(path) - 1);
     return path;
 }
 
