@@ -1,0 +1,142 @@
+/* disk - the log on raft_uv, and when to stop rather than go on with a log that libraft 0.15 would
+ * get wrong after a failure. */
+#include "raft/shim/internal.h"
+
+#include "node/base/mem.h"
+
+struct append {
+    struct raft_io_append inner;
+    struct raft_io_append *outer;
+    struct shim *shim;
+    raft_io_append_cb callback;
+    raft_term term; /* of the newest entry written */
+    bool as_follower;
+};
+
+/* After a failed write 0.15 cuts its log but stays leader and uses the index again, or goes on
+ * writing behind the hole (defects 3, 4, 5, 21b). A process that ends here restarts from what is on
+ * disk. */
+static bool stops_on(struct shim *shim, int status)
+{
+    if (status == 0 || status == RAFT_CANCELED || shim->closing ||
+        !shim_guards(shim, SHIM_GUARD_APPEND_FAILED)) {
+        return false;
+    }
+    shim->config.fail_stop(shim->config.ctx, "a write of the log failed");
+    return true;
+}
+
+static void on_appended(struct raft_io_append *inner, int status)
+{
+    struct append *append = CONTAINER_OF(inner, struct append, inner);
+    struct shim *shim = append->shim;
+
+    if (append->as_follower) {
+        shim->appends_in_flight--;
+    }
+    if (!stops_on(shim, status)) {
+        if (status == 0) {
+            shim_own_entries_stored(shim, append->term);
+        }
+        append->callback(append->outer, status);
+    }
+    mem_free(&append);
+}
+
+int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
+                     const struct raft_entry entries[], unsigned count, raft_io_append_cb callback)
+{
+    struct shim *shim = io->impl;
+    struct raft_io *disk = shim->config.disk;
+    struct append *append = mem_alloc(sizeof(*append));
+    int rv;
+
+    for (unsigned i = 0; i < count; i++) {
+        ASSERT(entries[i].buf.len % 8 == 0); /* 0.15 does not check and misreads it (defect 14) */
+    }
+    *append = (struct append){
+        .outer = request,
+        .shim = shim,
+        .callback = callback,
+        .term = entries[count - 1].term,
+        .as_follower = shim->raft->state != RAFT_LEADER,
+    };
+    shim_append_entries_accepted(shim);
+    rv = disk->append(disk, &append->inner, entries, count, on_appended);
+    if (rv != 0) {
+        memcpy(io->errmsg, disk->errmsg, sizeof(io->errmsg));
+        (void)stops_on(shim, rv);
+        mem_free(&append);
+        return rv;
+    }
+    if (append->as_follower) {
+        shim->appends_in_flight++;
+    }
+    return 0;
+}
+
+int shim_disk_truncate(struct raft_io *io, raft_index index)
+{
+    struct shim *shim = io->impl;
+
+    /* 0.15 loses the barrier's callback and hangs, or leaves a log that does not load (defect 6).
+     */
+    if (shim->raft->snapshot.put.data != NULL && shim_guards(shim, SHIM_GUARD_TRUNCATE)) {
+        shim->config.fail_stop(shim->config.ctx, "the log must be cut while a snapshot is stored");
+        return RAFT_BUSY;
+    }
+    shim->truncated_at = shim_now(shim);
+    return shim->config.disk->truncate(shim->config.disk, index);
+}
+
+bool shim_snapshot_allowed(const struct shim *shim)
+{
+    bool quiet = shim->truncated_at == 0 ||
+                 shim_now(shim) - shim->truncated_at >= SHIM_TRUNCATE_QUIET_MS ||
+                 !shim_guards(shim, SHIM_GUARD_TRUNCATE);
+
+    /* A configuration that is rolled back must still find its predecessor in the log (defect 9). */
+    return quiet && shim->raft->configuration_uncommitted_index == 0;
+}
+
+int shim_disk_snapshot_put(struct raft_io *io, unsigned trailing,
+                           struct raft_io_snapshot_put *request,
+                           const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb callback)
+{
+    struct shim *shim = io->impl;
+
+    return shim->config.disk->snapshot_put(shim->config.disk, trailing, request, snapshot,
+                                           callback);
+}
+
+/* The only work that libraft hands over is waiting for the window of a snapshot to be durable: that
+ * needs no thread, only patience. */
+int shim_disk_async_work(struct raft_io *io, struct raft_io_async_work *request,
+                         raft_io_async_work_cb callback)
+{
+    struct shim *shim = io->impl;
+
+    ASSERT(shim->work == NULL); /* libraft takes one snapshot at a time */
+    shim->work = request;
+    shim->work_done = callback;
+    return 0;
+}
+
+bool shim_snapshot_waits(const struct shim *shim)
+{
+    return shim->work != NULL;
+}
+
+void shim_snapshot_ready(struct shim *shim, int status)
+{
+    struct raft_io_async_work *work = shim->work;
+
+    if (work == NULL) {
+        return;
+    }
+    shim->work = NULL;
+    if (status == 0) {
+        status = work->work(work);
+    }
+    shim->work_done(work, status);
+}

@@ -1,0 +1,104 @@
+/* elect - when elections are held: never while this node's log is being written or replaced, and at
+ * once when the leader's process is gone. Pre-vote is on, so an election in vain harms nobody. */
+#include "raft/shim/internal.h"
+
+/* The next node in line waits so long for the one before it, in halves of a heartbeat. */
+#define HASTE_STEP_HALF_HEARTBEATS 3
+
+static bool knows_leader(const struct raft *raft)
+{
+    return raft->state == RAFT_LEADER ||
+           (raft->state == RAFT_FOLLOWER && raft->follower_state.current_leader.id != 0);
+}
+
+/* libraft refuses its vote while it remembers any leader, however long silent (defect 12). */
+static void forget_silent_leader(struct shim *shim)
+{
+    struct raft *raft = shim->raft;
+
+    if (shim_guards(shim, SHIM_GUARD_FORGET_LEADER) && raft->state == RAFT_FOLLOWER &&
+        shim_now(shim) - raft->election_timer_start >= raft->election_timeout) {
+        raft->follower_state.current_leader.id = 0;
+    }
+}
+
+/* A candidate must know its own log: wait for writes and an installing snapshot (defect 8). */
+static bool may_tick(const struct shim *shim)
+{
+    return shim->raft->state != RAFT_FOLLOWER || !shim_guards(shim, SHIM_GUARD_TICK) ||
+           (shim->appends_in_flight == 0 && shim->raft->snapshot.put.data == NULL);
+}
+
+/* Pre-votes may come before the other voters noticed the loss themselves, so they are repeated each
+ * tick until someone's real election has raised the term, or a leader is known. */
+static void hasten(struct shim *shim)
+{
+    struct raft *raft = shim->raft;
+    bool in_doubt = raft->state == RAFT_FOLLOWER ||
+                    (raft->state == RAFT_CANDIDATE && raft->candidate_state.in_pre_vote);
+
+    if (shim->hasten_term == 0) {
+        return;
+    }
+    if (raft->current_term != shim->hasten_term || knows_leader(raft) || !in_doubt ||
+        shim_now(shim) > shim->hasten_at + raft->election_timeout) {
+        shim->hasten_term = 0;
+    } else if (shim_now(shim) >= shim->hasten_at) {
+        raft->election_timer_start = 0; /* expired */
+    }
+}
+
+void shim_tick(struct raft_io *disk)
+{
+    struct shim *shim = disk->data;
+
+    if (shim->closing) {
+        return;
+    }
+    forget_silent_leader(shim);
+    if (may_tick(shim)) {
+        hasten(shim);
+        shim->tick(&shim->io);
+    }
+}
+
+/* How many voters go before this one: those with lower ids, the lost leader apart. -1: no voter. */
+static int place_in_line(const struct raft *raft, raft_id lost)
+{
+    int own = shim_member_index(raft, raft->id);
+    int place = 0;
+
+    if (own < 0 || raft->configuration.servers[own].role != RAFT_VOTER) {
+        return -1;
+    }
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+
+        if (server->role == RAFT_VOTER && server->id != lost && server->id < raft->id) {
+            place++;
+        }
+    }
+    return place;
+}
+
+void shim_peer_lost(struct shim *shim, raft_id peer)
+{
+    struct raft *raft = shim->raft;
+    int place;
+
+    if (shim->closing || raft->state != RAFT_FOLLOWER ||
+        raft->follower_state.current_leader.id != peer) {
+        return;
+    }
+    raft->follower_state.current_leader.id = 0;
+    place = place_in_line(raft, peer);
+    if (place < 0) {
+        return;
+    }
+    shim->hasten_term = raft->current_term;
+    shim->hasten_at = shim_now(shim) +
+                      (raft_time)place * raft->heartbeat_timeout * HASTE_STEP_HALF_HEARTBEATS / 2;
+    if (place == 0) {
+        shim_tick(shim->config.disk);
+    }
+}

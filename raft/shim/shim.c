@@ -1,0 +1,334 @@
+#include "raft/shim/internal.h"
+
+#include "node/base/log.h"
+#include "node/base/mem.h"
+
+static struct shim *shim_of(struct raft_io *io)
+{
+    return CONTAINER_OF(io, struct shim, io);
+}
+
+/* libraft shows the error text of the io that failed. */
+static int forward_error(struct shim *shim, int rv)
+{
+    if (rv != 0) {
+        memcpy(shim->io.errmsg, shim->config.disk->errmsg, sizeof(shim->io.errmsg));
+    }
+    return rv;
+}
+
+static int io_init(struct raft_io *io, raft_id id, const char *address)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim, shim->config.disk->init(shim->config.disk, id, address));
+}
+
+static void on_disk_closed(struct raft_io *disk)
+{
+    struct shim *shim = disk->data;
+
+    shim->closed(&shim->io);
+}
+
+static void io_close(struct raft_io *io, raft_io_close_cb closed)
+{
+    struct shim *shim = shim_of(io);
+
+    shim->closing = true;
+    shim->closed = closed;
+    shim_complete_sends(shim);
+    shim_snapshot_ready(shim, RAFT_CANCELED);
+    shim_refuse_snapshot(shim);
+    shim->config.disk->close(shim->config.disk, on_disk_closed);
+}
+
+static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
+                   struct raft_snapshot **snapshot, raft_index *start_index,
+                   struct raft_entry *entries[], size_t *entry_count)
+{
+    struct shim *shim = shim_of(io);
+    struct raft_io *disk = shim->config.disk;
+
+    return forward_error(
+        shim, disk->load(disk, term, voted_for, snapshot, start_index, entries, entry_count));
+}
+
+/* raft_uv's own network is a dummy: nothing arrives there. */
+static void on_disk_message(struct raft_io *disk, struct raft_message *message)
+{
+    (void)disk;
+    (void)message;
+    ASSERT(false);
+}
+
+static int io_start(struct raft_io *io, unsigned tick_ms, raft_io_tick_cb tick,
+                    raft_io_recv_cb receive)
+{
+    struct shim *shim = shim_of(io);
+
+    shim->tick = tick;
+    shim->receive = receive;
+    shim->started = true;
+    return forward_error(
+        shim, shim->config.disk->start(shim->config.disk, tick_ms, shim_tick, on_disk_message));
+}
+
+static int io_bootstrap(struct raft_io *io, const struct raft_configuration *configuration)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim, shim->config.disk->bootstrap(shim->config.disk, configuration));
+}
+
+static int io_recover(struct raft_io *io, const struct raft_configuration *configuration)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim, shim->config.disk->recover(shim->config.disk, configuration));
+}
+
+static int io_set_term(struct raft_io *io, raft_term term)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim, shim->config.disk->set_term(shim->config.disk, term));
+}
+
+static int io_set_vote(struct raft_io *io, raft_id id)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim, shim->config.disk->set_vote(shim->config.disk, id));
+}
+
+static int io_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *request,
+                           raft_io_snapshot_get_cb callback)
+{
+    struct shim *shim = shim_of(io);
+
+    return forward_error(shim,
+                         shim->config.disk->snapshot_get(shim->config.disk, request, callback));
+}
+
+static raft_time io_time(struct raft_io *io)
+{
+    return shim_now(shim_of(io));
+}
+
+static int io_random(struct raft_io *io, int min, int max)
+{
+    struct shim *shim = shim_of(io);
+
+    return shim->config.disk->random(shim->config.disk, min, max);
+}
+
+struct shim *shim_new(const struct shim_config *config)
+{
+    struct shim *shim = mem_zalloc(sizeof(*shim));
+
+    shim->config = *config;
+    shim->intake_open = true;
+    config->disk->data = shim;
+    shim->io = (struct raft_io){
+        .version = 2, /* has async_work (defect 15: raft_uv's own says 1) */
+        .impl = shim,
+        .init = io_init,
+        .close = io_close,
+        .load = io_load,
+        .start = io_start,
+        .bootstrap = io_bootstrap,
+        .recover = io_recover,
+        .set_term = io_set_term,
+        .set_vote = io_set_vote,
+        .send = shim_send,
+        .append = shim_disk_append,
+        .truncate = shim_disk_truncate,
+        .snapshot_put = shim_disk_snapshot_put,
+        .snapshot_get = io_snapshot_get,
+        .time = io_time,
+        .random = io_random,
+        .async_work = shim_disk_async_work,
+    };
+    return shim;
+}
+
+void shim_free(struct shim **shim)
+{
+    ASSERT((*shim)->sent_first == NULL);
+    wire_frame_deinit(&(*shim)->frame);
+    mem_free(shim);
+}
+
+struct raft_io *shim_io(struct shim *shim)
+{
+    return &shim->io;
+}
+
+void shim_attach(struct shim *shim, struct raft *raft)
+{
+    shim->raft = raft;
+}
+
+void shim_set_intake(struct shim *shim, bool open)
+{
+    shim->intake_open = open;
+}
+
+raft_term shim_term_of(const struct raft *raft, raft_index index)
+{
+    const struct raft_log *log = &raft->log;
+    size_t count =
+        log->front <= log->back ? log->back - log->front : log->size - log->front + log->back;
+
+    if (index == log->snapshot.last_index && index != 0) {
+        return log->snapshot.last_term;
+    }
+    if (index <= log->offset || index > log->offset + count) {
+        return 0;
+    }
+    return log->entries[(log->front + (size_t)(index - log->offset - 1)) % log->size].term;
+}
+
+int shim_member_index(const struct raft *raft, raft_id id)
+{
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        if (raft->configuration.servers[i].id == id) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void on_append_entries(struct shim *shim, struct raft_message *message)
+{
+    struct raft_append_entries *append = &message->append_entries;
+
+    if (!shim->intake_open && append->n_entries > 0) {
+        wire_release(message);
+        append->entries = NULL;
+        append->n_entries = 0;
+    }
+    shim_begin_append_entries(shim, append);
+    shim->receive(&shim->io, message);
+    shim->handling = (struct verified){0};
+}
+
+static void offer_snapshot(struct shim *shim, struct raft_message *message)
+{
+    raft_id from = message->server_id;
+    raft_index index = message->install_snapshot.last_index;
+
+    if (message->install_snapshot.term < shim->raft->current_term) {
+        wire_release(message);
+        return;
+    }
+    shim_refuse_snapshot(shim);
+    shim->offer = *message;
+    shim->offered = true;
+    shim->config.on_snapshot_offered(shim->config.ctx, from, index);
+}
+
+static void deliver(struct shim *shim, struct raft_message *message)
+{
+    switch (message->type) {
+    case RAFT_IO_APPEND_ENTRIES:
+        on_append_entries(shim, message);
+        break;
+    case RAFT_IO_APPEND_ENTRIES_RESULT:
+        if (!shim_refuses_result(shim, &message->append_entries_result)) {
+            shim->receive(&shim->io, message);
+        }
+        break;
+    case RAFT_IO_INSTALL_SNAPSHOT:
+        offer_snapshot(shim, message);
+        break;
+    case RAFT_IO_TIMEOUT_NOW:
+        /* Elected with entries not yet written, it would count them as stored (defect 11). */
+        if (shim->appends_in_flight == 0 || !shim_guards(shim, SHIM_GUARD_TIMEOUT_NOW)) {
+            shim->receive(&shim->io, message);
+        }
+        break;
+    default:
+        shim->receive(&shim->io, message);
+        break;
+    }
+}
+
+static const char *address_of(const struct shim *shim, raft_id id)
+{
+    int i = shim_member_index(shim->raft, id);
+
+    return i < 0 ? "" : shim->raft->configuration.servers[i].address;
+}
+
+int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
+{
+    struct wire_received received;
+    int rc = wire_decode(bytes, &received);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (!shim->started || shim->closing || received.to != shim->config.id ||
+        shim_node_of(received.from) != from_node) {
+        wire_release(&received.message); /* another membership of one of us: not for this log */
+        return 0;
+    }
+    received.message.server_address = address_of(shim, received.from);
+    deliver(shim, &received.message);
+    return 0;
+}
+
+void shim_install_snapshot(struct shim *shim)
+{
+    struct raft_message message = shim->offer;
+
+    if (!shim->offered) {
+        return;
+    }
+    shim->offered = false;
+    message.server_address = address_of(shim, message.server_id);
+    shim->receive(&shim->io, &message);
+}
+
+void shim_refuse_snapshot(struct shim *shim)
+{
+    if (shim->offered) {
+        shim->offered = false;
+        wire_release(&shim->offer);
+    }
+}
+
+/* What libraft's own assertions, compiled out in the package, would say cheaply. */
+static void check_invariants(struct shim *shim)
+{
+    const struct raft *raft = shim->raft;
+
+    if (raft->current_term < shim->seen_term || raft->commit_index < shim->seen_commit ||
+        raft->last_applied < shim->seen_applied) {
+        shim->config.fail_stop(shim->config.ctx, "a term or index of the log went back");
+    }
+    if (raft->last_applied > raft->commit_index ||
+        raft->commit_index > raft_last_index((struct raft *)raft)) {
+        shim->config.fail_stop(shim->config.ctx, "applied, committed, last entry out of order");
+    }
+    shim->seen_term = raft->current_term;
+    shim->seen_commit = raft->commit_index;
+    shim->seen_applied = raft->last_applied;
+}
+
+void shim_turn(struct shim *shim)
+{
+    if (!shim->started || shim->closing) {
+        return;
+    }
+    shim_complete_sends(shim);
+    if (shim->raft->state == RAFT_UNAVAILABLE && shim_guards(shim, SHIM_GUARD_UNAVAILABLE)) {
+        shim->config.fail_stop(shim->config.ctx, "libraft gave up");
+        return;
+    }
+    check_invariants(shim);
+    shim_lead(shim);
+    shim_complete_sends(shim);
+}
