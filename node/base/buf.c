@@ -13,6 +13,14 @@ void buf_deinit(struct buf *buf)
     *buf = BUF_EMPTY;
 }
 
+void buf_wipe(struct buf *buf)
+{
+    if (buf->data != NULL) {
+        explicit_bzero(buf->data, buf->capacity);
+    }
+    buf_deinit(buf);
+}
+
 void buf_clear(struct buf *buf)
 {
     buf->start = 0;

@@ -14,6 +14,9 @@ struct buf {
 #define BUF_EMPTY ((struct buf){0})
 
 void buf_deinit(struct buf *buf);
+/** Overwrite secrets, then deinit. Bytes that a growing buffer left behind are not reached: reserve
+ * what a secret needs before it is written. */
+void buf_wipe(struct buf *buf);
 /** Forget the content, keep the memory. */
 void buf_clear(struct buf *buf);
 /** Make room for len more bytes and return where they go; commit them with buf_commit(). */

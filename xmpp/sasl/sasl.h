@@ -61,7 +61,7 @@ void sasl_server_free(struct sasl_server **server);
  * response (RFC 6120 §6.4.2). Call once. */
 enum sasl_verdict sasl_server_start(struct sasl_server *server, const char *mechanism,
                                     const char *initial);
-/** Text of a <response/>, after SASL_CHALLENGE. */
+/** Text of a <response/>, after SASL_CHALLENGE; at any other time it is refused. */
 enum sasl_verdict sasl_server_respond(struct sasl_server *server, const char *response);
 /** After SASL_NEED_CREDENTIALS: all keys of the account; count 0 when there is no such account,
  * which the client cannot tell from a wrong password. Keys are copied. */
