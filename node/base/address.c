@@ -1,7 +1,9 @@
 #include "node/base/address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 static int parse_port(const char *text, uint16_t *out)
@@ -69,4 +71,36 @@ bool address_numeric(const struct address *address, struct sockaddr_storage *out
         return true;
     }
     return false;
+}
+
+int address_lookup(const char *text, struct sockaddr_storage *out)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *list = NULL;
+    struct address address;
+    char port[8];
+    int rc = address_parse(text, &address);
+
+    if (rc != 0 || address_numeric(&address, out)) {
+        return rc;
+    }
+    (void)snprintf(port, sizeof(port), "%u", address.port);
+    if (getaddrinfo(address.host, port, &hints, &list) != 0) {
+        return ERR_NOT_FOUND;
+    }
+    memcpy(out, list->ai_addr, list->ai_addrlen);
+    freeaddrinfo(list);
+    return 0;
+}
+
+socklen_t address_len(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                          : sizeof(struct sockaddr_in);
+}
+
+uint16_t address_port(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port)
+                                          : ntohs(((const struct sockaddr_in *)address)->sin_port);
 }

@@ -20,5 +20,11 @@ struct address {
 NODISCARD int address_parse(const char *text, struct address *out);
 /** The socket address of a numeric host ("localhost" too); false: a name, it must be resolved. */
 bool address_numeric(const struct address *address, struct sockaddr_storage *out);
+/** Parse and, for a name, ask the resolver here and now: at start only, it may take seconds.
+ * ERR_MALFORMED or ERR_NOT_FOUND. */
+NODISCARD int address_lookup(const char *text, struct sockaddr_storage *out);
+/** Of an IPv4 or IPv6 socket address. */
+socklen_t address_len(const struct sockaddr_storage *address);
+uint16_t address_port(const struct sockaddr_storage *address);
 
 #endif

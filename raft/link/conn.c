@@ -94,7 +94,8 @@ static bool shut(struct link_conn *conn)
     move(conn, CONN_CLOSED);
     if (conn->peer != NULL && conn->peer->conn == conn) {
         conn->peer->conn = NULL;
-        /* Dials happen at ticks; half a tick is enough to keep other steps from dialling at once. */
+        /* Dials happen at ticks; half a tick is enough to keep other steps from dialling at once.
+         */
         conn->peer->retry_ms = clock_mono_ms() + LINK_RETRY_MS / 2;
     }
     uv_close((uv_handle_t *)&conn->tcp, on_closed);

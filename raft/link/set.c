@@ -3,10 +3,6 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
-
 #define BACKLOG 64
 
 /* ---------------------------------------------------------------- peers */
@@ -299,36 +295,13 @@ static void on_connection(uv_stream_t *listener, int status)
 
 /* ---------------------------------------------------------------- open and close */
 
-/* Numeric, or asked for here and now: this runs once, before the node serves anything. */
-static int resolve_bind(const char *text, struct sockaddr_storage *out)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *list = NULL;
-    struct address address;
-    char port[8];
-
-    if (address_parse(text, &address) != 0) {
-        return ERR_IO;
-    }
-    if (address_numeric(&address, out)) {
-        return 0;
-    }
-    (void)snprintf(port, sizeof(port), "%u", address.port);
-    if (getaddrinfo(address.host, port, &hints, &list) != 0) {
-        return ERR_IO;
-    }
-    memcpy(out, list->ai_addr, list->ai_addrlen);
-    freeaddrinfo(list);
-    return 0;
-}
-
 static int listen_on(struct link_set *set, const char *bind)
 {
     struct sockaddr_storage address;
     const char *cause = "not an address of this host";
     int rc;
 
-    if (resolve_bind(bind, &address) != 0) {
+    if (address_lookup(bind, &address) != 0) {
         goto fail;
     }
     rc = uv_tcp_bind(&set->listener, (const struct sockaddr *)&address, 0);
@@ -405,8 +378,7 @@ uint16_t link_port(const struct link_set *set)
     if (uv_tcp_getsockname(&set->listener, (struct sockaddr *)&address, &len) != 0) {
         return 0;
     }
-    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port)
-                                         : ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return address_port(&address);
 }
 
 void link_set_handle_closed(struct link_set *set)
