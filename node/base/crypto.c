@@ -31,7 +31,8 @@ void hash_hmac(enum hash_kind kind, struct slice key, struct slice bytes, uint8_
     const uint8_t *mac;
 
     ASSERT(key.len <= INT_MAX);
-    mac = HMAC(hash_md(kind), key.data, (int)key.len, bytes.data, bytes.len, out, NULL);
+    mac = HMAC(hash_md(kind), key.data == NULL ? "" : (const void *)key.data, (int)key.len,
+               bytes.data, bytes.len, out, NULL); /* a NULL key would mean "as before" */
     ASSERT(mac != NULL);
 }
 
