@@ -1,0 +1,270 @@
+#include "node/conf/conf.h"
+
+#include "node/base/address.h"
+#include "node/base/assert.h"
+#include "node/base/jid.h"
+#include "node/base/log.h"
+#include "node/base/mem.h"
+#include "node/conf/place.h"
+#include "node/conf/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define C2S_PORT_DEFAULT     5222
+#define CONTROL_PATH_DEFAULT "/run/muster/control.sock"
+#define LINE_BYTES_MAX       300
+#define NODE_ID_MAX          0x7fffffffu
+#define CONF_MESSAGE_UNKNOWN "Unexpected key: "
+
+/* What libcyaml said: its first line is the fault, the innermost place follows in the backtrace. */
+struct report {
+    char first[LINE_BYTES_MAX];
+    struct place place;
+};
+
+static cyaml_config_t reader_config(struct report *report);
+
+static void on_report(cyaml_log_t level, void *ctx, const char *format, va_list arguments)
+{
+    struct report *report = ctx;
+    char line[LINE_BYTES_MAX];
+    const char *at;
+
+    (void)level;
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    line[strcspn(line, "\n")] = '\0';
+    if (report->first[0] == '\0') {
+        const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
+
+        (void)snprintf(report->first, sizeof(report->first), "%s", text);
+        return;
+    }
+    at = strstr(line, "(line: ");
+    if (at != NULL && report->place.line == 0) {
+        (void)sscanf(at, "(line: %zu, column: %zu)", &report->place.line, &report->place.column);
+    }
+}
+
+static cyaml_config_t reader_config(struct report *report)
+{
+    return (cyaml_config_t){.log_fn = on_report,
+                            .log_ctx = report,
+                            .mem_fn = cyaml_mem,
+                            .log_level = CYAML_LOG_ERROR,
+                            .flags = CYAML_CFG_DEFAULT};
+}
+
+static void describe_load(const char *file, cyaml_err_t rc, struct report *report, char *fault)
+{
+    const size_t prefix = sizeof(CONF_MESSAGE_UNKNOWN) - 1;
+
+    if (rc == CYAML_ERR_FILE_OPEN) {
+        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: cannot be read", file);
+        return;
+    }
+    if (strncmp(report->first, CONF_MESSAGE_UNKNOWN, prefix) == 0) {
+        /* libcyaml names the place before the key */
+        (void)place_of_key(file, report->first + prefix, report->place.line, &report->place);
+    }
+    (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s:%zu:%zu: %s", file, report->place.line,
+                   report->place.column,
+                   report->first[0] != '\0' ? report->first : cyaml_strerror(rc));
+}
+
+static int describe(const char *file, const char *path, const char *text, char *fault)
+{
+    struct place place = {0};
+
+    if (place_of_path(file, path, &place)) {
+        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s:%zu:%zu: %s: %s", file, place.line,
+                       place.column, path, text);
+    } else {
+        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: %s: %s", file, path, text);
+    }
+    return ERR_CONFIG;
+}
+
+/* ---- numbers */
+
+struct number {
+    const char *path;
+    size_t offset;
+    uint32_t min, max, value;
+};
+
+#define TIMER(name, least, most, standard)                                                         \
+    {"timers." #name, offsetof(struct conf, timers.name), least, most, standard},
+#define LIMIT(name, least, most, standard)                                                         \
+    {"limits." #name, offsetof(struct conf, limits.name), least, most, standard},
+static const struct number numbers[] = {CONF_TIMERS_MAP(TIMER) CONF_LIMITS_MAP(LIMIT)};
+
+static int check_numbers(struct conf *conf, const char *file, char *fault)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        const struct number *number = &numbers[i];
+        uint32_t *value = (uint32_t *)(void *)((char *)conf + number->offset);
+        struct place place;
+        char text[LINE_BYTES_MAX];
+
+        if (*value == 0 && !place_of_path(file, number->path, &place)) {
+            *value = number->value;
+        }
+        if (*value < number->min || *value > number->max) {
+            (void)snprintf(text, sizeof(text), "%u is not between %u and %u", *value, number->min,
+                           number->max);
+            return describe(file, number->path, text, fault);
+        }
+    }
+    return 0;
+}
+
+/* ---- texts */
+
+static void set_default(char **text, const char *value)
+{
+    if (*text == NULL) {
+        *text = mem_strdup(value);
+    }
+}
+
+static void fill_defaults(struct conf *conf, const char *file)
+{
+    struct place place;
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "node-%u", conf->node.id);
+    set_default(&conf->node.name, name);
+    set_default(&conf->cluster.name, "muster");
+    set_default(&conf->c2s.bind, "0.0.0.0");
+    set_default(&conf->c2s.address, conf->c2s.bind);
+    set_default(&conf->control.socket, CONTROL_PATH_DEFAULT);
+    if (conf->c2s.port == 0) {
+        conf->c2s.port = C2S_PORT_DEFAULT;
+    }
+    if (conf->c2s.tls_unique_on_tls13 == CONF_UNSET) {
+        conf->c2s.tls_unique_on_tls13 = CONF_YES;
+    }
+    if (!place_of_path(file, "log.level", &place)) {
+        conf->log.level = LOG_INFO;
+    }
+}
+
+static int check_address(const char *file, const char *path, const char *text, char *fault)
+{
+    struct address address;
+
+    return address_parse(text, &address) == 0 ? 0 : describe(file, path, "is not host:port", fault);
+}
+
+static int check_cluster(const struct conf *conf, const char *file, char *fault)
+{
+    char domain[JID_PART_BYTES_MAX + 1];
+    bool listed = false;
+    int rc;
+
+    if (conf->node.id == 0 || conf->node.id > NODE_ID_MAX) {
+        return describe(file, "node.id", "is not between 1 and 2147483647", fault);
+    }
+    if (jid_prep_domain(slice_str(conf->cluster.domain), domain) != 0) {
+        return describe(file, "cluster.domain", "is not a domain", fault);
+    }
+    rc = check_address(file, "cluster.bind", conf->cluster.bind, fault);
+    if (rc == 0) {
+        rc = check_address(file, "cluster.address", conf->cluster.address, fault);
+    }
+    for (uint32_t i = 0; rc == 0 && i < conf->cluster.members_count; i++) {
+        rc = check_address(file, "cluster.members", conf->cluster.members[i].address, fault);
+        listed = listed || conf->cluster.members[i].node == conf->node.id;
+    }
+    if (rc == 0 && conf->cluster.bootstrap && !listed) {
+        return describe(file, "cluster.members", "a bootstrapping node is not among them", fault);
+    }
+    return rc;
+}
+
+static int check_timers(const struct conf *conf, const char *file, char *fault)
+{
+    if (conf->timers.heartbeat_ms * 3 > conf->timers.election_ms) {
+        return describe(file, "timers.heartbeat_ms", "is more than a third of election_ms", fault);
+    }
+    return 0;
+}
+
+/* ---- */
+
+int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_MAX])
+{
+    struct report report = {0};
+    cyaml_config_t config = reader_config(&report);
+    struct conf *conf = NULL;
+    cyaml_err_t loaded;
+    int rc;
+
+    loaded = cyaml_load_file(file, &config, &conf_schema, (cyaml_data_t **)&conf, NULL);
+    if (loaded != CYAML_OK) {
+        describe_load(file, loaded, &report, fault);
+        return ERR_CONFIG;
+    }
+    if (conf == NULL) {
+        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: is empty", file);
+        return ERR_CONFIG;
+    }
+    fill_defaults(conf, file);
+    rc = check_numbers(conf, file, fault);
+    if (rc == 0) {
+        rc = check_cluster(conf, file, fault);
+    }
+    if (rc == 0) {
+        rc = check_timers(conf, file, fault);
+    }
+    if (rc != 0) {
+        conf_free(&conf);
+        return rc;
+    }
+    *out = conf;
+    return 0;
+}
+
+void conf_free(struct conf **conf)
+{
+    struct report report = {0};
+    cyaml_config_t config = reader_config(&report);
+
+    (void)cyaml_free(&config, &conf_schema, *conf, 0);
+    *conf = NULL;
+}
+
+/* ---- what a reload cannot change */
+
+const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
+{
+    const struct {
+        const char *key;
+        bool same;
+    } fixed[] = {
+        {"node.id", old->node.id == fresh->node.id},
+        {"node.data", strcmp(old->node.data, fresh->node.data) == 0},
+        {"cluster.domain", strcmp(old->cluster.domain, fresh->cluster.domain) == 0},
+        {"cluster.bind", strcmp(old->cluster.bind, fresh->cluster.bind) == 0},
+        {"cluster.address", strcmp(old->cluster.address, fresh->cluster.address) == 0},
+        {"c2s.bind", strcmp(old->c2s.bind, fresh->c2s.bind) == 0},
+        {"c2s.port", old->c2s.port == fresh->c2s.port},
+        {"c2s.tls_port", old->c2s.tls_port == fresh->c2s.tls_port},
+        {"control.socket", strcmp(old->control.socket, fresh->control.socket) == 0},
+        {"timers.lease_ms", old->timers.lease_ms == fresh->timers.lease_ms},
+        {"timers.election_ms", old->timers.election_ms == fresh->timers.election_ms},
+        {"timers.heartbeat_ms", old->timers.heartbeat_ms == fresh->timers.heartbeat_ms},
+        {"timers.mark_ms", old->timers.mark_ms == fresh->timers.mark_ms},
+        {"limits.workers", old->limits.workers == fresh->limits.workers},
+        {"limits.map_gib", old->limits.map_gib == fresh->limits.map_gib},
+        {"limits.unwritten_mib", old->limits.unwritten_mib == fresh->limits.unwritten_mib},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+        if (!fixed[i].same) {
+            return fixed[i].key;
+        }
+    }
+    return NULL;
+}

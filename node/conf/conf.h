@@ -1,0 +1,113 @@
+/* conf - the configuration file of a node: strict YAML into one struct. Unknown keys, wrong types
+ * and numbers out of range are errors with file:line:column. Reads files only; keeps nothing. */
+#ifndef NODE_CONF_CONF_H
+#define NODE_CONF_CONF_H
+
+#include "node/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numbers with their least, greatest and default value. X(name, min, max, default) */
+#define CONF_TIMERS_MAP(X)                                                                         \
+    X(lease_ms, 200, 60000, 1000)   /* a node without a leader stops serving after it */           \
+    X(election_ms, 100, 60000, 600) /* silence of a leader before a vote */                        \
+    X(heartbeat_ms, 10, 10000, 50)                                                                 \
+    X(mark_ms, 50, 60000, 500)         /* how often a checkpoint window closes */                  \
+    X(resume_window_s, 10, 86400, 600) /* XEP-0198: how long a lost client may come back */        \
+    X(idle_probe_s, 5, 86400, 300)     /* silence of a client before it is asked */                \
+    X(idle_dead_s, 5, 3600, 30)        /* silence after the question before it is detached */      \
+    X(negotiation_s, 5, 600, 60)       /* time to log in and bind */                               \
+    X(confirm_s, 5, 600, 30)           /* time to answer <r/> after a resume */                    \
+    X(stop_s, 1, 600, 10)              /* time for a graceful stop */
+
+#define CONF_LIMITS_MAP(X)                                                                         \
+    X(stanza_bytes, 10000, 1000000, 262144) /* RFC 6120 §13.12 asks for at least 10000 */         \
+    X(output_bytes, 65536, 67108864, 1048576)                                                      \
+    X(connections_per_address, 1, 1000000, 256)                                                    \
+    X(connections, 1, 1000000, 30000)                                                              \
+    X(workers, 0, 64, 0)             /* threads for clients; 0: one a core */                      \
+    X(unwritten_mib, 16, 65536, 256) /* state not yet on disk; above it stop serving */            \
+    X(map_gib, 1, 4096, 64)          /* address space of the store */                              \
+    X(scram_iterations, 4096, 1000000, 4096)
+
+enum conf_switch { CONF_UNSET, CONF_NO, CONF_YES };
+
+struct conf_member {
+    uint32_t node;
+    char *address;
+};
+
+struct conf_certificate {
+    char *domain;
+    char *certificate;
+    char *key;
+};
+
+struct conf_node {
+    uint32_t id;
+    char *name;
+    char *data;
+};
+
+struct conf_cluster {
+    char *name;
+    char *domain;
+    char *bind;
+    char *address;
+    char *ca;
+    char *certificate;
+    char *key;
+    struct conf_member *members;
+    uint32_t members_count;
+    bool bootstrap;
+};
+
+struct conf_c2s {
+    char *bind;
+    char *address; /* host as other nodes name it to clients; default: bind */
+    uint16_t port;
+    uint16_t tls_port; /* 0: no direct TLS */
+    struct conf_certificate *certificates;
+    uint32_t certificates_count;
+    enum conf_switch tls_unique_on_tls13;
+};
+
+struct conf_control {
+    char *socket;
+};
+
+struct conf_log {
+    int level; /* enum log_level */
+};
+
+#define CONF_NUMBER(name, min, max, value) uint32_t name;
+struct conf_timers {
+    CONF_TIMERS_MAP(CONF_NUMBER)
+};
+struct conf_limits {
+    CONF_LIMITS_MAP(CONF_NUMBER)
+};
+#undef CONF_NUMBER
+
+struct conf {
+    struct conf_node node;
+    struct conf_cluster cluster;
+    struct conf_c2s c2s;
+    struct conf_control control;
+    struct conf_log log;
+    struct conf_timers timers;
+    struct conf_limits limits;
+};
+
+#define CONF_FAULT_BYTES_MAX 512
+
+/** Read and check a file. ERR_CONFIG and a line "file:line:column: what" in fault. */
+NODISCARD int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_MAX]);
+void conf_free(struct conf **conf);
+/** What differs between two configurations and needs a restart: the name of the first such key, or
+ * NULL when everything that differs can be changed while running. */
+const char *conf_needs_restart(const struct conf *old, const struct conf *fresh);
+
+#endif

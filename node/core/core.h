@@ -1,0 +1,95 @@
+/* core - the state thread: takes committed entries in order, applies them, hands their effects to
+ * the workers of this node, and does the leader's duties while this node leads. Owns store, state
+ * and log. One uv loop; functions marked "any thread" post to its mailbox or read a copied status.
+ */
+#ifndef NODE_CORE_CORE_H
+#define NODE_CORE_CORE_H
+
+#include "node/base/mailbox.h"
+#include "node/core/port.h"
+#include "raft/log/rlog.h"
+#include "storage/state/state.h"
+
+struct core;
+
+/* How the process ends when it must not go on; 0 is a graceful stop. Documented in musterd(8). */
+enum exit_code {
+    EXIT_START_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_OUTVOTED = 3,       /* a majority has another state hash (P7) */
+    EXIT_STORAGE_FAILED = 4, /* disk full or broken */
+    EXIT_ENTRY_UNKNOWN = 5   /* the log holds what this program cannot read */
+};
+
+struct core_config {
+    uint32_t node_id;
+    const char *name;
+    const char *data_dir; /* made when absent; node.json, raft/ and state/ live in it */
+    const char *domain;   /* served from the start of a new cluster */
+    const char *link_bind;
+    const char *link_address;
+    const char *client_address; /* "host:port" told to clients of other nodes */
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    const struct rlog_member *founders; /* NULL: this node was added to a cluster */
+    size_t founder_count;
+    uint32_t heartbeat_ms;
+    uint32_t election_ms;
+    uint32_t lease_ms;
+    uint32_t mark_ms;
+    uint64_t map_bytes;
+    size_t unwritten_bytes_max;
+};
+
+/** Open store and log; nothing is applied yet. Errors are logged. */
+NODISCARD int core_open(const struct core_config *config, struct core **out);
+/** Start the state thread. The mailboxes outlive the core. */
+void core_run(struct core *core, struct mailbox *const *workers, uint32_t worker_count,
+              struct mailbox *admin);
+/** Wait until what the workers submitted last is applied (a bounded time), hand leadership on, stop
+ * the threads, close the store. Workers and admin are gone before. Also after core_open() alone. */
+void core_stop(struct core **core);
+
+/** The log, to submit commands: any thread, between core_open() and core_stop(). */
+struct rlog *core_log(struct core *core);
+/** May a worker take anything from clients at this moment? Any thread. */
+bool core_may_serve(struct core *core);
+/** Look up an account; answered by PORT_CREDENTIALS to the worker of ref. Any thread. */
+void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user);
+
+/* Work that needs the state: run() is called on the state thread between two entries, then the job
+ * comes back to the admin mailbox as PORT_JOB. */
+struct core_job {
+    void (*run)(struct core_job *job, struct core *core);
+};
+void core_post_job(struct core *core, struct core_job *job);
+
+/* For jobs, on the state thread only. */
+struct state *core_state(struct core *core);
+struct arena *core_arena(struct core *core);
+bool core_is_own_incarnation(struct core *core, uint64_t incarnation);
+struct core_hash {
+    uint64_t mark_index; /* newest mark on disk */
+    uint64_t hash;
+    bool is_current; /* everything applied is covered by it */
+};
+struct core_hash core_hash(struct core *core);
+/** The hash at an older mark, while it is remembered. */
+bool core_hash_at(struct core *core, uint64_t mark_index, uint64_t *hash_out);
+/** Close the window now instead of at its time: true when this node leads and may do so. */
+bool core_close_window(struct core *core);
+
+struct core_status {
+    bool serving;
+    bool state_differs; /* alarm: other nodes have another state hash, without a majority */
+    bool has_pressure;
+    uint64_t incarnation; /* 0: not started in the cluster yet */
+    uint64_t applied_index;
+    uint64_t mark_index;
+    uint64_t turns; /* moves while the state thread lives: for the watchdog */
+};
+/** Any thread. */
+void core_get_status(struct core *core, struct core_status *out);
+
+#endif

@@ -1,0 +1,99 @@
+/* core_private - what the files of node/core share. State thread, unless said otherwise. */
+#ifndef NODE_CORE_CORE_PRIVATE_H
+#define NODE_CORE_CORE_PRIVATE_H
+
+#include "node/core/core.h"
+#include "node/core/gate.h"
+#include "node/core/inbox.h"
+#include "node/core/marks.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#define NONCE_BYTES 16
+
+/* Cookies of the node's own commands (Ref.worker is REF_WORKER_NODE). START carries a random one.
+ */
+enum { COOKIE_NONE = 0, COOKIE_EXPIRE = 1 };
+
+/* What only the leader keeps, forgotten with each change of leadership. */
+struct leader {
+    bool is_leader;
+    uint32_t leader_node;
+    uint64_t term;
+    uint64_t marked_ms;      /* when the last mark was put into the log */
+    uint64_t expire_sent_ms; /* an expiry is under way since; 0: none */
+    uint64_t time_seen_ms;   /* cluster time last seen, and when */
+    uint64_t time_seen_at_ms;
+};
+
+struct core {
+    /* set up by core_open(), constant afterwards */
+    uint32_t node_id;
+    char *name;
+    char *domain;
+    char *link_address;
+    char *client_address;
+    uint32_t mark_ms;
+    struct rlog *log;
+    struct kv *kv;
+    struct mailbox *const *workers;
+    uint32_t worker_count;
+    struct mailbox *admin;
+
+    /* the thread */
+    pthread_t thread;
+    bool is_running;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t tick;
+    struct inbox inbox;
+    bool is_stopping;
+
+    struct state *state;
+    struct arena arena; /* reset after each entry and each job */
+    struct effects effects;
+    uint64_t applied_index;
+    uint64_t applied_term;
+    uint64_t applied_ms;   /* when the last entry was applied */
+    uint64_t window_bytes; /* applied since the last mark */
+    uint64_t incarnation;  /* 0 until START is applied */
+    uint64_t start_cookie; /* tells our START from others'; changes with each life */
+    struct gate gate;
+    struct marks marks;
+    uint64_t manifest_index; /* mark that raft wants a manifest for; 0: none */
+    struct leader leader;
+
+    atomic_bool may_serve;
+    pthread_mutex_t status_mutex;
+    struct core_status status;
+};
+
+/* apply.c */
+void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *entry);
+void core_tell_worker(struct core *core, uint32_t worker, struct port_message *message);
+void core_tell_domains(struct core *core);
+
+/* life.c: this node's own incarnation */
+void core_start_incarnation(struct core *core);
+void core_incarnation_started(struct core *core, uint64_t incarnation);
+void core_incarnation_ended(struct core *core);
+void core_step_gate(struct core *core);
+
+/* leader.c */
+void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint64_t term);
+void core_lead(struct core *core, uint64_t now_ms);
+void core_presume_dead(struct core *core, uint32_t node_id);
+bool core_leads(const struct core *core);
+
+/* hash.c: marks on disk, comparison, manifests */
+void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int status);
+void core_on_other_hash(struct core *core, uint32_t node, uint64_t mark_index, uint64_t hash);
+void core_on_manifest_wanted(struct core *core, uint64_t index);
+
+/** End the process at once: going on would do harm. */
+_Noreturn void core_fail_stop(enum exit_code code);
+
+#endif

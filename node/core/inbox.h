@@ -1,0 +1,51 @@
+/* inbox - everything the state thread is told, as mail from other threads. It never refuses:
+ * committed entries are bounded by the log, the rest by who sends it. */
+#ifndef NODE_CORE_INBOX_H
+#define NODE_CORE_INBOX_H
+
+#include "node/base/blob.h"
+#include "node/base/mailbox.h"
+#include "node/core/core.h"
+
+enum note_kind {
+    NOTE_ENTRY,
+    NOTE_ROLE,
+    NOTE_SILENT,
+    NOTE_OTHER_HASH,
+    NOTE_MANIFEST,
+    NOTE_COPY,
+    NOTE_DURABLE,
+    NOTE_CREDENTIALS,
+    NOTE_JOB,
+    NOTE_STOP
+};
+
+struct note {
+    struct mail mail;
+    enum note_kind kind;
+    uint64_t index;
+    uint64_t term;
+    uint64_t hash;
+    uint32_t node;
+    bool is_leader;
+    int status;
+    struct blob *entry;
+    struct effect_ref ref;
+    char *user;
+    struct core_job *job;
+};
+
+struct inbox {
+    struct mailbox box;
+};
+
+/** A zeroed note of kind. */
+struct note *note_new(enum note_kind kind);
+void note_free(struct note **note);
+void inbox_post_take(struct inbox *inbox, struct note *note);
+
+/** Callbacks that post what the raft thread and the checkpoint thread tell. */
+struct rlog_events inbox_log_events(struct inbox *inbox);
+void inbox_on_durable(void *ctx, uint64_t mark_index, uint64_t hash, int status);
+
+#endif

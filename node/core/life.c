@@ -1,0 +1,167 @@
+/* This node's own life in the cluster: START, the end of an incarnation, and the gate that follows
+ * from both (DESIGN 3 and 7). */
+#include "node/base/clock.h"
+#include "node/base/crypto.h"
+#include "node/base/log.h"
+#include "node/core/core_private.h"
+
+#include <string.h>
+
+/* Encode command and hand the bytes to submit-like functions. */
+static struct slice pack(struct core *core, const Pb__Command *command)
+{
+    size_t size = pb__command__get_packed_size(command);
+    uint8_t *bytes = arena_alloc(&core->arena, size);
+
+    (void)pb__command__pack(command, bytes);
+    return slice_make(bytes, size);
+}
+
+void core_start_incarnation(struct core *core)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__Start start = PB__START__INIT;
+    Pb__Ref ref = PB__REF__INIT;
+    uint8_t nonce[NONCE_BYTES];
+
+    random_fill(nonce, sizeof(nonce));
+    core->start_cookie = random_u64() | 1ull << 63; /* never one of the fixed cookies */
+    ref.worker = REF_WORKER_NODE;
+    ref.cookie = core->start_cookie;
+    start.node = core->node_id;
+    start.nonce = (ProtobufCBinaryData){.len = sizeof(nonce), .data = nonce};
+    command.ref = &ref;
+    command.body_case = PB__COMMAND__BODY_START;
+    command.start = &start;
+    rlog_submit_start(core->log, pack(core, &command));
+}
+
+/* Facts that other nodes tell clients about this one. Lost when the log is full of other work: the
+ * next incarnation tells them again. */
+static void submit(struct core *core, Pb__Command *command)
+{
+    if (rlog_submit(core->log, pack(core, command)) != 0) {
+        log_warn("core.submit_refused", LOG_INT("command", command->body_case));
+    }
+}
+
+static void announce_node(struct core *core)
+{
+    Pb__NodeRow *row = state_node(core->state, &core->arena, core->node_id);
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__NodeSet set = PB__NODE_SET__INIT;
+
+    if (row != NULL && strcmp(row->name, core->name) == 0 &&
+        strcmp(row->link_address, core->link_address) == 0 &&
+        strcmp(row->client_address, core->client_address) == 0) {
+        return;
+    }
+    set.node = core->node_id;
+    set.name = core->name;
+    set.link_address = core->link_address;
+    set.client_address = core->client_address;
+    command.body_case = PB__COMMAND__BODY_NODE_SET;
+    command.node_set = &set;
+    submit(core, &command);
+}
+
+static bool note_domain(void *ctx, const char *name)
+{
+    (void)name;
+    *(bool *)ctx = true;
+    return false;
+}
+
+static void add_first_domain(struct core *core)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__DomainSet set = PB__DOMAIN_SET__INIT;
+    bool has_any = false;
+
+    state_each_domain(core->state, &core->arena, note_domain, &has_any);
+    if (has_any) {
+        return;
+    }
+    set.name = core->domain;
+    command.body_case = PB__COMMAND__BODY_DOMAIN_SET;
+    command.domain_set = &set;
+    submit(core, &command);
+}
+
+void core_incarnation_started(struct core *core, uint64_t incarnation)
+{
+    if (core->incarnation == incarnation) {
+        return; /* START was applied twice: through two leaders */
+    }
+    core->incarnation = incarnation;
+    rlog_set_incarnation(core->log, incarnation);
+    log_info("core.incarnation_started", LOG_UINT("incarnation", incarnation),
+             LOG_UINT("index", core->applied_index));
+    announce_node(core);
+    add_first_domain(core);
+    core_step_gate(core);
+}
+
+static void tell_cease(struct core *core, bool ended)
+{
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        struct port_message *message = port_new(PORT_CEASE);
+
+        message->ended = ended;
+        core_tell_worker(core, i, message);
+    }
+    if (ended && core->admin != NULL) {
+        struct port_message *message = port_new(PORT_CEASE);
+
+        message->ended = true;
+        mailbox_push_take(core->admin, &message->mail);
+    }
+}
+
+void core_incarnation_ended(struct core *core)
+{
+    log_warn("core.incarnation_ended", LOG_UINT("incarnation", core->incarnation));
+    core->incarnation = 0;
+    core->gate.state = GATE_CLOSED;
+    atomic_store(&core->may_serve, false);
+    tell_cease(core, true);
+    core_start_incarnation(core);
+}
+
+static void open_gate(struct core *core)
+{
+    log_info("core.serving", LOG_UINT("incarnation", core->incarnation));
+    core_tell_domains(core);
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        struct port_message *message = port_new(PORT_SERVE);
+
+        message->incarnation = core->incarnation;
+        core_tell_worker(core, i, message);
+    }
+}
+
+void core_step_gate(struct core *core)
+{
+    const struct gate_facts facts = {.incarnation_up = core->incarnation != 0,
+                                     .lease_held = rlog_lease_held(core->log),
+                                     .has_room = !kv_pressure(core->kv),
+                                     .is_stopping = core->is_stopping,
+                                     .now_ms = clock_mono_ms()};
+    enum gate_state before = core->gate.state;
+    enum gate_state after = gate_step(&core->gate, &facts);
+
+    if (before == after) {
+        return;
+    }
+    atomic_store(&core->may_serve, after == GATE_OPEN);
+    if (before == GATE_CLOSED) {
+        open_gate(core);
+    } else if (after == GATE_CLOSED) {
+        log_warn("core.ceased", LOG_INT("lease_held", facts.lease_held),
+                 LOG_INT("has_room", facts.has_room));
+        tell_cease(core, false);
+    } else {
+        log_info(after == GATE_OPEN ? "core.resumed" : "core.paused",
+                 LOG_INT("lease_held", facts.lease_held), LOG_INT("has_room", facts.has_room));
+    }
+}

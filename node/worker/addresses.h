@@ -1,0 +1,25 @@
+/* addresses - how many connections of one worker come from where; an IPv6 /64 counts as one
+ * address, since one customer has all of it. Pure. */
+#ifndef NODE_WORKER_ADDRESSES_H
+#define NODE_WORKER_ADDRESSES_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define ADDRESS_KEY_BYTES 16
+
+struct address_key {
+    uint8_t bytes[ADDRESS_KEY_BYTES]; /* IPv4 mapped into IPv6 */
+};
+
+struct addresses;
+
+struct addresses *addresses_new(void);
+void addresses_free(struct addresses **addresses);
+
+struct address_key address_key(const struct sockaddr *address);
+/** Count one connection more; returns how many there are now. */
+uint32_t addresses_add(struct addresses *addresses, const struct address_key *key);
+void addresses_remove(struct addresses *addresses, const struct address_key *key);
+
+#endif

@@ -1,0 +1,454 @@
+#include "node/worker/conn.h"
+
+#include "node/base/clock.h"
+#include "node/base/log.h"
+#include "node/base/mem.h"
+
+#define WRITE_BYTES_MAX (64 * 1024)   /* encrypted at once; the rest waits in the stream, counted */
+#define FINISH_MS       5000          /* for the last bytes of a stream */
+#define ALPN_XMPP       "xmpp-client" /* XEP-0368 §2 */
+
+/* ---- ending */
+
+static void maybe_free(struct conn *conn)
+{
+    if (conn->socket != SOCKET_GONE || conn->stream != NULL || conn->is_dirty) {
+        return;
+    }
+    worker_release(conn->worker, conn);
+    tls_conn_free(&conn->tls);
+    buf_deinit(&conn->held);
+    buf_deinit(&conn->out);
+    buf_deinit(&conn->flight);
+    mem_free(&conn);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+
+    conn->socket = SOCKET_GONE;
+    maybe_free(conn);
+}
+
+static void close_socket(struct conn *conn)
+{
+    if (conn->socket != SOCKET_CLOSED && conn->socket != SOCKET_GONE) {
+        conn->socket = SOCKET_CLOSED;
+        conn->is_reading = false;
+        uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    }
+}
+
+/* The peer or the network ended it: the stream says its last command and goes when it is done. */
+static void lose_socket(struct conn *conn)
+{
+    close_socket(conn);
+    if (conn->stream != NULL) {
+        stream_on_disconnect(conn->stream);
+        worker_touch(conn->worker, conn);
+    }
+}
+
+void conn_cut(struct conn *conn, bool with_session)
+{
+    if (with_session && conn->stream != NULL) {
+        stream_free(&conn->stream);
+    }
+    lose_socket(conn);
+    worker_touch(conn->worker, conn);
+}
+
+void conn_shutdown(struct conn *conn)
+{
+    if (conn->stream != NULL) {
+        stream_shutdown(conn->stream);
+        worker_touch(conn->worker, conn);
+    }
+}
+
+/* ---- TLS */
+
+static void start_tls(struct conn *conn, const char *alpn)
+{
+    const struct tls_conn_options options = {.alpn = alpn};
+
+    if (tls_conn_new(conn->worker->tls, &options, &conn->tls) != 0) {
+        lose_socket(conn);
+    }
+}
+
+static void tell_tls(struct conn *conn)
+{
+    struct tls_bindings bindings;
+    struct stream_tls facts;
+
+    conn->tls_told = true;
+    tls_conn_bindings(conn->tls, &bindings);
+    facts = (struct stream_tls){.exporter = slice_make(bindings.exporter, bindings.exporter_len),
+                                .end_point = slice_make(bindings.end_point, bindings.end_point_len),
+                                .unique = slice_make(bindings.unique, bindings.unique_len),
+                                .tls13 = bindings.tls13};
+    stream_on_tls(conn->stream, &facts);
+}
+
+/* ---- reading */
+
+static void feed_tls(struct conn *conn, struct slice bytes, uint64_t now_ms)
+{
+    struct buf clear = BUF_EMPTY;
+    int rc = tls_conn_feed(conn->tls, bytes, &clear, &conn->out);
+
+    if (rc == ERR_TLS) {
+        log_info("conn.tls_failed", LOG_STR("cause", tls_conn_failure(conn->tls)));
+    }
+    if (!conn->tls_told && tls_conn_handshake_done(conn->tls)) {
+        tell_tls(conn);
+    }
+    if (buf_len(&clear) > 0) {
+        stream_feed(conn->stream, buf_slice(&clear), now_ms);
+    }
+    buf_deinit(&clear);
+    if (rc == ERR_TLS) {
+        (void)uv_try_write((uv_stream_t *)&conn->tcp,
+                           &(uv_buf_t){.base = (char *)(uintptr_t)buf_slice(&conn->out).data,
+                                       .len = buf_len(&conn->out)},
+                           1); /* the alert, if it still gets through */
+        lose_socket(conn);
+    } else if (rc == ERR_CLOSED) {
+        lose_socket(conn);
+    }
+}
+
+static void feed(struct conn *conn, struct slice bytes)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (conn->stream == NULL) {
+        return; /* the last words are being written: what comes in is of no interest */
+    }
+    if (conn->tls != NULL) {
+        feed_tls(conn, bytes, now_ms);
+    } else {
+        stream_feed(conn->stream, bytes, now_ms);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct conn *conn = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init((char *)conn->worker->read_bytes, READ_BYTES_MAX);
+}
+
+static void on_read(uv_stream_t *tcp, ssize_t count, const uv_buf_t *buffer)
+{
+    struct conn *conn = tcp->data;
+
+    if (conn->socket == SOCKET_CLOSED || count == 0) {
+        return;
+    }
+    worker_touch(conn->worker, conn);
+    if (count < 0) {
+        lose_socket(conn);
+        return;
+    }
+    if (!core_may_serve(conn->worker->core)) {
+        buf_append(&conn->held, slice_make(buffer->base, (size_t)count)); /* P6 */
+        conn->worker->may_read = false;
+        return;
+    }
+    feed(conn, slice_make(buffer->base, (size_t)count));
+}
+
+static void step_reading(struct conn *conn)
+{
+    bool wanted = conn->socket == SOCKET_OPEN && conn->worker->may_read && conn->stream != NULL &&
+                  stream_wants_read(conn->stream);
+
+    /* while the last words go out, reading notices that the peer is gone */
+    wanted = wanted || conn->socket == SOCKET_FINISHING;
+    if (wanted && buf_len(&conn->held) > 0) {
+        struct buf held = conn->held;
+
+        conn->held = BUF_EMPTY;
+        feed(conn, buf_slice(&held));
+        buf_deinit(&held);
+        worker_touch(conn->worker, conn);
+        return; /* the stream may want no more: look again at the next step */
+    }
+    if (wanted == conn->is_reading || conn->socket == SOCKET_CLOSED ||
+        conn->socket == SOCKET_GONE) {
+        return;
+    }
+    conn->is_reading = wanted;
+    if (wanted) {
+        (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+    } else {
+        (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    }
+}
+
+/* ---- writing */
+
+/* Clear bytes of the stream into bytes for the socket. */
+static void take_output(struct conn *conn, size_t bytes_max)
+{
+    struct buf *clear = stream_output(conn->stream);
+    struct slice bytes = buf_slice(clear);
+    size_t len = bytes.len < bytes_max ? bytes.len : bytes_max;
+
+    if (len == 0) {
+        return;
+    }
+    if (conn->tls == NULL) {
+        buf_append(&conn->out, slice_sub(bytes, 0, len));
+    } else if (!tls_conn_handshake_done(conn->tls)) {
+        return;
+    } else if (tls_conn_write(conn->tls, slice_sub(bytes, 0, len), &conn->out) != 0) {
+        lose_socket(conn);
+        return;
+    }
+    buf_consume(clear, len);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct conn *conn = CONTAINER_OF(write, struct conn, write);
+
+    conn->is_writing = false;
+    buf_clear(&conn->flight);
+    if (conn->socket == SOCKET_CLOSED) {
+        return;
+    }
+    if (status != 0) {
+        lose_socket(conn);
+    }
+    worker_touch(conn->worker, conn);
+}
+
+static uv_buf_t uv_view(const struct buf *buf)
+{
+    struct slice bytes = buf_slice(buf);
+
+    return uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.len);
+}
+
+/* One write a turn: what the kernel takes at once, and a request for the rest. */
+static void write_out(struct conn *conn)
+{
+    uv_buf_t view;
+    int written;
+
+    if (conn->is_writing || buf_len(&conn->out) == 0) {
+        return;
+    }
+    view = uv_view(&conn->out);
+    written = uv_try_write((uv_stream_t *)&conn->tcp, &view, 1);
+    if (written < 0 && written != UV_EAGAIN) {
+        lose_socket(conn);
+        return;
+    }
+    if (written > 0) {
+        buf_consume(&conn->out, (size_t)written);
+    }
+    if (buf_len(&conn->out) > 0) {
+        struct buf rest = conn->out;
+
+        conn->out = conn->flight;
+        conn->flight = rest;
+        view = uv_view(&conn->flight);
+        conn->is_writing = true;
+        if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &view, 1, on_written) != 0) {
+            conn->is_writing = false;
+            lose_socket(conn);
+        }
+    }
+}
+
+static void on_shut(uv_shutdown_t *shutdown, int status)
+{
+    struct conn *conn = CONTAINER_OF(shutdown, struct conn, shutdown);
+
+    (void)status;
+    close_socket(conn);
+}
+
+/* ---- the stream's wishes */
+
+static void finish(struct conn *conn, uint64_t now_ms)
+{
+    take_output(conn, SIZE_MAX);
+    if (conn->tls != NULL) {
+        tls_conn_close_notify(conn->tls, &conn->out);
+    }
+    stream_free(&conn->stream);
+    if (conn->socket == SOCKET_OPEN) {
+        conn->socket = SOCKET_FINISHING;
+        conn->finish_by_ms = now_ms + FINISH_MS;
+    }
+}
+
+static void ask_credentials(struct conn *conn, const char *user)
+{
+    const struct effect_ref ref = {
+        .worker = conn->worker->index, .slot = conn->slot, .generation = conn->generation};
+
+    core_ask_credentials(conn->worker->core, &ref, user);
+}
+
+static void take_actions(struct conn *conn, uint64_t now_ms)
+{
+    struct stream_action action;
+
+    while (conn->stream != NULL && stream_pop(conn->stream, &action)) {
+        switch (action.kind) {
+        case STREAM_START_TLS:
+            take_output(conn, SIZE_MAX); /* <proceed/> goes out in clear */
+            start_tls(conn, NULL);
+            break;
+        case STREAM_WANT_CREDENTIALS:
+            ask_credentials(conn, action.user);
+            break;
+        case STREAM_COMMAND:
+            worker_submit(conn->worker, action.command);
+            break;
+        case STREAM_CLOSE:
+            finish(conn, now_ms);
+            break;
+        case STREAM_DROP:
+            stream_free(&conn->stream);
+            close_socket(conn);
+            break;
+        }
+    }
+}
+
+void conn_step(struct conn *conn, uint64_t now_ms)
+{
+    take_actions(conn, now_ms);
+    if (conn->socket == SOCKET_OPEN || conn->socket == SOCKET_FINISHING) {
+        if (conn->stream != NULL && !conn->is_writing) {
+            take_output(conn, WRITE_BYTES_MAX);
+        }
+        write_out(conn);
+    }
+    if (conn->socket == SOCKET_FINISHING && !conn->is_writing && buf_len(&conn->out) == 0 &&
+        conn->shutdown.handle == NULL) {
+        (void)uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shut);
+    }
+    step_reading(conn);
+    maybe_free(conn);
+}
+
+/* ---- what the worker is told for this connection */
+
+void conn_on_outcome(struct conn *conn, uint64_t cookie, const struct outcome *outcome,
+                     uint64_t now_ms)
+{
+    if (conn->stream != NULL) {
+        stream_on_outcome(conn->stream, cookie, outcome, now_ms);
+        worker_touch(conn->worker, conn);
+    }
+}
+
+void conn_on_delivery_take(struct conn *conn, struct delivery *delivery, uint64_t now_ms)
+{
+    if (conn->stream != NULL) {
+        stream_on_delivery(conn->stream, delivery, now_ms);
+        delivery->xml = NULL;
+        worker_touch(conn->worker, conn);
+    }
+}
+
+void conn_on_credentials(struct conn *conn, const struct blob *packed)
+{
+    Pb__AccountRow *row = NULL;
+
+    if (conn->stream == NULL) {
+        return;
+    }
+    if (packed != NULL) {
+        struct slice bytes = blob_slice(packed);
+
+        row = pb__account_row__unpack(NULL, bytes.len, bytes.data);
+    }
+    stream_on_credentials(conn->stream, row);
+    pb__account_row__free_unpacked(row, NULL);
+    worker_touch(conn->worker, conn);
+}
+
+void conn_on_tick(struct conn *conn, uint64_t now_ms)
+{
+    if (conn->socket == SOCKET_FINISHING && now_ms >= conn->finish_by_ms) {
+        close_socket(conn);
+    }
+    if (conn->stream != NULL) {
+        stream_tick(conn->stream, now_ms);
+    }
+    worker_touch(conn->worker, conn);
+}
+
+/* ---- accepting */
+
+static struct stream_config stream_config_of(const struct conn *conn, bool direct_tls)
+{
+    struct worker *worker = conn->worker;
+    const struct worker_settings *settings = &worker->settings;
+
+    return (struct stream_config){.owner = {.incarnation = worker->incarnation,
+                                            .worker = worker->index,
+                                            .slot = conn->slot,
+                                            .generation = conn->generation},
+                                  .direct_tls = direct_tls,
+                                  .require_tls = true,
+                                  .resume_window_s = settings->resume_window_s,
+                                  .idle_probe_ms = settings->idle_probe_ms,
+                                  .idle_dead_ms = settings->idle_dead_ms,
+                                  .negotiation_ms = settings->negotiation_ms,
+                                  .confirm_ms = settings->confirm_ms,
+                                  .stanza_bytes_max = settings->stanza_bytes_max,
+                                  .output_bytes_max = settings->output_bytes_max,
+                                  .tls_unique_on_tls13 = settings->tls_unique_on_tls13,
+                                  .decoy_secret = blob_slice(worker->decoy_secret),
+                                  .default_domain = worker->default_domain,
+                                  .serves_domain = worker_serves_domain,
+                                  .ctx = worker};
+}
+
+static void on_refused_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+
+    mem_free(&conn);
+}
+
+struct conn *conn_accept(struct worker *worker, uint32_t slot, uint32_t generation,
+                         struct door *door)
+{
+    struct conn *conn = mem_zalloc(sizeof(*conn));
+    struct sockaddr_storage peer;
+    int peer_len = sizeof(peer);
+    struct stream_config config;
+
+    conn->worker = worker;
+    conn->slot = slot;
+    conn->generation = generation;
+    (void)uv_tcp_init(&worker->loop, &conn->tcp);
+    conn->tcp.data = conn;
+    if (uv_accept((uv_stream_t *)&door->tcp, (uv_stream_t *)&conn->tcp) != 0 ||
+        uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &peer_len) != 0) {
+        uv_close((uv_handle_t *)&conn->tcp, on_refused_closed);
+        return NULL;
+    }
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    conn->address = address_key((const struct sockaddr *)&peer);
+    config = stream_config_of(conn, door->direct_tls);
+    conn->stream = stream_new(&config, clock_mono_ms());
+    if (door->direct_tls) {
+        start_tls(conn, ALPN_XMPP);
+    }
+    worker_touch(worker, conn);
+    return conn;
+}

@@ -1,0 +1,50 @@
+/* worker - one thread that serves clients: a uv loop with doors and connections, each with TLS and
+ * an XMPP stream. Takes clients only while the state thread says so and the lease is held. */
+#ifndef NODE_WORKER_WORKER_H
+#define NODE_WORKER_WORKER_H
+
+#include "node/core/core.h"
+#include "node/net/tls.h"
+
+struct worker;
+
+/** What a reload may change; for connections accepted afterwards. */
+struct worker_settings {
+    uint32_t stanza_bytes_max;
+    uint32_t output_bytes_max;
+    uint32_t connections_per_address_max;
+    uint32_t connections_max; /* of this worker */
+    uint32_t resume_window_s;
+    uint32_t idle_probe_ms;
+    uint32_t idle_dead_ms;
+    uint32_t negotiation_ms;
+    uint32_t confirm_ms;
+    bool tls_unique_on_tls13;
+};
+
+struct worker_config {
+    uint32_t index;
+    struct core *core;     /* borrowed */
+    struct tls_store *tls; /* borrowed */
+    const char *host;      /* to listen on, numeric */
+    uint16_t port;
+    uint16_t tls_port;          /* 0: none */
+    const char *default_domain; /* copied */
+    struct slice decoy_secret;  /* copied; see sasl.h */
+    uint32_t stop_ms;           /* time for a graceful end */
+    struct worker_settings settings;
+};
+
+/** Can this node listen there? Checked once before workers start, since they share ports and
+ * another program's use of them would go unseen. ERR_IO, logged. */
+NODISCARD int worker_check_port(const char *host, uint16_t port);
+
+/** Start the thread. */
+struct worker *worker_start(const struct worker_config *config);
+/** Where PORT messages for it go. */
+struct mailbox *worker_mailbox(struct worker *worker);
+/** End its streams in order and join the thread; the memory stays, for late mail. */
+void worker_stop(struct worker *worker);
+void worker_free(struct worker **worker);
+
+#endif

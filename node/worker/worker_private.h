@@ -1,0 +1,72 @@
+/* worker_private - what the files of node/worker share. */
+#ifndef NODE_WORKER_WORKER_PRIVATE_H
+#define NODE_WORKER_WORKER_PRIVATE_H
+
+#include "node/core/backlog.h"
+#include "node/worker/addresses.h"
+#include "node/worker/door.h"
+#include "node/worker/worker.h"
+
+#include <pthread.h>
+
+#define READ_BYTES_MAX (64 * 1024)
+
+struct conn;
+
+struct slot {
+    struct conn *conn;   /* NULL: free */
+    uint32_t generation; /* moves with each use, so that late mail finds nobody */
+    uint32_t next_free;
+};
+
+struct worker {
+    /* constant after the start */
+    uint32_t index;
+    struct core *core;
+    struct tls_store *tls;
+    char *host;
+    uint16_t port;
+    uint16_t tls_port;
+    char *default_domain;
+    struct blob *decoy_secret;
+    uint32_t stop_ms;
+
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_prepare_t before_wait; /* both end a turn: timers run before the wait, */
+    uv_check_t after_wait;    /* sockets and mail after it */
+    uv_timer_t tick;
+    struct mailbox inbox;
+
+    struct worker_settings settings;
+    struct door doors[2]; /* STARTTLS, direct TLS */
+    uint64_t incarnation; /* 0: not serving */
+    bool may_read;        /* lease held and log not full, as of this turn */
+    bool is_stopping;
+    bool is_closed;
+    uint64_t stop_by_ms;
+    uint32_t tick_phase;
+
+    struct blob *domains; /* names, each ends with NUL */
+    struct addresses *addresses;
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t first_free; /* SLOT_NONE: none */
+    uint32_t conn_count;
+    struct conn *dirty;
+    struct backlog backlog;
+    uint8_t read_bytes[READ_BYTES_MAX]; /* what is read is used up before the callback returns */
+};
+
+#define SLOT_NONE UINT32_MAX
+
+/** Step conn at the end of this turn. */
+void worker_touch(struct worker *worker, struct conn *conn);
+/** Submit a command; never refused. */
+void worker_submit(struct worker *worker, struct slice command);
+/** conn is over: forget it; its memory is freed by the caller. */
+void worker_release(struct worker *worker, struct conn *conn);
+bool worker_serves_domain(void *worker, const char *domain);
+
+#endif
