@@ -18,11 +18,11 @@ struct owner {
 };
 
 enum outcome_kind {
-    OUTCOME_DONE,    /* rc says whether */
-    OUTCOME_STARTED, /* incarnation */
-    OUTCOME_BOUND,   /* session, epoch, address */
-    OUTCOME_ENABLED, /* resume_id, window_s, location */
-    OUTCOME_RESUMED, /* session, epoch, address, count, window_s */
+    OUTCOME_DONE,         /* rc says whether */
+    OUTCOME_STARTED,      /* incarnation */
+    OUTCOME_BOUND,        /* session, epoch, address */
+    OUTCOME_ENABLED,      /* resume_id, window_s, location */
+    OUTCOME_RESUMED,      /* session, epoch, address, count, window_s */
     OUTCOME_RESUME_FAILED /* rc; count and count_known for <failed h/> */
 };
 
@@ -51,17 +51,18 @@ enum drop_reason {
 };
 
 enum effect_kind {
-    EFFECT_OUTCOME,     /* origin, ref, outcome */
-    EFFECT_PENDING,     /* session, epoch, owner, position: its list has a new last entry. Only when
-                           the session is attached and its epoch confirmed: what was added before is
-                           written out by CONFIRMED, so that order holds within one entry */
-    EFFECT_RECORDED,    /* session, epoch, owner, number: numbers up to this one are recorded */
-    EFFECT_CONFIRMED,   /* session, epoch, owner, position: write out what is pending before position
-                           (the next free one when it was applied), then presence changes */
-    EFFECT_DROPPED,     /* owner, session, drop: that connection lost the session */
-    EFFECT_PRESENCE,    /* session, user, stanza, position; initial: the session wants to know who is
-                           there; the sender's roster and directed list decide who gets it */
-    EFFECT_PROBE,       /* session, user: a subscription became to/both: show user's presence to it */
+    EFFECT_OUTCOME,   /* origin, ref, outcome */
+    EFFECT_PENDING,   /* session, epoch, owner, position: its list has a new last entry. Only when
+                         the session is attached and its epoch confirmed: what was added before is
+                         written out by CONFIRMED, so that order holds within one entry */
+    EFFECT_RECORDED,  /* session, epoch, owner, number: numbers up to this one are recorded */
+    EFFECT_CONFIRMED, /* session, epoch, owner, position: write out what is pending before position
+                         (the next free one when it was applied), then presence changes */
+    EFFECT_DROPPED,   /* owner, session, drop: that connection lost the session */
+    EFFECT_PRESENCE,  /* session, user, stanza, position; initial: the session wants to know who is
+                         there; the sender's roster decides who gets it. Directed presence is pending
+                       */
+    EFFECT_PROBE,     /* session, user: a subscription became to/both: show user's presence to it */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_DOMAINS,     /* the list of domains changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */

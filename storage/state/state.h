@@ -11,15 +11,28 @@
 
 struct state;
 
-#define STATE_SCHEMA_VERSION   1
-#define STATE_PENDING_MAX      1000 /* per session; beyond it senders get resource-constraint */
+#define STATE_SCHEMA_VERSION 1
+#define STATE_USER_BYTES_MAX 440  /* a bare address is part of keys; longer ones get no account */
+#define STATE_PENDING_MAX    1000 /* per session; beyond it senders get resource-constraint */
+#define STATE_PENDING_SELF_MAX                                                                     \
+    2000                            /* with what the session caused itself; beyond it it is ended  \
+                                     */
 #define STATE_OFFLINE_MAX      500  /* per user; beyond it senders get service-unavailable */
 #define STATE_ROSTER_MAX       1000 /* items per user */
-#define STATE_SESSIONS_MAX     32   /* per user */
-#define STATE_IMPORT_MAX       500  /* accounts per UserImport */
-#define STATE_GRACE_MS         10000 /* a session without resume, after its node's death */
-#define STATE_RESUME_EXTEND_MS 30000 /* DESIGN 5: a RESUME extends the deadline to at least this */
-#define STATE_TOMBSTONE_MS     (24 * 3600 * 1000u) /* keeps the count for <failed h/> */
+#define STATE_ROSTER_BYTES_MAX (1024 * 1024) /* one roster is one row */
+#define STATE_DIRECTED_MAX     100           /* addresses with directed presence, per session */
+#define STATE_SESSIONS_MAX     32            /* per user */
+#define STATE_IMPORT_MAX       500           /* accounts per UserImport */
+#define STATE_EXPIRE_MAX       256           /* items per Expire */
+#define STATE_GRACE_MS         10000         /* a session without resume, after its node's death */
+#define STATE_RESUME_EXTEND_MS                                                                     \
+    30000 /* DESIGN 5: a RESUME extends the deadline to at least this                              \
+           */
+#define STATE_TOMBSTONE_MS   (24 * 3600 * 1000u) /* keeps the count for <failed h/> */
+#define STATE_WINDOW_S_MAX   3600                /* longest resume window */
+#define STATE_SILENCE_MS_MAX (10 * 60 * 1000u)   /* longest silence before a detach */
+/* Ended presence is remembered for every session that may still resume (DESIGN 5). */
+#define STATE_PRESENCE_TOMBSTONE_MS (STATE_WINDOW_S_MAX * 1000u + STATE_SILENCE_MS_MAX + 60000u)
 
 /** The tables of the store, for kv_open(); the order is the format. */
 extern const char *const state_tables[];
@@ -28,9 +41,11 @@ extern const size_t state_table_count;
 /** The state over an open store (borrowed, outlives the state). */
 struct state *state_new(struct kv *kv);
 void state_free(struct state **state);
+/** Forget what is cached: after kv_replace(). */
+void state_reload(struct state *state);
 
-/** Apply one committed entry. ERR_VERSION or ERR_MALFORMED: this node must stop (the entry is from a
- * newer program, or the log is damaged); nothing was applied then. Marks close the window. */
+/** Apply one committed entry. ERR_VERSION or ERR_MALFORMED: this node must stop (the entry is from
+ * a newer program, or the log is damaged); nothing was applied then. Marks close the window. */
 NODISCARD int state_apply(struct state *state, uint64_t index, uint64_t term, struct slice entry,
                           struct effects *out);
 uint64_t state_applied_index(const struct state *state);

@@ -1,0 +1,99 @@
+/* Bind a resource (RFC 6120 §7) and switch XEP-0198 on. */
+#include "storage/state/account.h"
+#include "storage/state/node.h"
+#include "storage/state/session.h"
+
+#define RESOURCE_RANDOM_BYTES  8
+#define RESUME_ID_RANDOM_BYTES 16
+
+static void fill_row(struct apply *a, const Pb__Bind *command, Pb__SessionRow *row)
+{
+    row->user = command->user;
+    row->resource = command->resource[0] != '\0'
+                        ? command->resource
+                        : (char *)apply_random_hex(a, RESOURCE_RANDOM_BYTES);
+    row->owner = command->owner;
+    row->epoch = 1;
+    row->confirmed_epoch = 1;
+    row->window_ms = STATE_GRACE_MS;
+    row->bound_ms = a->now_ms;
+}
+
+int session_bind(struct apply *a, const Pb__Bind *command)
+{
+    Pb__SessionRow row = PB__SESSION_ROW__INIT;
+    uint64_t session, former;
+    struct row_list others;
+    int rc = account_check_login(a, command->user, command->credential_version);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (command->owner == NULL || command->owner->incarnation != a->origin) {
+        return ERR_INVALID;
+    }
+    former = session_by_resource(a, command->user, command->resource);
+    others = rows_all(a->state, a->arena, TABLE_SESSION_OF, key_user(command->user));
+    if (others.count - (former != 0 ? 1 : 0) >= STATE_SESSIONS_MAX) {
+        return ERR_LIMIT;
+    }
+
+    fill_row(a, command, &row);
+    session = a->state->meta.next_session++;
+    session_add(a, session, &row);
+    if (former != 0) {
+        session_replace(a, former, session); /* RFC 6120 §7.7.2.2: the newer one wins */
+    }
+
+    a->outcome.kind = OUTCOME_BOUND;
+    a->outcome.session = session;
+    a->outcome.epoch = row.epoch;
+    a->outcome.address =
+        arena_strndup(a->out->arena, slice_str(apply_printf(a, "%s/%s", row.user, row.resource)));
+    return 0;
+}
+
+static void make_resumable(struct apply *a, uint64_t session, Pb__SessionRow *row,
+                           uint32_t window_s)
+{
+    Pb__ResumeRow resume = PB__RESUME_ROW__INIT;
+    const char *id = apply_random_hex(a, RESUME_ID_RANDOM_BYTES);
+    struct slice resume_id = slice_str(id);
+
+    row->resumable = true;
+    row->resume_id = (ProtobufCBinaryData){.data = (uint8_t *)id, .len = resume_id.len};
+    row->window_ms = window_s * 1000;
+    resume.session = session;
+    row_put(a->state, TABLE_RESUME, key_bytes(resume_id), &resume);
+
+    a->outcome.resume_id = resume_id; /* in the effects' arena: apply_random_hex() */
+    a->outcome.window_s = window_s;
+    a->outcome.location = node_backup_address(a, row->owner->incarnation);
+}
+
+int session_enable(struct apply *a, const Pb__Enable *command)
+{
+    Pb__SessionRow *row;
+    uint32_t window_s =
+        command->window_s < STATE_WINDOW_S_MAX ? command->window_s : STATE_WINDOW_S_MAX;
+    int rc = session_take(a, command->from, &row);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (row->acks) {
+        return ERR_EXISTS;
+    }
+    a->outcome.kind = OUTCOME_ENABLED;
+    a->outcome.session = command->from->session;
+    a->outcome.epoch = row->epoch;
+
+    session_unindex(a, command->from->session, row);
+    row->acks = true;
+    row->count = 0; /* XEP-0198 §4: counting starts here */
+    if (command->resume && window_s > 0) {
+        make_resumable(a, command->from->session, row, window_s);
+    }
+    session_reindex(a, command->from->session, row);
+    return 0;
+}

@@ -1,0 +1,154 @@
+#include "storage/state/message.h"
+
+#include "storage/state/account.h"
+#include "storage/state/offline.h"
+#include "storage/state/pending.h"
+#include "storage/state/presence.h"
+#include "storage/state/session.h"
+#include "storage/state/stanza.h"
+
+struct message {
+    struct apply *a;
+    uint64_t sender;
+    Pb__Stanza *stanza;
+    bool store;
+    const char *user; /* the recipient's bare address */
+};
+
+static bool is_type(const Pb__Stanza *stanza, const char *type)
+{
+    return strcmp(stanza->type, type) == 0;
+}
+
+bool message_may_wait(const Pb__Stanza *stanza)
+{
+    return !is_type(stanza, "groupchat") && !is_type(stanza, "headline") &&
+           !is_type(stanza, "error");
+}
+
+struct targets message_targets(struct apply *a, const char *user)
+{
+    struct row_list list = presence_list(a, user);
+    struct targets targets = {
+        .sessions = arena_alloc(a->arena, (list.count + 1) * sizeof(*targets.sessions))};
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (presence_is_own(row) && row->priority >= 0) {
+            targets.sessions[targets.count++] = row->session;
+        }
+    }
+    return targets;
+}
+
+static void refuse(struct message *m, enum stanza_error error)
+{
+    stanza_refuse(m->a, m->sender, m->stanza, error);
+}
+
+/* Stored once, named by every list that has room. */
+static void deliver(struct message *m, const struct targets *targets)
+{
+    struct apply *a = m->a;
+    uint64_t position = apply_position(a);
+    Pb__StanzaRow row = PB__STANZA_ROW__INIT;
+    uint32_t count = 0;
+
+    m->stanza->position = position;
+    for (size_t i = 0; i < targets->count; i++) {
+        if (pending_has_room(a, targets->sessions[i])) {
+            pending_add_shared(a, targets->sessions[i], position, position);
+            count++;
+        }
+    }
+    if (count == 0) {
+        refuse(m, STANZA_RESOURCE_CONSTRAINT);
+        return;
+    }
+    row.stanza = m->stanza;
+    row.store = m->store;
+    row_put(a->state, TABLE_STANZA, key_u64(position), &row);
+    pending_set_refs(a, position, count);
+}
+
+static void store_offline(struct message *m)
+{
+    if (!m->store || !offline_add_new(m->a, m->user, m->stanza)) {
+        refuse(m, STANZA_SERVICE_UNAVAILABLE);
+    }
+}
+
+/* RFC 6121 §8.5.2; and §8.5.3.2.1 for chat to a resource that is gone. */
+static void route_bare(struct message *m)
+{
+    struct targets targets;
+
+    if (is_type(m->stanza, "groupchat")) {
+        refuse(m, STANZA_SERVICE_UNAVAILABLE);
+        return;
+    }
+    if (is_type(m->stanza, "error")) {
+        return;
+    }
+    targets = message_targets(m->a, m->user);
+    if (targets.count > 0) {
+        deliver(m, &targets);
+    } else if (message_may_wait(m->stanza)) {
+        store_offline(m);
+    }
+}
+
+/* RFC 6121 §8.5.3. */
+static void route_full(struct message *m, const char *resource)
+{
+    uint64_t session = session_by_resource(m->a, m->user, resource);
+    const struct targets target = {.sessions = &session, .count = 1};
+
+    if (session != 0) {
+        deliver(m, &target);
+    } else if (is_type(m->stanza, "chat")) {
+        route_bare(m);
+    } else if (!is_type(m->stanza, "headline")) {
+        refuse(m, STANZA_SERVICE_UNAVAILABLE);
+    }
+}
+
+static void route(struct message *m)
+{
+    const char *resource = address_resource(m->a, m->stanza->to);
+
+    if (!address_is_local(m->a, m->stanza->to)) {
+        refuse(m, STANZA_REMOTE_SERVER_NOT_FOUND);
+    } else if (!account_exists(m->a->state, m->user)) {
+        if (resource[0] != '\0' || !is_type(m->stanza, "headline")) {
+            refuse(m, STANZA_SERVICE_UNAVAILABLE); /* RFC 6121 §8.5.1, table 1 */
+        }
+    } else if (resource[0] != '\0') {
+        route_full(m, resource);
+    } else {
+        route_bare(m);
+    }
+}
+
+int message_send(struct apply *a, const Pb__SendMessage *command)
+{
+    Pb__SessionRow *row;
+    struct message m = {.a = a, .stanza = command->stanza, .store = command->store};
+    int rc = command->stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+
+    if (rc != 0) {
+        return rc;
+    }
+    m.sender = command->from->session;
+    m.stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
+    m.stanza->wall_ms = a->stamp.wall_ms;
+    m.stanza->delayed = false;
+    m.stanza->position = 0;
+    if (m.stanza->to[0] == '\0') {
+        m.stanza->to = row->user; /* RFC 6120 §10.3.1: without to, for the account itself */
+    }
+    m.user = address_bare(a, m.stanza->to);
+    route(&m);
+    return 0;
+}

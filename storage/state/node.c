@@ -1,0 +1,138 @@
+#include "storage/state/node.h"
+
+bool node_is_up(struct state *state, struct arena *arena, uint64_t incarnation)
+{
+    const Pb__IncarnationRow *row = state_incarnation(state, arena, incarnation);
+
+    return row != NULL && row->up;
+}
+
+void node_take_seq(struct apply *a, uint64_t incarnation, uint64_t seq)
+{
+    Pb__IncarnationRow *row = state_incarnation(a->state, a->arena, incarnation);
+
+    row->last_seq = seq;
+    row_put(a->state, TABLE_INCARNATION, key_u64(incarnation), row);
+}
+
+void node_release(struct apply *a, uint64_t incarnation)
+{
+    if (!node_is_up(a->state, a->arena, incarnation) &&
+        !rows_any(a->state, TABLE_OWNED, key_u64(incarnation))) {
+        row_delete(a->state, TABLE_INCARNATION, key_u64(incarnation));
+    }
+}
+
+static void push_incarnation(struct apply *a, uint32_t node, uint64_t incarnation, bool up)
+{
+    struct effect *effect = effects_push(a->out, EFFECT_INCARNATION);
+
+    effect->node = node;
+    effect->incarnation = incarnation;
+    effect->up = up;
+}
+
+/* One command, no session row touched: who asks for a session's life looks here (DESIGN 7). */
+static void end_incarnation(struct apply *a, uint64_t incarnation)
+{
+    Pb__IncarnationRow *row = state_incarnation(a->state, a->arena, incarnation);
+
+    if (row == NULL || !row->up) {
+        return;
+    }
+    row->up = false;
+    row->ended_ms = a->now_ms;
+    row_put(a->state, TABLE_INCARNATION, key_u64(incarnation), row);
+    push_incarnation(a, row->node, incarnation, false);
+    node_release(a, incarnation);
+}
+
+static Pb__NodeRow *node_load_or_new(struct apply *a, uint32_t node)
+{
+    Pb__NodeRow *row = state_node(a->state, a->arena, node);
+
+    if (row == NULL) {
+        row = arena_alloc(a->arena, sizeof(*row));
+        pb__node_row__init(row);
+        row->node = node;
+    }
+    return row;
+}
+
+int node_start(struct apply *a, const Pb__Start *command)
+{
+    Pb__NodeRow *node = node_load_or_new(a, command->node);
+    Pb__IncarnationRow life = PB__INCARNATION_ROW__INIT;
+
+    if (command->nonce.len == 0) {
+        return ERR_INVALID;
+    }
+    a->outcome.kind = OUTCOME_STARTED;
+    if (slice_eq(slice_make(node->nonce.data, node->nonce.len),
+                 slice_make(command->nonce.data, command->nonce.len))) {
+        a->outcome.incarnation = node->incarnation;
+        return 0; /* the same START again */
+    }
+    end_incarnation(a, node->incarnation);
+
+    node->incarnation = a->state->meta.next_incarnation++;
+    node->nonce = command->nonce;
+    row_put(a->state, TABLE_NODE, key_u32(command->node), node);
+    life.node = command->node;
+    life.up = true;
+    life.started_ms = a->now_ms;
+    row_put(a->state, TABLE_INCARNATION, key_u64(node->incarnation), &life);
+    push_incarnation(a, command->node, node->incarnation, true);
+    a->outcome.incarnation = node->incarnation;
+    return 0;
+}
+
+int node_down(struct apply *a, const Pb__NodeDown *command)
+{
+    if (!node_is_up(a->state, a->arena, command->incarnation)) {
+        return ERR_NOT_FOUND;
+    }
+    end_incarnation(a, command->incarnation);
+    return 0;
+}
+
+int node_set(struct apply *a, const Pb__NodeSet *command)
+{
+    Pb__NodeRow *row = node_load_or_new(a, command->node);
+
+    if (command->node == 0) {
+        return ERR_INVALID;
+    }
+    row->name = command->name;
+    row->link_address = command->link_address;
+    row->client_address = command->client_address;
+    row_put(a->state, TABLE_NODE, key_u32(command->node), row);
+    return 0;
+}
+
+static bool can_take_over(struct apply *a, const Pb__NodeRow *row, uint32_t node)
+{
+    return row->node != node && row->client_address[0] != '\0' &&
+           node_is_up(a->state, a->arena, row->incarnation);
+}
+
+const char *node_backup_address(struct apply *a, uint64_t incarnation)
+{
+    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
+    struct row_list nodes = rows_all(a->state, a->arena, TABLE_NODE, (struct key){.len = 0});
+    const Pb__NodeRow *found = NULL;
+
+    for (size_t i = 0; life != NULL && i < nodes.count; i++) {
+        const Pb__NodeRow *row = nodes.items[i].row;
+
+        if (!can_take_over(a, row, life->node)) {
+            continue;
+        }
+        if (row->node > life->node) { /* the next in a ring: spreads the load of a dead node */
+            found = row;
+            break;
+        }
+        found = found == NULL ? row : found;
+    }
+    return found == NULL ? "" : arena_strndup(a->out->arena, slice_str(found->client_address));
+}

@@ -1,0 +1,16 @@
+/* node - nodes, their process lives (incarnations) and what is up (DESIGN 3 and 7). */
+#ifndef STORAGE_STATE_NODE_H
+#define STORAGE_STATE_NODE_H
+
+#include "storage/state/apply.h"
+
+bool node_is_up(struct state *state, struct arena *arena, uint64_t incarnation);
+/** seq of a running incarnation was taken. */
+void node_take_seq(struct apply *a, uint64_t incarnation, uint64_t seq);
+/** A session of incarnation went away: forget a dead incarnation that no session names. */
+void node_release(struct apply *a, uint64_t incarnation);
+/** "host:port" of another node that is up, best to resume at when incarnation's node dies; "" if
+ * there is none. In the effects' arena. */
+const char *node_backup_address(struct apply *a, uint64_t incarnation);
+
+#endif

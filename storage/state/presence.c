@@ -1,0 +1,241 @@
+#include "storage/state/presence.h"
+
+#include "storage/state/deadline.h"
+#include "storage/state/directed.h"
+#include "storage/state/offline.h"
+#include "storage/state/pending.h"
+#include "storage/state/session.h"
+#include "storage/state/stanza.h"
+#include "storage/state/subscription.h"
+
+#define PRESENCES_MAX (2 * STATE_SESSIONS_MAX) /* of a user: sessions' own and standing ones */
+
+/* ---- rows */
+
+struct row_list presence_list(struct apply *a, const char *user)
+{
+    return rows_all(a->state, a->arena, TABLE_PRESENCE, key_user(user));
+}
+
+bool presence_is_own(const Pb__PresenceRow *row)
+{
+    return row->until_ms == 0;
+}
+
+Pb__PresenceRow *presence_get(struct apply *a, const char *user, uint64_t session)
+{
+    return row_get(a->state, a->arena, TABLE_PRESENCE, key_user_u64(user, session));
+}
+
+static void tombstone_delete(struct apply *a, const char *user, const char *resource)
+{
+    const Pb__TombstoneRow *row =
+        row_get(a->state, a->arena, TABLE_TOMBSTONE, key_user_digest(user, resource));
+
+    if (row != NULL) {
+        deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__PRESENCE_TOMBSTONE, row->session);
+        row_delete(a->state, TABLE_TOMBSTONE, key_user_digest(user, resource));
+    }
+}
+
+static void tombstone_put(struct apply *a, const char *user, const Pb__PresenceRow *presence,
+                          uint64_t position)
+{
+    Pb__TombstoneRow row = PB__TOMBSTONE_ROW__INIT;
+    Pb__DeadlineRow deadline = PB__DEADLINE_ROW__INIT;
+
+    tombstone_delete(a, user, presence->resource);
+    row.user = (char *)user;
+    row.session = presence->session;
+    row.resource = presence->resource;
+    row.position = position;
+    row.until_ms = a->now_ms + STATE_PRESENCE_TOMBSTONE_MS;
+    row_put(a->state, TABLE_TOMBSTONE, key_user_digest(user, presence->resource), &row);
+    deadline.user = (char *)user;
+    deadline.resource = presence->resource;
+    deadline_put(a, row.until_ms, PB__DEADLINE_KIND__PRESENCE_TOMBSTONE, row.session, &deadline);
+}
+
+/* ---- broadcast */
+
+static void push_effect(struct apply *a, uint64_t session, const char *user,
+                        const Pb__Stanza *stanza, uint64_t position, bool initial)
+{
+    struct effect *effect = effects_push(a->out, EFFECT_PRESENCE);
+
+    effect->session = session;
+    effect->user = arena_strndup(a->out->arena, slice_str(user));
+    effect->stanza = stanza_for_effect(a, stanza);
+    effect->position = position;
+    effect->initial = initial;
+}
+
+/* Delete a presence and say so, once; stanza: the client's own, or NULL. */
+static void end_presence(struct apply *a, const char *user, const Pb__PresenceRow *row,
+                         const Pb__Stanza *stanza)
+{
+    uint64_t position = apply_position(a);
+
+    if (stanza == NULL) {
+        stanza =
+            stanza_presence(a, "unavailable", apply_printf(a, "%s/%s", user, row->resource), "");
+    }
+    if (!presence_is_own(row)) {
+        deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
+    }
+    row_delete(a->state, TABLE_PRESENCE, key_user_u64(user, row->session));
+    tombstone_put(a, user, row, position);
+    push_effect(a, row->session, user, stanza, position, false);
+}
+
+void presence_end_session(struct apply *a, uint64_t session, const char *user, const char *resource)
+{
+    const Pb__PresenceRow *row = presence_get(a, user, session);
+
+    directed_end(a, session, user, resource);
+    if (row != NULL) {
+        end_presence(a, user, row, NULL);
+    }
+}
+
+void presence_hide(struct apply *a, const char *user, const char *viewer)
+{
+    struct row_list list = presence_list(a, user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+        const char *from = apply_printf(a, "%s/%s", user, row->resource);
+
+        presence_deliver_available(a, viewer, 0, stanza_presence(a, "unavailable", from, viewer));
+    }
+}
+
+void presence_deliver_available(struct apply *a, const char *user, uint64_t except,
+                                const Pb__Stanza *stanza)
+{
+    struct row_list list = presence_list(a, user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (presence_is_own(row) && row->session != except) {
+            (void)pending_add_own(a, row->session, stanza);
+        }
+    }
+}
+
+/* ---- a replaced session's presence (DESIGN 5, "Bind of a detached full JID") */
+
+void presence_leave_standing(struct apply *a, uint64_t session, const char *user, uint64_t until_ms)
+{
+    Pb__PresenceRow *row = presence_get(a, user, session);
+    Pb__DeadlineRow deadline = PB__DEADLINE_ROW__INIT;
+
+    if (row == NULL) {
+        return;
+    }
+    if (presence_list(a, user).count > PRESENCES_MAX) {
+        end_presence(a, user, row, NULL); /* a client that binds over and over */
+        return;
+    }
+    row->until_ms = until_ms;
+    row_put(a->state, TABLE_PRESENCE, key_user_u64(user, session), row);
+    deadline.user = (char *)user;
+    deadline_put(a, until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, session, &deadline);
+}
+
+void presence_end_standing(struct apply *a, uint64_t session, const char *user)
+{
+    const Pb__PresenceRow *row = presence_get(a, user, session);
+
+    if (row != NULL && !presence_is_own(row)) {
+        end_presence(a, user, row, NULL);
+    }
+}
+
+/* The new session of the same address is available: it takes over, nobody saw a leave. */
+static void take_over_standing(struct apply *a, const Pb__SessionRow *session)
+{
+    struct row_list list = presence_list(a, session->user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (!presence_is_own(row) && strcmp(row->resource, session->resource) == 0) {
+            deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
+            kv_delete(a->state->kv, TABLE_PRESENCE, list.items[i].key);
+        }
+    }
+}
+
+/* ---- commands */
+
+static void set_available(struct apply *a, const Pb__SendPresence *command,
+                          const Pb__SessionRow *session)
+{
+    const uint64_t id = command->from->session;
+    const Pb__PresenceRow *old = presence_get(a, session->user, id);
+    Pb__PresenceRow row = PB__PRESENCE_ROW__INIT;
+
+    row.session = id;
+    row.resource = session->resource;
+    row.priority = command->priority;
+    row.position = apply_position(a);
+    row.stanza = command->stanza;
+    take_over_standing(a, session);
+    tombstone_delete(a, session->user, session->resource);
+    row_put(a->state, TABLE_PRESENCE, key_user_u64(session->user, id), &row);
+    push_effect(a, id, session->user, command->stanza, row.position, old == NULL);
+
+    if (old == NULL) {
+        subscription_show_requests(a, session->user, id);
+    }
+    if (row.priority >= 0 && (old == NULL || old->priority < 0)) {
+        offline_move(a, session->user, id); /* XEP-0160 §3 */
+    }
+}
+
+static void set_unavailable(struct apply *a, const Pb__SendPresence *command,
+                            const Pb__SessionRow *session)
+{
+    const Pb__PresenceRow *row = presence_get(a, session->user, command->from->session);
+
+    directed_end(a, command->from->session, session->user, session->resource);
+    if (row != NULL) {
+        end_presence(a, session->user, row, command->stanza);
+    }
+}
+
+static bool is_one_of(const char *type, const char *const *types, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(type, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int presence_send(struct apply *a, const Pb__SendPresence *command)
+{
+    static const char *const moves[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
+    Pb__Stanza *stanza = command->stanza;
+    Pb__SessionRow *row;
+    int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+
+    if (rc != 0) {
+        return rc;
+    }
+    stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
+    stanza->wall_ms = a->stamp.wall_ms;
+    if (is_one_of(stanza->type, moves, ARRAY_COUNT(moves))) {
+        subscription_send(a, command->from->session, row->user, stanza);
+    } else if (stanza->to[0] != '\0') {
+        directed_send(a, command->from->session, stanza);
+    } else if (stanza->type[0] == '\0') {
+        set_available(a, command, row);
+    } else if (strcmp(stanza->type, "unavailable") == 0) {
+        set_unavailable(a, command, row);
+    }
+    return 0; /* other types without to mean nothing: counted only */
+}

@@ -1,0 +1,29 @@
+/* presence - availability of sessions (RFC 6121 §4): one row for each available session, a
+ * tombstone for each that ended, EFFECT_PRESENCE for the nodes to spread. */
+#ifndef STORAGE_STATE_PRESENCE_H
+#define STORAGE_STATE_PRESENCE_H
+
+#include "storage/state/apply.h"
+
+/** Rows of all that is shown as available of a user, standing ones included. */
+struct row_list presence_list(struct apply *a, const char *user);
+/** Is there a session behind it? */
+bool presence_is_own(const Pb__PresenceRow *row);
+/** The row of a session, or NULL. */
+Pb__PresenceRow *presence_get(struct apply *a, const char *user, uint64_t session);
+
+/** The session ended: contacts and those with directed presence see it unavailable, once. */
+void presence_end_session(struct apply *a, uint64_t session, const char *user,
+                          const char *resource);
+/** The session was replaced by a bind of the same address: its presence stays until then. */
+void presence_leave_standing(struct apply *a, uint64_t session, const char *user,
+                             uint64_t until_ms);
+/** The time of a standing presence is over. */
+void presence_end_standing(struct apply *a, uint64_t session, const char *user);
+/** Show every session of viewer each presence of user as ended. */
+void presence_hide(struct apply *a, const char *user, const char *viewer);
+/** Queue a stanza for every available session of user but one (0: none is left out). */
+void presence_deliver_available(struct apply *a, const char *user, uint64_t except,
+                                const Pb__Stanza *stanza);
+
+#endif

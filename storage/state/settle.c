@@ -1,0 +1,81 @@
+#include "storage/state/settle.h"
+
+#include "storage/state/account.h"
+#include "storage/state/message.h"
+#include "storage/state/offline.h"
+#include "storage/state/pending.h"
+#include "storage/state/session.h"
+#include "storage/state/stanza.h"
+
+/* The sender, if it is still there, hears that it failed; a full list of its own must not end it
+ * for what another session's end does. */
+static void tell_sender(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error)
+{
+    uint64_t sender = session_by_address(a, stanza->from);
+    const Pb__Stanza *reply = stanza_error(a, stanza, error);
+
+    if (sender != 0 && reply != NULL) {
+        (void)pending_add_own(a, sender, reply);
+    }
+}
+
+static uint32_t move_to_sessions(struct apply *a, uint64_t shared, const struct targets *targets)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < targets->count; i++) {
+        if (pending_has_room(a, targets->sessions[i])) {
+            pending_add_shared(a, targets->sessions[i], apply_position(a), shared);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* A message that no session had and no other list names. */
+static void move_message(struct apply *a, const char *user, uint64_t shared)
+{
+    Pb__StanzaRow *row = row_get(a->state, a->arena, TABLE_STANZA, key_u64(shared));
+    struct targets targets;
+    uint32_t count;
+
+    ASSERT(row != NULL);
+    if (!account_exists(a->state, user) || !message_may_wait(row->stanza)) {
+        pending_forget(a, shared);
+        return;
+    }
+    row->stanza->delayed = true;
+    row_put(a->state, TABLE_STANZA, key_u64(shared), row);
+    targets = message_targets(a, user);
+    count = move_to_sessions(a, shared, &targets);
+    if (count > 0) {
+        pending_set_refs(a, shared, count);
+    } else if (!row->store) {
+        pending_forget(a, shared);
+    } else if (!offline_add_shared(a, user, shared)) {
+        pending_forget(a, shared);
+        tell_sender(a, row->stanza, STANZA_SERVICE_UNAVAILABLE);
+    }
+}
+
+static void settle_entry(struct apply *a, const char *user, const Pb__PendingRow *entry)
+{
+    if (entry->what_case == PB__PENDING_ROW__WHAT_SHARED) {
+        if (pending_release(a, entry->shared, false) == PENDING_WAS_LAST) {
+            move_message(a, user, entry->shared);
+        }
+    } else if (entry->what_case == PB__PENDING_ROW__WHAT_OWN &&
+               entry->own->kind == PB__STANZA__KIND__IQ) {
+        tell_sender(a, entry->own, STANZA_RECIPIENT_UNAVAILABLE);
+    }
+}
+
+void settle_list(struct apply *a, uint64_t session, const char *user)
+{
+    struct row_list list = rows_all(a->state, a->arena, TABLE_PENDING, key_u64(session));
+
+    for (size_t i = 0; i < list.count; i++) {
+        kv_delete(a->state->kv, TABLE_PENDING, list.items[i].key);
+        settle_entry(a, user, list.items[i].row);
+    }
+}

@@ -1,0 +1,32 @@
+/* stanza - make and answer stanzas inside the state. All in the command's arena. */
+#ifndef STORAGE_STATE_STANZA_H
+#define STORAGE_STATE_STANZA_H
+
+#include "storage/state/apply.h"
+
+/* RFC 6120 §8.3.3; stanza.c has the words. */
+enum stanza_error {
+    STANZA_SERVICE_UNAVAILABLE,
+    STANZA_RESOURCE_CONSTRAINT,
+    STANZA_ITEM_NOT_FOUND,
+    STANZA_REMOTE_SERVER_NOT_FOUND,
+    STANZA_NOT_ALLOWED,
+    STANZA_RECIPIENT_UNAVAILABLE
+};
+
+/** A presence without content. */
+Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from, const char *to);
+/** The error that answers stanza, or NULL: errors and IQ results are never answered. */
+Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error);
+/** A deep copy that lives as long as the effects. */
+Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza);
+/** Queue the error for the session that caused it. */
+void stanza_refuse(struct apply *a, uint64_t sender, const Pb__Stanza *stanza,
+                   enum stanza_error error);
+
+const char *address_bare(struct apply *a, const char *address);
+const char *address_resource(struct apply *a, const char *address);
+/** Is the domain of address served here? */
+bool address_is_local(struct apply *a, const char *address);
+
+#endif
