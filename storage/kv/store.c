@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)64 << 30)
+#define NEW_FILE          "data.mdb.new"
 #define FILE_MODE         0600
 
 int store_err(int rc)
@@ -130,9 +131,8 @@ static int open_tables(struct store *store)
     return store_err(mdb_txn_commit(txn));
 }
 
-int store_open_file(struct store *store)
+static int open_env(struct store *store, const char *path, unsigned flags)
 {
-    int dead_readers = 0;
     int rc = store_err(mdb_env_create(&store->env));
 
     if (rc == 0) {
@@ -143,16 +143,50 @@ int store_open_file(struct store *store)
     }
     if (rc ==
         0) { /* no MDB_NOSYNC, no MDB_NOMETASYNC: a commit that returned survives power loss */
-        rc = store_err(mdb_env_open(store->env, store->dir, MDB_NOTLS, FILE_MODE));
-    }
-    if (rc == 0) { /* an inspector that was killed would keep pages from being used again */
-        rc = store_err(mdb_reader_check(store->env, &dead_readers));
+        rc = store_err(mdb_env_open(store->env, path, flags | MDB_NOTLS, FILE_MODE));
     }
     if (rc == 0) {
         rc = open_tables(store);
     }
-    if (rc == 0 && fsync(store->dir_fd) != 0) { /* the names of the files, when new */
-        rc = ERR_STORAGE;
+    if (rc != 0) {
+        store_close_file(store);
+    }
+    return rc;
+}
+
+/* LMDB does not sync the first pages of a file: after a power loss they may be zeros, which it can
+ * not open any more. So a new file gets its name only when it is complete. */
+static int create_file(struct store *store)
+{
+    struct buf path = BUF_EMPTY;
+    int rc;
+
+    if (unlinkat(store->dir_fd, NEW_FILE, 0) != 0 && errno != ENOENT) {
+        return ERR_STORAGE;
+    }
+    buf_printf(&path, "%s/%s", store->dir, NEW_FILE);
+    rc = open_env(store, buf_text(&path), MDB_NOSUBDIR | MDB_NOLOCK);
+    if (rc == 0) {
+        store_close_file(store);
+        rc = store_swap_file(store, buf_text(&path));
+    }
+    buf_deinit(&path);
+    return rc;
+}
+
+int store_open_file(struct store *store)
+{
+    int dead_readers = 0;
+    int rc = 0;
+
+    if (faccessat(store->dir_fd, STORE_DATA_FILE, F_OK, 0) != 0) {
+        rc = errno == ENOENT ? create_file(store) : ERR_STORAGE;
+    }
+    if (rc == 0) {
+        rc = open_env(store, store->dir, 0);
+    }
+    if (rc == 0) { /* an inspector that was killed would keep pages from being used again */
+        rc = store_err(mdb_reader_check(store->env, &dead_readers));
     }
     if (rc != 0) {
         store_close_file(store);

@@ -66,7 +66,7 @@ static inline const char *test_path(const struct test_dir *dir, const char *name
 
 static inline void test_dir_remove(const struct test_dir *dir)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb", "copy.mdb", "progress"};
+    static const char *const names[] = {"data.mdb", "data.mdb.new", "lock.mdb", "copy.mdb"};
 
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         (void)unlink(test_path(dir, names[i]));
