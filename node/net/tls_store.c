@@ -194,6 +194,7 @@ static int ctx_load(const struct tls_certificate *certificate, SSL_CTX **out)
     SSL_CTX *ctx = ctx_new(certificate->domain);
     const char *file = certificate->cert_file;
     const char *cause;
+    unsigned long code;
 
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, certificate->cert_file) != 1) {
@@ -209,8 +210,8 @@ static int ctx_load(const struct tls_certificate *certificate, SSL_CTX **out)
     return 0;
 
 fail:
-    cause =
-        ERR_reason_error_string(ERR_peek_error()); /* the oldest: the file, not the caller of it */
+    code = ERR_peek_error(); /* the oldest: what is wrong with the file, not who asked for it */
+    cause = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     log_error("tls.certificate_unusable", LOG_STR("domain", certificate->domain),
               LOG_STR("file", file), LOG_STR("cause", cause == NULL ? "unknown" : cause));
     ERR_clear_error();

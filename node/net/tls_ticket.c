@@ -72,14 +72,15 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *session,
                                           const unsigned char *key_name, size_t key_name_len,
                                           SSL_TICKET_STATUS status, void *arg)
 {
-    (void)ssl;
     (void)session;
     (void)key_name;
     (void)key_name_len;
     (void)arg;
     switch (status) {
     case SSL_TICKET_SUCCESS:
-        return SSL_TICKET_RETURN_USE;
+        /* On 1.3 a client uses a ticket once (RFC 8446 §C.4), so it needs the next one. */
+        return SSL_version(ssl) == TLS1_3_VERSION ? SSL_TICKET_RETURN_USE_RENEW
+                                                  : SSL_TICKET_RETURN_USE;
     case SSL_TICKET_SUCCESS_RENEW:
         return SSL_TICKET_RETURN_USE_RENEW;
     default:

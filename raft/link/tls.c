@@ -12,8 +12,9 @@
 
 const char *link_tls_failure(const SSL *ssl)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+    unsigned long code = ERR_peek_error(); /* the oldest: what came later says who noticed */
+    const char *reason =
+        ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
 
     ERR_clear_error();
     if (ssl != NULL && SSL_get_verify_result(ssl) != X509_V_OK) {

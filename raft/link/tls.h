@@ -15,7 +15,8 @@ NODISCARD int link_tls_open(const char *ca_file, const char *cert_file, const ch
  * that form (RFC 6125 §6.4.4 would take the first only when there is none of the second; here all
  * must agree). ERR_AUTH when it names none or several. */
 NODISCARD int link_tls_peer_node(const SSL *ssl, uint32_t *node_id_out);
-/** Text of the newest OpenSSL error or of the failed verification; empties the error queue. */
+/** Text of the first OpenSSL error since the last call or of the failed verification; empties the
+ * error queue. */
 const char *link_tls_failure(const SSL *ssl);
 
 #endif
