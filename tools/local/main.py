@@ -1,0 +1,192 @@
+"""A Muster cluster on this machine: start it, look at it, hurt it, stop it."""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from tools.local import certificates, node_config, ports, processes
+from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, save
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVE_TIMEOUT_S = 60.0
+
+
+def find_program(name: str) -> str:
+    """A program of the build: in $MUSTER_BIN, in build/*/bin (the newest), or installed."""
+    if "MUSTER_BIN" in os.environ:
+        found = [Path(os.environ["MUSTER_BIN"]) / name]
+    else:
+        found = sorted(ROOT.glob(f"build*/**/bin/{name}"), key=lambda path: path.stat().st_mtime)
+    if found and found[-1].is_file():
+        return str(found[-1].resolve())
+    installed = shutil.which(name)
+    if installed is None:
+        raise LocalError(f"{name} is not built: cmake -G Ninja -S . -B build && ninja -C build")
+    return installed
+
+
+def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -> Node:
+    """Describe a further node and make its folder and certificate."""
+    node_id = max((node.id for node in cluster.nodes), default=0) + 1
+    taken = {port for node in cluster.nodes for port in node.ports.values()}
+    chosen = ports.choose(host, port_base, node_id)
+    while taken & set(chosen.values()):
+        chosen = ports.choose(host, port_base, node_id)
+    home = folder / f"n{node_id}"
+    home.mkdir()
+    certificates.make_node_certificate(folder / "tls", node_id)
+    return Node(id=node_id, pid=0, host=host, ports=chosen, control=str(home / "control"),
+                data=str(home / "data"), log=str(home / "log"), config=str(home / "muster.yaml"))
+
+
+def up(options: argparse.Namespace) -> None:
+    """Make a new cluster, or start the stopped nodes of the one in DIR; wait until it serves."""
+    folder = options.dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        cluster = load(folder) if (folder / FILE).exists() else create(options)
+        for node in cluster.nodes:
+            if not processes.is_running(node):
+                processes.start(cluster, node)
+        save(folder, cluster)
+        processes.wait_serving(cluster.nodes, options.timeout)
+    print(f"{len(cluster.nodes)} nodes serve {cluster.domain}; see {folder / FILE}")
+
+
+def create(options: argparse.Namespace) -> Cluster:
+    """Certificates, ports and configuration files of a new cluster; nothing runs yet."""
+    folder = options.dir
+    (folder / "tls").mkdir(mode=0o700)
+    certificates.make_authorities(folder / "tls")
+    certificates.make_domain_certificate(folder / "tls", options.domain)
+    cluster = Cluster(domain=options.domain,
+                      ca=str(folder / "tls" / f"{certificates.CLIENT_AUTHORITY}.pem"),
+                      program=find_program("musterd"), launcher=shlex.split(options.launcher))
+    for _ in range(options.nodes):
+        cluster.nodes.append(new_node(folder, cluster, options.bind, options.port_base))
+    for node in cluster.nodes:
+        node_config.write(folder, cluster, node, cluster.nodes, timers_of(options.timer))
+    return cluster
+
+
+def timers_of(settings: list[str]) -> dict[str, int]:
+    """["lease_ms=500"] -> {"lease_ms": 500}."""
+    return {name: int(value) for name, _, value in (text.partition("=") for text in settings)}
+
+
+def show_status(options: argparse.Namespace) -> None:
+    """What every node says of itself."""
+    cluster = load(options.dir)
+    reports = [{"id": node.id, "pid": node.pid, "running": processes.is_running(node),
+                **processes.status(node)} for node in cluster.nodes]
+    if options.json:
+        print(json.dumps(reports, indent=2))
+        return
+    for report in reports:
+        rest = {key: value for key, value in report.items() if key not in ("id", "pid", "running")}
+        print(f"node {report['id']} (pid {report['pid']}): "
+              + " ".join(f"{key}={value}" for key, value in rest.items()))
+
+
+def kill(options: argparse.Namespace) -> None:
+    """kill -9."""
+    node = load(options.dir).node(options.id)
+    processes.send_signal(node, signal.SIGKILL)
+    processes.wait_gone(node)
+
+
+def pause(options: argparse.Namespace) -> None:
+    """SIGSTOP: the process hangs, its connections stay open."""
+    processes.send_signal(load(options.dir).node(options.id), signal.SIGSTOP)
+
+
+def resume(options: argparse.Namespace) -> None:
+    """SIGCONT."""
+    processes.send_signal(load(options.dir).node(options.id), signal.SIGCONT)
+
+
+def stop(options: argparse.Namespace) -> None:
+    """SIGTERM, and wait until it is gone."""
+    stop_nodes([load(options.dir).node(options.id)])
+
+
+def stop_nodes(nodes: list[Node]) -> None:
+    """Stop gracefully; a node that does not in time is killed and reported."""
+    for node in nodes:
+        if processes.is_running(node):
+            os.kill(node.pid, signal.SIGTERM)
+            os.kill(node.pid, signal.SIGCONT)  # a paused one must hear it
+    late = [node for node in nodes if not processes.wait_gone(node)]
+    for node in late:
+        os.kill(node.pid, signal.SIGKILL)
+        processes.wait_gone(node)
+    if late:
+        raise LocalError("had to be killed: " + ", ".join(f"node {node.id}" for node in late))
+
+
+def start(options: argparse.Namespace) -> None:
+    """Start a node that does not run and wait until it serves."""
+    with locked(options.dir):
+        cluster = load(options.dir)
+        node = cluster.node(options.id)
+        processes.start(cluster, node)
+        save(options.dir, cluster)
+    if options.wait:
+        processes.wait_serving([node], options.timeout)
+
+
+def down(options: argparse.Namespace) -> None:
+    """Stop all nodes; --purge also removes what they stored."""
+    with locked(options.dir):
+        stop_nodes(load(options.dir).nodes)
+    if options.purge:
+        shutil.rmtree(options.dir)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="tools/cluster", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+
+    def verb(name: str, run, *, takes_id: bool = False) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=run.__doc__.split("\n")[0], description=run.__doc__)
+        one.set_defaults(run=run)
+        one.add_argument("--dir", type=lambda text: Path(text).resolve(), required=True)
+        if takes_id:
+            one.add_argument("id", type=int, metavar="ID")
+        return one
+
+    one = verb("up", up)
+    one.add_argument("--nodes", type=int, default=3)
+    one.add_argument("--bind", default="127.0.0.1", metavar="HOST")
+    one.add_argument("--port-base", type=int, metavar="P")
+    one.add_argument("--domain", default="example.test")
+    one.add_argument("--timer", action="append", default=[], metavar="NAME=NUMBER",
+                     help="a timer of the configuration, such as lease_ms=500")
+    one.add_argument("--launcher", default="", help="command in front of musterd (valgrind ...)")
+    one.add_argument("--timeout", type=float, default=SERVE_TIMEOUT_S, metavar="SECONDS")
+    verb("status", show_status).add_argument("--json", action="store_true")
+    verb("kill", kill, takes_id=True)
+    verb("pause", pause, takes_id=True)
+    verb("resume", resume, takes_id=True)
+    verb("stop", stop, takes_id=True)
+    one = verb("start", start, takes_id=True)
+    one.add_argument("--no-wait", dest="wait", action="store_false")
+    one.add_argument("--timeout", type=float, default=SERVE_TIMEOUT_S, metavar="SECONDS")
+    verb("down", down).add_argument("--purge", action="store_true")
+    return top
+
+
+def main() -> int:
+    options = parser().parse_args()
+    try:
+        options.run(options)
+    except LocalError as error:
+        print(f"tools/cluster: {error}", file=sys.stderr)
+        return 1
+    return 0
