@@ -9,9 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define RELAY_BYTES     (64 * 1024)
-#define RELAY_WAIT_MS   100 /* how long an end of the store may go unnoticed */
-#define SCRUB_ROWS_STEP 1024
+#define RELAY_BYTES   (64 * 1024)
+#define RELAY_WAIT_MS 100 /* how long an end of the store may go unnoticed */
 
 /* LMDB writes the copy into a pipe, on a thread of its own; the caller's thread passes it on. So
  * the copy can be ended however long the far end waits, and its first byte tells that LMDB has
@@ -160,29 +159,6 @@ int kv_copy(struct kv *kv, int fd, uint64_t *applied_out)
     return rc;
 }
 
-static int hash_table(struct store *store, MDB_txn *txn, unsigned table, uint64_t *hash)
-{
-    MDB_cursor *cursor = NULL;
-    MDB_val key;
-    MDB_val value;
-    int rc = mdb_cursor_open(txn, store->tables[table], &cursor);
-
-    for (size_t row = 0; rc == 0; row++) {
-        if (row % SCRUB_ROWS_STEP == 0 && atomic_load(&store->guests_barred)) {
-            mdb_cursor_close(cursor);
-            return ERR_CLOSED;
-        }
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        if (rc == 0) {
-            *hash += kv_row_hash(table, store_slice(key), store_slice(value));
-        }
-    }
-    if (cursor != NULL) {
-        mdb_cursor_close(cursor);
-    }
-    return rc == MDB_NOTFOUND ? 0 : store_err(rc);
-}
-
 static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_t *hash_out)
 {
     MDB_txn *txn = NULL;
@@ -194,7 +170,7 @@ static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_
         rc = store_read_mark(store, txn, &mark);
     }
     for (unsigned table = 0; rc == 0 && table < store->table_count; table++) {
-        rc = hash_table(store, txn, table, &hash);
+        rc = store_sum_table(txn, store->tables[table], table, &store->guests_barred, &hash);
     }
     mdb_txn_abort(txn);
     if (rc != 0) {

@@ -14,6 +14,7 @@
 #define MAP_BYTES_DEFAULT ((size_t)64 << 30)
 #define NEW_FILE          "data.mdb.new"
 #define FILE_MODE         0600
+#define SUM_ROWS_STEP     1024 /* how often a scrub looks whether it must stop */
 
 int store_err(int rc)
 {
@@ -314,6 +315,31 @@ void store_deinit(struct store *store)
     pthread_mutex_destroy(&store->guest_mutex);
     pthread_mutex_destroy(&store->commit_mutex);
     mem_free(&store->dir);
+}
+
+int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool *stop,
+                    uint64_t *hash)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val value;
+    bool stopped = false;
+    int rc = mdb_cursor_open(txn, dbi, &cursor);
+
+    for (size_t row = 0; rc == 0 && !stopped; row++) {
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        if (rc == 0) {
+            *hash += kv_row_hash(table, store_slice(key), store_slice(value));
+        }
+        stopped = row % SUM_ROWS_STEP == 0 && stop != NULL && atomic_load(stop);
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    if (rc == 0) {
+        return ERR_CLOSED;
+    }
+    return rc == MDB_NOTFOUND ? 0 : store_err(rc);
 }
 
 int store_guest_enter(struct store *store)

@@ -51,6 +51,11 @@ NODISCARD int store_read_mark(const struct store *store, MDB_txn *txn, struct kv
 /** Returns LMDB's code. */
 int store_write_mark(const struct store *store, MDB_txn *txn, const struct kv_mark *mark);
 
+/** Add the hash of every row of a table to *hash. stop (may be NULL): looked at now and then; when
+ * set, ERR_CLOSED. */
+NODISCARD int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool *stop,
+                              uint64_t *hash);
+
 /** Come in to read the file on a thread of one's own; ERR_CLOSED when it is being swapped or
  * closed. A guest looks at guests_barred now and then, and leaves when it is set. */
 NODISCARD int store_guest_enter(struct store *store);
