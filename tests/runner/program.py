@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.runner import process
 
+TAP_PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
 TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*(?:-\s*)?(.*?)\s*$")
 
 
@@ -57,6 +58,8 @@ def judge(name: str, finished: process.Finished) -> Outcome:
         complaint = "left processes behind: " + ", ".join(finished.left_behind)
     elif finished.code != 0 and not failed:
         complaint = f"ended with {finished.code}"
+    elif len(passed) + len(failed) < sum(map(int, TAP_PLAN.findall(finished.output))):
+        complaint = "ran fewer tests than it announced"
     if complaint:
         failed.append(f"{name} ({complaint})")
     elif finished.code == 0 and not passed and not failed:

@@ -46,8 +46,7 @@ class Stage:
 # What each build is for: the arguments of CMake, and what its programs need in the environment.
 BUILDS = {
     "gcc": ["-DCMAKE_C_COMPILER=gcc"],
-    "clang": ["-DCMAKE_C_COMPILER=clang", "-DFUZZ=ON"],
-    "asan": ["-DCMAKE_C_COMPILER=gcc", "-DSANITIZE=address"],
+    "asan": ["-DCMAKE_C_COMPILER=clang", "-DSANITIZE=address", "-DFUZZ=ON"],
     "tsan": ["-DCMAKE_C_COMPILER=gcc", "-DSANITIZE=thread"],
 }
 _SUPPRESSIONS = ROOT / "tests" / "lib" / "suppressions"
@@ -122,14 +121,14 @@ def _fuzz(options: Options) -> list[Program]:
     """
     seconds = FUZZ_SECONDS_FULL if options.full else FUZZ_SECONDS
     programs = []
-    for target in sorted((build_dir(options, "clang") / "bin").glob("fuzz_*")):
+    for target in sorted((build_dir(options, "asan") / "bin").glob("fuzz_*")):
         corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
-        found = build_dir(options, "clang") / "fuzz" / target.name
+        found = build_dir(options, "asan") / "fuzz" / target.name
         found.mkdir(parents=True, exist_ok=True)
         command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
-                   "-print_final_stats=1", str(found), str(corpus)]
+                   str(found), str(corpus)]
         programs.append(Program(target.name, "no input crashes the decoder", command,
-                                seconds + 60, found))
+                                seconds + 60, found, env=SANITIZER_ENV["asan"]))
     return programs
 
 
@@ -157,8 +156,10 @@ def _valgrind(options: Options) -> list[Program]:
 STAGES = [
     Stage("lint", "the rules of the house hold, and each check can fail", 60,
           _python("lint", "gcc", 120), parallel=True),
+    Stage("harness", "the tools of the tests: client, judge, runner", 60,
+          _python("lib", "gcc", 120), parallel=True),
     Stage("build-gcc", "gcc builds everything", 240, _build("gcc")),
-    Stage("build-clang", "clang builds everything, with the fuzz targets", 240, _build("clang")),
+    Stage("build-clang", "clang builds everything, with the fuzz targets", 240, _build("asan")),
     Stage("unit", "the parts by themselves", 60, _ctest("gcc", "unit"), ["build-gcc"],
           parallel=True),
     Stage("sim", "the cluster in simulation: faults by seed", 180, _ctest("gcc", "sim"),
@@ -167,13 +168,12 @@ STAGES = [
           ["build-gcc"]),
     Stage("kill", "nodes killed at random moments while clients chat", 300,
           _python("kill", "gcc", 600), ["build-gcc"]),
-    Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-clang"], parallel=True),
-    Stage("build-asan", "build with ASan and UBSan", 240, _build("asan")),
+    Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-asan"], parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
           ["build-asan"], parallel=True),
     Stage("kill-asan", "killed nodes under ASan and UBSan", 180, _python("kill", "asan", 600),
           ["build-asan"]),
-    Stage("build-tsan", "build with TSan", 240, _build("tsan")),
+    Stage("build-tsan", "gcc builds everything with TSan", 240, _build("tsan")),
     Stage("unit-tsan", "the parts under TSan", 120, _ctest("tsan", "unit"), ["build-tsan"],
           parallel=True),
     Stage("kill-tsan", "killed nodes under TSan", 240, _python("kill", "tsan", 600),

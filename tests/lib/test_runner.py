@@ -1,0 +1,51 @@
+"""The runner: what a program printed and how it ended become counts that cannot lie."""
+
+import sys
+import unittest
+from pathlib import Path
+
+from tests.runner.process import Finished, run
+from tests.runner.program import judge
+
+HERE = Path(__file__).parent
+
+
+class Judging(unittest.TestCase):
+    """TAP lines against exit codes."""
+
+    def _judge(self, code: int, output: str, timed_out: bool = False) -> tuple[int, int]:
+        outcome = judge("p", Finished(code, output, timed_out, []))
+        return len(outcome.passed), len(outcome.failed)
+
+    def test_counts(self) -> None:
+        """Every line counts; a program without lines is one test."""
+        self.assertEqual((2, 0), self._judge(0, "1..2\nok 1 - a\nok 2 - b\n"))
+        self.assertEqual((1, 1), self._judge(1, "ok 1 - a\nnot ok 2 - b\n"))
+        self.assertEqual((1, 0), self._judge(0, "anything"))
+        self.assertEqual((0, 1), self._judge(1, "anything"))
+
+    def test_bad_ending(self) -> None:
+        """A crash or a hang fails, also when every line so far was ok."""
+        self.assertEqual((1, 1), self._judge(-11, "ok 1 - a\n"))
+        self.assertEqual((1, 1), self._judge(-9, "ok 1 - a\n", timed_out=True))
+
+    def test_unfinished_plan(self) -> None:
+        """A program that ends well but ran fewer tests than it announced fails."""
+        self.assertEqual((1, 1), self._judge(0, "1..2\nok 1 - a\n"))
+
+
+class Processes(unittest.TestCase):
+    """Programs that misbehave."""
+
+    def test_deadline(self) -> None:
+        """A program that hangs is killed at its deadline."""
+        done = run([sys.executable, "-c", "import time; time.sleep(60)"], 0.5, HERE, {})
+        self.assertTrue(done.timed_out)
+
+    def test_left_behind(self) -> None:
+        """A daemon that a program leaves behind is found and ended."""
+        daemon = ("import subprocess as s; s.Popen(['sleep', '60'], start_new_session=True, "
+                  "stdout=s.DEVNULL, stderr=s.DEVNULL)")
+        done = run([sys.executable, "-c", daemon], 20, HERE, {})
+        self.assertEqual(1, len(done.left_behind), done)
+        self.assertIn("sleep", done.left_behind[0])
