@@ -103,13 +103,13 @@ void acks_out_on_recorded(struct acks_out *acks, uint32_t number)
     }
 }
 
-/* Volatile stanzas in a row share one entry up to the next multiple of the group size: a login with
- * thousands of contacts must not keep thousands of entries. */
+/* When many are unacked, volatile stanzas in a row share one entry up to the next multiple of the
+ * group size: a login with thousands of contacts must not keep thousands of entries. */
 static void note_written(struct acks_out *acks, const struct waiting *waiting)
 {
     struct unacked *last = NULL;
 
-    if (acks->unacked.count > 0) {
+    if (acks->unacked.count > ACKS_OUT_GROUP) {
         last = ring_at(&acks->unacked, acks->unacked.count - 1);
     }
     if (last == NULL || last->pending || waiting->pending || last->number % ACKS_OUT_GROUP == 0) {

@@ -9,7 +9,7 @@
 #include "node/base/err.h"
 #include "xmpp/stream/ring.h"
 
-/* Presence that nobody waits to have acked one by one is counted in groups of this many numbers. */
+/* With more than this many stanzas unacked, presence is counted in groups of as many numbers. */
 #define ACKS_OUT_GROUP 64
 
 /* Consecutive numbers for consecutive pending entries, to be recorded. */

@@ -180,6 +180,8 @@ void inbound_on_element(struct stream *stream, const struct xml_element *element
 void inbound_on_outcome(struct stream *stream, const struct awaited *awaited, int rc);
 
 /* ---- outbound.c: stanzas to the client, their records and acks */
+/** Number from here on: what comes next is number + 1. */
+void outbound_start(struct stream *stream, uint32_t number);
 void outbound_on_stanza(struct stream *stream, const struct delivery *delivery);
 void outbound_on_recorded(struct stream *stream, uint32_t number);
 void outbound_on_ack(struct stream *stream, uint32_t h);

@@ -16,6 +16,13 @@ static void write_blob(struct stream *stream, struct blob *xml)
     stream->output_put += bytes.len;
 }
 
+void outbound_start(struct stream *stream, uint32_t number)
+{
+    acks_out_start(&stream->out, number);
+    stream->asked = false;
+    stream->asked_number = number;
+}
+
 void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
 {
     bool pending = delivery->kind == DELIVERY_PENDING;

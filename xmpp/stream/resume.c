@@ -95,7 +95,7 @@ void resume_on_enabled(struct stream *stream, const struct outcome *outcome)
     stream->counted = true;
     stream->resumable = stream->resume_wanted && outcome->resume_id.len > 0;
     acks_in_start(&stream->in, 0);
-    acks_out_start(&stream->out, 0);
+    outbound_start(stream, 0);
     write_enabled(stream, outcome);
 }
 
@@ -240,6 +240,6 @@ void resume_on_confirm_outcome(struct stream *stream, const struct outcome *outc
 
 void resume_on_confirmed(struct stream *stream)
 {
-    acks_out_start(&stream->out, stream->confirm_h);
+    outbound_start(stream, stream->confirm_h);
     stream_move(stream, STATE_ACTIVE);
 }
