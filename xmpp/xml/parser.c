@@ -182,9 +182,32 @@ static enum xml_parser_status settle(struct xml_parser *parser, enum XML_Status 
     return XML_PARSER_HUNGRY;
 }
 
+/* Expat takes a document for UTF-16 by its first two bytes, whatever encoding it was told, so they
+ * are looked at here (RFC 6120 §11.6): '<', space or the mark that UTF-8 may begin with, then no
+ * NUL. */
+static bool starts_as_utf8(struct xml_parser *parser, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len && parser->fed + i < 2; i++) {
+        uint8_t c = bytes.data[i];
+
+        if (c == 0 || (parser->fed + i == 0 && (c == 0xfe || c == 0xff))) {
+            xml_parser_fail(parser, ERR_INVALID, "unsupported-encoding");
+            return false;
+        }
+        if (parser->fed + i == 0 && strchr("<\xef \t\r\n", c) == NULL) {
+            xml_parser_fail(parser, ERR_MALFORMED, "not-well-formed");
+            return false;
+        }
+    }
+    return true;
+}
+
 enum xml_parser_status xml_parser_feed(struct xml_parser *parser, struct slice bytes)
 {
     ASSERT(bytes.len <= INT32_MAX);
+    if (!starts_as_utf8(parser, bytes)) {
+        return XML_PARSER_FAILED;
+    }
     parser->fed += bytes.len;
     return settle(parser,
                   XML_Parse(parser->expat, (const char *)bytes.data, (int)bytes.len, XML_FALSE));

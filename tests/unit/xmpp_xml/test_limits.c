@@ -94,15 +94,40 @@ static void test_refusals(void **state)
     }
 }
 
-/* Goal: a NUL is no character, wherever it stands. */
-static void test_nul(void **state)
+#define BYTES_CASE(text, rc, condition)                                                            \
+    {                                                                                              \
+        {(const uint8_t *)(text), sizeof(text) - 1}, (rc), (condition)                             \
+    }
+
+/* Goal: a NUL is no character, and UTF-16 no encoding, wherever and however it comes. */
+static void test_nul_and_utf16(void **state)
 {
-    static const char text[] = HEADER "<message>a\0b</message>";
-    const char *said;
+    static const struct {
+        struct slice bytes;
+        int rc;
+        const char *condition;
+    } cases[] = {
+        BYTES_CASE(HEADER "<message>a\0b</message>", ERR_MALFORMED, "not-well-formed"),
+        BYTES_CASE(HEADER "\0", ERR_MALFORMED, "not-well-formed"),
+        BYTES_CASE("\0<\0a\0/\0>", ERR_INVALID, "unsupported-encoding"),
+        BYTES_CASE("<\0a\0/\0>\0", ERR_INVALID, "unsupported-encoding"),
+        BYTES_CASE("\xfe\xff\0<\0a\0/\0>", ERR_INVALID, "unsupported-encoding"),
+        BYTES_CASE("\xff\xfe<\0a\0/\0>\0", ERR_INVALID, "unsupported-encoding"),
+        BYTES_CASE(" \0<\0a\0/\0>\0", ERR_INVALID, "unsupported-encoding"),
+        BYTES_CASE("x\0<\0", ERR_MALFORMED, "not-well-formed"),
+        BYTES_CASE("\xef\xbb\xbf" HEADER, 0, ""),
+    };
+    static const size_t pieces[] = {1, 2, 3, 1000};
     (void)state;
 
-    assert_int_equal(outcome_of(NULL, slice_make(text, sizeof(text) - 1), 5, &said), ERR_MALFORMED);
-    assert_string_equal(said, "not-well-formed");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        for (size_t j = 0; j < ARRAY_COUNT(pieces); j++) {
+            const char *said;
+
+            assert_int_equal(outcome_of(NULL, cases[i].bytes, pieces[j], &said), cases[i].rc);
+            assert_string_equal(said, cases[i].condition);
+        }
+    }
 }
 
 /* Goal: every limit holds exactly.
@@ -237,7 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_nul_and_utf16),
         cmocka_unit_test(test_limits_are_exact),
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_large_stanza_when_allowed),
