@@ -1,0 +1,209 @@
+#include "tests/unit/storage_state/check.h"
+
+#include "tests/unit/storage_state/world.h"
+
+#include "node/base/mem.h"
+
+static const struct key every = {.len = 0};
+
+uint64_t check_hash(struct state *state)
+{
+    uint64_t hash = 0;
+
+    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+        struct kv_iter *iter = kv_iter_open(state->kv, table, slice_make(NULL, 0));
+        struct slice key, value;
+
+        while (kv_iter_next(iter, &key, &value)) {
+            hash += kv_row_hash(table, key, value);
+        }
+        kv_iter_close(&iter);
+    }
+    return hash;
+}
+
+/* ---- invariants */
+
+static void check_sessions(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_SESSION, every);
+
+    assert_int_equal(list.count, rows_all(state, arena, TABLE_SESSION_OF, every).count);
+    assert_int_equal(list.count, rows_all(state, arena, TABLE_OWNED, every).count);
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__SessionRow *row = list.items[i].row;
+        uint64_t session = key_last_u64(list.items[i].key);
+        uint32_t window_ms = row->deadline_ms != 0 ? UINT32_MAX : row->window_ms;
+
+        assert_true(row_exists(state, TABLE_SESSION_OF, key_user_u64(row->user, session)));
+        assert_true(
+            row_exists(state, TABLE_OWNED, key_owned(row->owner->incarnation, window_ms, session)));
+        assert_true(row_exists(state, TABLE_INCARNATION, key_u64(row->owner->incarnation)));
+        assert_true(row_exists(state, TABLE_ACCOUNT, key_user(row->user)));
+        assert_int_equal(row->pending_count,
+                         rows_all(state, arena, TABLE_PENDING, key_u64(session)).count);
+        assert_int_equal(row->directed_count,
+                         rows_all(state, arena, TABLE_DIRECTED, key_u64(session)).count);
+        assert_true(row->pending_count <= STATE_PENDING_SELF_MAX + STATE_OFFLINE_MAX);
+        if (row->detached || row->epoch != row->confirmed_epoch) {
+            assert_true(row->deadline_ms != 0); /* P5: a deadline that the log enforces */
+        }
+        if (row->deadline_ms != 0) {
+            assert_true(
+                row_exists(state, TABLE_DEADLINE, key_deadline(row->deadline_ms, 0, session)));
+        }
+        if (row->resumable) {
+            assert_true(row_exists(state, TABLE_RESUME,
+                                   key_bytes(slice_make(row->resume_id.data, row->resume_id.len))));
+        }
+    }
+}
+
+static void check_incarnations(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_INCARNATION, every);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__IncarnationRow *row = list.items[i].row;
+
+        assert_true(row->up || rows_any(state, TABLE_OWNED, key_bytes(list.items[i].key)));
+    }
+}
+
+static void check_presence(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_PRESENCE, every);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        assert_int_equal(row->session, key_last_u64(list.items[i].key));
+        if (row->until_ms == 0) {
+            assert_true(row_exists(state, TABLE_SESSION, key_u64(row->session)));
+        } else {
+            assert_true(
+                row_exists(state, TABLE_DEADLINE, key_deadline(row->until_ms, 1, row->session)));
+            assert_false(row_exists(state, TABLE_SESSION, key_u64(row->session)));
+        }
+    }
+}
+
+/* Deadlines name what is there: each row of the index has its owner, so none is left over. */
+static void check_deadlines(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_DEADLINE, every);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__DeadlineRow *row = list.items[i].row;
+        uint64_t deadline_ms = get_u64(list.items[i].key.data);
+        const Pb__SessionRow *session;
+        const Pb__PresenceRow *presence;
+        const Pb__TombstoneRow *tombstone;
+
+        switch (get_u32(list.items[i].key.data + 8)) {
+        case PB__DEADLINE_KIND__SESSION:
+            session = state_session(state, arena, row->session);
+            assert_non_null(session);
+            assert_int_equal(session->deadline_ms, deadline_ms);
+            break;
+        case PB__DEADLINE_KIND__STANDING_PRESENCE:
+            presence = row_get(state, arena, TABLE_PRESENCE, key_user_u64(row->user, row->session));
+            assert_non_null(presence);
+            assert_int_equal(presence->until_ms, deadline_ms);
+            break;
+        case PB__DEADLINE_KIND__PRESENCE_TOMBSTONE:
+            tombstone =
+                row_get(state, arena, TABLE_TOMBSTONE, key_user_digest(row->user, row->resource));
+            assert_non_null(tombstone);
+            assert_int_equal(tombstone->until_ms, deadline_ms);
+            break;
+        case PB__DEADLINE_KIND__SESSION_TOMBSTONE:
+            assert_true(row_exists(state, TABLE_ENDED,
+                                   key_bytes(slice_make(row->resume_id.data, row->resume_id.len))));
+            break;
+        default:
+            assert_true(row_exists(state, TABLE_ERASURE, key_user(row->user)));
+        }
+    }
+}
+
+/* Each stanza of the table is named by as many lists as it says. */
+static void check_shared(struct state *state, struct arena *arena)
+{
+    struct row_list stanzas = rows_all(state, arena, TABLE_STANZA, every);
+    struct row_list pending = rows_all(state, arena, TABLE_PENDING, every);
+    struct row_list offline = rows_all(state, arena, TABLE_OFFLINE, every);
+    uint64_t named = 0, counted = 0;
+
+    for (size_t i = 0; i < pending.count; i++) {
+        const Pb__PendingRow *row = pending.items[i].row;
+
+        assert_true(row_exists(state, TABLE_SESSION, key_u64(get_u64(pending.items[i].key.data))));
+        if (row->what_case == PB__PENDING_ROW__WHAT_SHARED) {
+            assert_true(row_exists(state, TABLE_STANZA, key_u64(row->shared)));
+            named++;
+        }
+    }
+    for (size_t i = 0; i < offline.count; i++) {
+        const Pb__OfflineRow *row = offline.items[i].row;
+
+        assert_true(row_exists(state, TABLE_STANZA, key_u64(row->shared)));
+        named++;
+    }
+    for (size_t i = 0; i < stanzas.count; i++) {
+        const Pb__StanzaRefsRow *refs =
+            row_get(state, arena, TABLE_STANZA_REFS, key_bytes(stanzas.items[i].key));
+
+        counted += refs == NULL ? 1 : refs->count;
+    }
+    assert_int_equal(named, counted);
+    assert_true(rows_all(state, arena, TABLE_STANZA_REFS, every).count <= stanzas.count);
+}
+
+/* Both ends of a subscription agree: who is "to" on one side is "from" on the other. */
+static void check_rosters(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_ROSTER, every);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__RosterRow *roster = list.items[i].row;
+
+        for (size_t n = 0; n < roster->n_items; n++) {
+            const Pb__RosterItem *item = roster->items[n];
+
+            assert_true(item->listed || item->pending_in);
+            assert_true(item->listed || (item->subscription == 0 && !item->ask && !item->approved));
+            assert_true(item->pending_in == (item->request != NULL));
+            assert_true(n == 0 || strcmp(roster->items[n - 1]->contact, item->contact) < 0);
+        }
+    }
+}
+
+static void check_totals(struct state *state, struct arena *arena)
+{
+    struct row_list totals = rows_all(state, arena, TABLE_OFFLINE_TOTAL, every);
+    size_t sum = 0;
+
+    for (size_t i = 0; i < totals.count; i++) {
+        const Pb__OfflineTotalRow *row = totals.items[i].row;
+
+        assert_true(row->count > 0 && row->count <= STATE_OFFLINE_MAX);
+        sum += row->count;
+    }
+    assert_int_equal(sum, rows_all(state, arena, TABLE_OFFLINE, every).count);
+}
+
+void check_invariants(struct state *state)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    check_sessions(state, &arena);
+    check_incarnations(state, &arena);
+    check_presence(state, &arena);
+    check_deadlines(state, &arena);
+    check_shared(state, &arena);
+    check_rosters(state, &arena);
+    check_totals(state, &arena);
+    arena_deinit(&arena);
+}
