@@ -1,5 +1,6 @@
 /* Goal: what each command does is written down, and changes only on purpose.
- * Method: golden/NAME.txt holds entries ("> incarnation command", several in a row are one batch,
+ * Method: golden/NAME.txt holds entries ("> incarnation command", "& ..." joins the entry before
+ * it,
  * "! advance ms" moves the clock) and below each the effects and the state hash. The file is run
  * and written again: it must not change. GOLDEN_WRITE=1 in the environment rewrites it for review.
  */
@@ -53,14 +54,14 @@ static void run_file(struct buf *in, struct buf *out)
     world_open(&world);
     for (char *line = strtok_r(text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
-        if (line[0] == '>') {
+        if (line[0] == '>' || line[0] == '#' || line[0] == '!') {
+            flush_batch(&world, &batch, out);
+        }
+        if (line[0] == '>' || line[0] == '&') {
             buf_printf(out, "%s\n", line);
             buf_printf(&batch, "%s\n", line + 2);
-            continue;
-        }
-        flush_batch(&world, &batch, out);
-        if (line[0] == '#') {
-            buf_printf(out, "\n%s\n", line);
+        } else if (line[0] == '#') {
+            buf_printf(out, "%s%s\n", buf_len(out) == 0 ? "" : "\n", line);
         } else if (line[0] == '!') {
             buf_printf(out, "%s\n", line);
             world.now_ms += strtoull(line + strlen("! advance "), NULL, 10);

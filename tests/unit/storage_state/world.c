@@ -10,10 +10,20 @@
 #define MAP_BYTES ((uint64_t)64 << 20)
 #define START_MS  1000
 
+static void on_durable(void *ctx, uint64_t mark_index, uint64_t hash, int status)
+{
+    (void)ctx; /* any thread: no cmocka here */
+    (void)mark_index;
+    (void)hash;
+    ASSERT(status == 0);
+}
+
 void world_open(struct world *world)
 {
-    struct kv_config config = {
-        .tables = state_tables, .table_count = state_table_count, .map_bytes = MAP_BYTES};
+    struct kv_config config = {.tables = state_tables,
+                               .table_count = state_table_count,
+                               .map_bytes = MAP_BYTES,
+                               .on_durable = on_durable};
 
     *world = (struct world){.now_ms = START_MS};
     (void)snprintf(world->dir, sizeof(world->dir), "/tmp/muster-state-XXXXXX");
