@@ -34,7 +34,7 @@ void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
         acks_out_add_take(&stream->out, pending, delivery->position, blob_ref(delivery->xml));
     } else {
         write_blob(stream, delivery->xml);
-        written_add(&stream->written, pending, delivery->position);
+        written_add(&stream->written, pending, delivery->position, stream->output_put);
     }
 }
 
@@ -86,13 +86,12 @@ static bool has_ack(const struct stream *stream)
 
 static void collect_acks(struct stream *stream)
 {
-    uint64_t done;
-    uint64_t presence;
+    uint64_t bytes_left = stream->output_put - buf_len(&stream->output);
+    struct written_mark mark;
 
-    while (written_check(&stream->written, stream->output_put,
-                         stream->output_put - buf_len(&stream->output), &done, &presence)) {
-        stream->due_done = newer(stream->due_done, done);
-        stream->due_presence = newer(stream->due_presence, presence);
+    while (written_check(&stream->written, bytes_left, &mark)) {
+        stream->due_done = newer(stream->due_done, mark.done_position);
+        stream->due_presence = newer(stream->due_presence, mark.presence_position);
     }
     stream->due_done = newer(stream->due_done, stream->out.done_position);
     stream->due_presence = newer(stream->due_presence, stream->out.presence_position);

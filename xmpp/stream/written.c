@@ -1,39 +1,28 @@
 /* What has left without acks: see written.h. */
 #include "xmpp/stream/written.h"
 
-void written_add(struct written *written, bool pending, uint64_t position)
+void written_add(struct written *written, bool pending, uint64_t position, uint64_t bytes)
 {
-    uint64_t *newest = pending ? &written->done_position : &written->presence_position;
+    struct written_mark *newest = &written->newest;
+    uint64_t *last = pending ? &newest->done_position : &newest->presence_position;
 
-    if (position > *newest) {
-        *newest = position;
+    newest->bytes = bytes;
+    if (position > *last) {
+        *last = position;
+    }
+    if (!written->watching) {
+        written->watching = true;
+        written->watched = *newest;
     }
 }
 
-static void mark(struct written *written, uint64_t bytes_put)
+bool written_check(struct written *written, uint64_t bytes_left, struct written_mark *mark_out)
 {
-    if (!written->marked && (written->done_position != written->mark_done ||
-                             written->presence_position != written->mark_presence)) {
-        written->marked = true;
-        written->mark_bytes = bytes_put;
-        written->mark_done = written->done_position;
-        written->mark_presence = written->presence_position;
-    }
-}
-
-bool written_check(struct written *written, uint64_t bytes_put, uint64_t bytes_left,
-                   uint64_t *done_out, uint64_t *presence_out)
-{
-    bool reached;
-
-    mark(written, bytes_put);
-    reached = written->marked && bytes_left >= written->mark_bytes;
-    if (!reached) {
+    if (!written->watching || bytes_left < written->watched.bytes) {
         return false;
     }
-    *done_out = written->mark_done;
-    *presence_out = written->mark_presence;
-    written->marked = false;
-    mark(written, bytes_put); /* what came since waits for the next check */
+    *mark_out = written->watched;
+    written->watching = written->newest.bytes > written->watched.bytes;
+    written->watched = written->newest;
     return true;
 }

@@ -39,19 +39,30 @@ static void forget_commands(struct dialogue *dialogue)
     ring_deinit(&dialogue->cookies);
 }
 
+void dialogue_init(struct dialogue *dialogue, bool byte_by_byte)
+{
+    *dialogue = (struct dialogue){.config = defaults,
+                                  .now_ms = 1000000,
+                                  .byte_by_byte = byte_by_byte,
+                                  .commands = RING_OF(struct sent),
+                                  .cookies = RING_OF(uint64_t),
+                                  .epoch = 1};
+}
+
+void dialogue_deinit(struct dialogue *dialogue)
+{
+    stream_free(&dialogue->stream);
+    mem_free(&dialogue->wanted_user);
+    forget_commands(dialogue);
+}
+
 static void run_once(dialogue_script script, bool byte_by_byte)
 {
-    struct dialogue dialogue = {.config = defaults,
-                                .now_ms = 1000000,
-                                .byte_by_byte = byte_by_byte,
-                                .commands = RING_OF(struct sent),
-                                .cookies = RING_OF(uint64_t),
-                                .epoch = 1};
+    struct dialogue dialogue;
 
+    dialogue_init(&dialogue, byte_by_byte);
     script(&dialogue);
-    stream_free(&dialogue.stream);
-    mem_free(&dialogue.wanted_user);
-    forget_commands(&dialogue);
+    dialogue_deinit(&dialogue);
 }
 
 void dialogue_run(dialogue_script script)
@@ -72,16 +83,7 @@ void dialogue_start(struct dialogue *dialogue)
     dialogue->stream = stream_new(&dialogue->config, dialogue->now_ms);
 }
 
-void dialogue_restart(struct dialogue *dialogue)
-{
-    stream_free(&dialogue->stream);
-    forget_commands(dialogue);
-    dialogue->has_action = false;
-    dialogue->config.owner.generation++;
-    dialogue_start(dialogue);
-}
-
-/* Pop everything, twice: what the end of a turn makes is seen too. */
+/* The end of a turn: take all actions. */
 static void pump(struct dialogue *dialogue)
 {
     struct stream_action action;

@@ -52,6 +52,9 @@ struct dialogue {
 
 typedef void (*dialogue_script)(struct dialogue *dialogue);
 
+/** A dialogue with the usual configuration, not started. */
+void dialogue_init(struct dialogue *dialogue, bool byte_by_byte);
+void dialogue_deinit(struct dialogue *dialogue);
 /** Run script twice, with the client's bytes whole and one by one. */
 void dialogue_run(dialogue_script script);
 
@@ -69,8 +72,6 @@ void dialogue_test(void **state);
     }
 /** The stream as config says. */
 void dialogue_start(struct dialogue *dialogue);
-/** End this stream, begin another one (the client connects again). */
-void dialogue_restart(struct dialogue *dialogue);
 
 /* ---- the client */
 void client_says(struct dialogue *dialogue, const char *xml);
@@ -121,6 +122,8 @@ void reach_resumed(struct dialogue *dialogue, uint32_t count);
 void reach_confirmed(struct dialogue *dialogue, uint32_t count, const char *h);
 /** Answer STREAM_WANT_CREDENTIALS with the keys of PASSWORD. */
 void give_credentials(struct dialogue *dialogue);
+/** The same for any stream. */
+void offer_credentials(struct stream *stream);
 /** SCRAM as a client: initial <auth/>, proof. binding: "n,," or "p=TYPE,,"; data: its bytes. */
 void client_does_scram(struct dialogue *dialogue, const char *mechanism, const char *password,
                        const char *binding, const char *data);

@@ -12,37 +12,38 @@
 static void test_done_when_left(void **state)
 {
     struct written written = {0};
-    uint64_t done = 0;
-    uint64_t presence = 0;
+    struct written_mark mark;
     (void)state;
 
-    assert_false(written_check(&written, 0, 0, &done, &presence));
-    written_add(&written, true, 10);
-    written_add(&written, false, 11);
-    assert_false(written_check(&written, 100, 0, &done, &presence));
-    assert_false(written_check(&written, 100, 99, &done, &presence));
-    assert_true(written_check(&written, 100, 100, &done, &presence));
-    assert_int_equal(done, 10);
-    assert_int_equal(presence, 11);
-    assert_false(written_check(&written, 100, 100, &done, &presence));
+    assert_false(written_check(&written, 0, &mark));
+    written_add(&written, true, 10, 100);
+    assert_false(written_check(&written, 0, &mark));
+    assert_false(written_check(&written, 99, &mark));
+    assert_true(written_check(&written, 100, &mark));
+    assert_int_equal(mark.done_position, 10);
+    assert_int_equal(mark.presence_position, 0);
+    assert_false(written_check(&written, 100, &mark));
 }
 
 /* Goal: an output that is never empty does not keep everything back.
- * Method: a second stanza is put while the first one leaves. */
+ * Method: two more stanzas are put before the first one has left. */
 static void test_progress_under_load(void **state)
 {
     struct written written = {0};
-    uint64_t done = 0;
-    uint64_t presence = 0;
+    struct written_mark mark;
     (void)state;
 
-    written_add(&written, true, 1);
-    assert_false(written_check(&written, 50, 10, &done, &presence));
-    written_add(&written, true, 2);
-    assert_true(written_check(&written, 90, 60, &done, &presence));
-    assert_int_equal(done, 1);
-    assert_true(written_check(&written, 90, 90, &done, &presence));
-    assert_int_equal(done, 2);
+    written_add(&written, true, 1, 50);
+    written_add(&written, false, 2, 70);
+    written_add(&written, true, 3, 90);
+    assert_true(written_check(&written, 60, &mark));
+    assert_int_equal(mark.done_position, 1);
+    assert_int_equal(mark.presence_position, 0);
+    assert_false(written_check(&written, 89, &mark));
+    assert_true(written_check(&written, 90, &mark));
+    assert_int_equal(mark.done_position, 3);
+    assert_int_equal(mark.presence_position, 2);
+    assert_false(written_check(&written, 90, &mark));
 }
 
 int main(void)
