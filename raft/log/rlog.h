@@ -3,21 +3,27 @@
  * face of raft/ to the rest of the program; nothing outside raft/ includes <raft.h>.
  *
  * Exactly once (DESIGN 3): rlog numbers what this node submits {incarnation, seq}, keeps it until
- * rlog_applied() says that it was applied here, and sends it again, in order, to each new leader. */
+ * rlog_applied() says that it was applied here, and sends it again, in order, to each new leader.
+ */
 #ifndef RAFT_LOG_RLOG_H
 #define RAFT_LOG_RLOG_H
 
 #include "node/base/blob.h"
 #include "node/base/err.h"
-
-#include <stdbool.h>
 #include "storage/state/entry.h"
 
+#include <stdbool.h>
+
 struct rlog;
+struct rlog_extension;
 
 #define RLOG_VOTERS_MAX  5
 #define RLOG_MEMBERS_MAX 16
 #define RLOG_ADDRESS_MAX 263 /* host name (253) or [IPv6], ':' and port */
+/* Own commands not yet applied: what one node may have under way. */
+#define RLOG_OUTSTANDING_COUNT_MAX 16384
+#define RLOG_OUTSTANDING_BYTES_MAX (4 * 1024 * 1024)
+#define RLOG_MANIFEST_MS           30000
 
 enum rlog_role { RLOG_VOTER = 1, RLOG_STANDBY = 2, RLOG_SPARE = 3 };
 
@@ -36,16 +42,17 @@ struct rlog_events {
     void (*on_entry_take)(void *ctx, uint64_t index, uint64_t term, struct blob *entry);
     /** Leadership or term moved. leader_node is 0 while nobody is known to lead. */
     void (*on_role)(void *ctx, bool is_leader, uint32_t leader_node, uint64_t term);
-    /** This leader has heard nothing of a member for the lease time plus drift (DESIGN 7): presume
-     * its node dead. Repeated every lease time while silent. Leader only. */
+    /** This leader has heard nothing of a member, whose incarnation is up, for the lease time plus
+     * drift (DESIGN 7): presume its node dead. From now on it gets no lease under that incarnation,
+     * so the state must end it; repeated every lease time until rlog_node_incarnation() says so. */
     void (*on_silent)(void *ctx, uint32_t node_id);
     /** Another node reports the state hash at a mark (P7). */
     void (*on_hash)(void *ctx, uint32_t node_id, uint64_t mark_index, uint64_t hash);
     /** Raft wants a snapshot manifest for the mark at index: answer with rlog_manifest_ready() once
-     * that window is durable. */
+     * that window is durable (RLOG_MANIFEST_MS at most; a later mark is asked for then). */
     void (*on_manifest_wanted)(void *ctx, uint64_t index);
-    /** A leader is ahead of our log: replace the store by a copy before the log goes on (DESIGN 4).
-     * Answer with rlog_copy_installed(). */
+    /** A leader is ahead of our log: replace the store by a copy that has applied at least
+     * index_min before the log goes on (DESIGN 4). Answer with rlog_copy_installed(). */
     void (*on_copy_wanted)(void *ctx, uint32_t from_node, uint64_t index_min);
 };
 
@@ -58,19 +65,26 @@ struct rlog_config {
     const char *ca_file; /* cluster CA; certificates carry the subject "CN=node-<id>" */
     const char *cert_file;
     const char *key_file;
-    const struct rlog_member *bootstrap; /* members of a new cluster; NULL: load from disk or wait to
-                                            be added */
+    /* Members of a new cluster; ignored when the directory holds a log. Never give it to a node
+     * that was wiped: it would vote a second time under its old raft id. NULL: load from disk, or
+     * wait to be added. */
+    const struct rlog_member *bootstrap;
     size_t bootstrap_count;
-    uint32_t heartbeat_ms; /* default 50 */
-    uint32_t election_ms;  /* default 600; a dead process is noticed at once by its link */
-    uint32_t lease_ms;     /* default 1000 */
-    uint64_t applied_index;  /* of the store: entries at or below are not delivered */
-    uint64_t applied_time_ms; /* cluster time stored with it */
-    uint64_t incarnation;     /* 0; set later by rlog_set_incarnation() */
+    /* Known before there is a log: a node that waits to be added connects to these (node_id and
+     * address count, the rest is ignored). Members found in the log are connected to anyway. */
+    const struct rlog_member *peers;
+    size_t peer_count;
+    uint32_t heartbeat_ms;     /* default 50 */
+    uint32_t election_ms;      /* default 600; a dead process is noticed at once by its link */
+    uint32_t lease_ms;         /* default 1000 */
+    uint64_t applied_index;    /* of the store: entries at or below are not delivered */
+    uint64_t applied_time_ms;  /* cluster time stored with it */
+    uint32_t snapshot_entries; /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
+    const struct rlog_extension *extension; /* raft/log/extend.h; NULL: none. Outlives the log */
 };
 
-/** Start the raft thread; returns when the log is loaded and the link listener is open. ERR_CORRUPT:
- * the log on disk is damaged, the node must rejoin under a new raft id. */
+/** Start the raft thread; returns when the log is loaded and the link listener is open.
+ * ERR_CORRUPT: the log on disk is damaged, the node must rejoin under a new raft id. */
 NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_events *events,
                          struct rlog **out);
 /** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
@@ -81,24 +95,31 @@ void rlog_stop(struct rlog **rlog);
 NODISCARD int rlog_submit(struct rlog *rlog, struct slice command);
 /** Commands that could still be submitted before ERR_BUSY. */
 size_t rlog_room(struct rlog *rlog);
-/** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). */
+/** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). ERR_BUSY is the
+ * answer to rlog_submit() until then. */
 void rlog_submit_start(struct rlog *rlog, struct slice command);
 /** State thread: START was applied, this node's commands are numbered {incarnation, 1..} from now
  * on. Everything outstanding of an older incarnation is forgotten. */
 void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation);
-/** State thread: everything up to index is applied; of our own commands those up to own_seq. */
+/** State thread: everything up to index is applied (those without a command count too); of our own
+ * commands those up to own_seq. */
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);
 /** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
 void rlog_resend(struct rlog *rlog, uint64_t next_seq);
-/** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped when
- * this node does not lead in term any more). */
+/** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped
+ * when this node does not lead in term any more). */
 void rlog_decide(struct rlog *rlog, uint64_t term, struct slice command);
-/** State thread on the leader: put a mark (ENTRY_MARK) or a time stamp (ENTRY_STAMP) into the log. */
+/** State thread on the leader: put a mark (ENTRY_MARK) or a time stamp (ENTRY_STAMP) into the log.
+ */
 void rlog_decide_mark(struct rlog *rlog, uint64_t term, enum entry_kind kind);
 /** Tell the other nodes our state hash at a mark. */
 void rlog_publish_hash(struct rlog *rlog, uint64_t mark_index, uint64_t hash);
 void rlog_manifest_ready(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
 void rlog_copy_installed(struct rlog *rlog, uint64_t applied_index, int status);
+
+/** State thread: the incarnation of a node that is up, 0 when none is. Leases go to that one only;
+ * to be told for every node when the store is opened, and at each EFFECT_INCARNATION. */
+void rlog_node_incarnation(struct rlog *rlog, uint32_t node_id, uint64_t incarnation);
 
 /** Any thread: does this node hold its lease now (CLOCK_BOOTTIME)? Check before serving (P6). */
 bool rlog_lease_held(struct rlog *rlog);
@@ -129,9 +150,11 @@ struct rlog_status {
 void rlog_get_status(struct rlog *rlog, struct rlog_status *out);
 
 /* Membership: one change at a time, carried out by the leader, asked for at any node. done is
- * called on the raft thread with 0 or an error, at most once, within the time limit. */
+ * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED:
+ * the log stopped first). */
 typedef void (*rlog_done)(void *ctx, int status);
-void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done, void *ctx);
+void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done,
+                     void *ctx);
 void rlog_member_assign(struct rlog *rlog, uint64_t raft_id, enum rlog_role role, rlog_done done,
                         void *ctx);
 void rlog_member_remove(struct rlog *rlog, uint64_t raft_id, rlog_done done, void *ctx);

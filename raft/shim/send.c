@@ -100,7 +100,9 @@ void shim_complete_sends(struct shim *shim)
 
         shim->sent_first = sent->next;
         resume_after_cut(shim, sent);
-        sent->callback(sent->request, 0);
+        if (sent->callback != NULL) { /* a leadership transfer has none */
+            sent->callback(sent->request, 0);
+        }
         mem_free(&sent);
     }
 }

@@ -1,0 +1,100 @@
+/* forward - the way of this node's commands to whoever leads, and of other nodes' commands into our
+ * intake when we lead. */
+#include "raft/log/internal.h"
+
+#include "node/base/clock.h"
+
+#define START_AGAIN_MS 1000
+
+void rlog_forget_counts(struct rlog *rlog, size_t count_before, size_t bytes_before)
+{
+    atomic_fetch_sub(&rlog->outstanding_count, count_before - rlog->origin.count);
+    atomic_fetch_sub(&rlog->outstanding_bytes, bytes_before - rlog->origin.bytes);
+}
+
+static void take_own(struct rlog *rlog)
+{
+    const struct own_command *next;
+
+    while ((next = origin_next(&rlog->origin)) != NULL) {
+        const struct entry_command command = {
+            .incarnation = origin_next_incarnation(&rlog->origin),
+            .seq = next->seq,
+            .bytes = slice_make(next->bytes, next->len),
+        };
+
+        intake_add_command(&rlog->intake, &command);
+        origin_sent(&rlog->origin);
+    }
+}
+
+/* One frame of what fits; marks it as sent only when the link took it. */
+static bool forward_frame(struct rlog *rlog)
+{
+    struct origin probe = rlog->origin; /* walks ahead; owns nothing */
+    const struct own_command *next;
+    struct buf *frame = &rlog->scratch;
+
+    buf_clear(frame);
+    forward_begin(rlog->role.term, frame);
+    while ((next = origin_next(&probe)) != NULL && buf_len(frame) < FORWARD_FRAME_BYTES) {
+        const struct forward_command command = {
+            .incarnation = origin_next_incarnation(&probe),
+            .seq = next->seq,
+            .bytes = slice_make(next->bytes, next->len),
+        };
+
+        forward_add(&command, frame);
+        origin_sent(&probe);
+    }
+    if (!rlog_send(rlog, rlog->role.leader_node, LINK_BULK, FRAME_FORWARD, buf_slice(frame))) {
+        return false;
+    }
+    rlog->origin.unsent = probe.unsent;
+    rlog->origin.start_sent = probe.start_sent;
+    return true;
+}
+
+void rlog_send_commands(struct rlog *rlog)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (rlog->origin.start != NULL && now_ms - rlog->start_sent_ms >= START_AGAIN_MS) {
+        rlog->start_sent_ms = now_ms;
+        rlog->origin.start_sent = false;
+    }
+    if (rlog->raft.state == RAFT_LEADER) {
+        take_own(rlog);
+        return;
+    }
+    while (rlog->role.leader_node != 0 && origin_next(&rlog->origin) != NULL) {
+        if (!forward_frame(rlog)) {
+            return; /* the next turn, or the link's return, tries again */
+        }
+    }
+}
+
+int rlog_on_forward(struct rlog *rlog, struct slice bytes)
+{
+    struct forward_command forwarded;
+    uint64_t term;
+    int rc = forward_open(&bytes, &term);
+
+    rlog_follow_role(rlog); /* or the intake of a new leader would be emptied behind us */
+    /* Meant for another term: its origin sends again when it learns of ours. */
+    if (rc == 0 && (rlog->raft.state != RAFT_LEADER || term != rlog->raft.current_term)) {
+        return 0;
+    }
+    while (rc == 0) {
+        rc = forward_next(&bytes, &forwarded);
+        if (rc != 1) {
+            break;
+        }
+        rc = 0;
+        intake_add_command(&rlog->intake,
+                           &(struct entry_command){.incarnation = forwarded.incarnation,
+                                                   .seq = forwarded.seq,
+                                                   .bytes = forwarded.bytes});
+    }
+    return rc;
+}

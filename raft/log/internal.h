@@ -1,0 +1,221 @@
+/* internal - what the files of raft/log share: the raft thread and everything on it. Unless marked,
+ * a member belongs to the raft thread alone. */
+#ifndef RAFT_LOG_INTERNAL_H
+#define RAFT_LOG_INTERNAL_H
+
+#include "node/base/mailbox.h"
+#include "raft/link/link.h"
+#include "raft/log/extend.h"
+#include "raft/log/frame.h"
+#include "raft/log/intake.h"
+#include "raft/log/lease.h"
+#include "raft/log/origin.h"
+#include "raft/log/rlog.h"
+#include "raft/log/stamp.h"
+#include "raft/shim/shim.h"
+
+#include <raft/uv.h>
+#include <stdatomic.h>
+
+/* At most so many batches between proposal and commit: 0.15 commits only when a quorum has its
+ * whole stored log (defect 7). */
+#define PROPOSALS_MAX 2
+/* Entries handed to the state thread and not yet applied; above it no more are taken. */
+#define UNAPPLIED_BYTES_MAX (64 * 1024 * 1024)
+#define FORWARD_FRAME_BYTES (64 * 1024)
+#define EXIT_FAIL_STOP      74 /* EX_IOERR */
+
+enum order_kind {
+    ORDER_SUBMIT,
+    ORDER_START,
+    ORDER_INCARNATION, /* a: incarnation */
+    ORDER_RESEND,      /* a: seq, b: incarnation */
+    ORDER_DECIDE,      /* a: term */
+    ORDER_MARK,        /* a: term, b: enum entry_kind */
+    ORDER_HASH,        /* a: mark index, b: hash */
+    ORDER_MANIFEST,    /* a: index, b: hash, status */
+    ORDER_COPY,        /* a: applied index, status */
+    ORDER_NODE,        /* a: node id, b: incarnation */
+    ORDER_CALL,        /* call, ctx */
+    ORDER_STOP
+};
+
+/* What another thread wants done on the raft thread. */
+struct order {
+    struct mail mail;
+    enum order_kind kind;
+    uint64_t a, b;
+    int status;
+    struct own_command *command;
+    void (*call)(struct rlog *rlog, void *ctx);
+    void *ctx;
+};
+
+/* Written by the state thread, read by the raft thread, under progress_mutex. */
+struct progress {
+    uint64_t applied_index;
+    uint64_t incarnation; /* own_seq belongs to this one */
+    uint64_t own_seq;
+};
+
+/* An entry handed to the state thread that is not applied there yet. */
+struct unapplied {
+    uint64_t index;
+    size_t bytes;
+};
+
+struct unapplied_queue {
+    struct unapplied *ring;
+    size_t capacity;
+    size_t first;
+    size_t count;
+    size_t bytes;
+};
+
+struct proposal {
+    struct raft_apply request;
+    struct rlog *rlog;
+    bool in_flight;
+};
+
+struct role {
+    bool is_leader;
+    uint32_t leader_node;
+    raft_id leader_id;
+    raft_term term;
+};
+
+/* A node that the links know. */
+struct peer {
+    uint32_t node_id;
+    raft_id raft_id; /* 0: known from the configuration file only */
+    bool wanted;
+    char address[RLOG_ADDRESS_MAX + 1];
+};
+
+enum rlog_life { LIFE_RUNS, LIFE_HANDS_OVER, LIFE_CLOSES };
+
+struct rlog {
+    struct rlog_config config; /* its strings and lists are our own copies */
+    struct rlog_events events;
+
+    /* any thread */
+    struct mailbox inbox;
+    pthread_mutex_t progress_mutex;
+    struct progress progress;
+    pthread_mutex_t status_mutex;
+    struct rlog_status status;
+    atomic_uint_fast64_t incarnation; /* 0: rlog_submit() says ERR_BUSY */
+    atomic_uint_fast64_t lease_end_ms;
+    atomic_uint_fast64_t time_ms;
+    atomic_size_t outstanding_count;
+    atomic_size_t outstanding_bytes;
+    uv_async_t wake;
+    pthread_t thread;
+
+    /* the loop and what runs on it */
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t beat;
+    enum rlog_life life;
+    uint64_t handover_ends_ms;
+    struct raft_uv_transport no_network;
+    struct raft_io disk;
+    struct shim *shim;
+    struct raft raft;
+    struct raft_fsm machine;
+    bool raft_open;
+    struct link_set *links;
+    struct member_changer *members;
+
+    /* roles and members */
+    struct role role;
+    raft_index role_index; /* our own no-op, while we lead */
+    bool members_known;
+    raft_index members_index; /* configuration that the links follow */
+    bool members_committed;
+    struct peer peers[RLOG_MEMBERS_MAX * 2];
+    size_t peer_count;
+
+    /* commands */
+    struct origin origin;
+    uint64_t start_sent_ms;
+    struct intake intake; /* leader only */
+    struct proposal proposals[PROPOSALS_MAX];
+    struct stamp_clock clock;
+    struct buf scratch;
+
+    /* entries */
+    raft_index delivered;   /* last index given to on_entry_take */
+    raft_index store_index; /* the store holds everything up to here */
+    raft_index mark_index;  /* last applied entry, when it is a mark */
+    struct unapplied_queue unapplied;
+    uint64_t entries_seen, entry_bytes_seen;
+    uint64_t manifest_asked_ms;
+    uint64_t manifest_index, manifest_hash;
+
+    struct lease_book leases;
+    uint64_t beat_ms;
+    uint64_t probed_ms;
+    uint64_t status_ms;
+};
+
+/* rlog.c */
+void rlog_begin_stop(struct rlog *rlog);
+void rlog_continue_stop(struct rlog *rlog);
+/** The log can not be trusted any more: end the process without another write. */
+_Noreturn void rlog_fail_stop(struct rlog *rlog, const char *reason);
+
+/* order.c */
+void rlog_order_stop(struct rlog *rlog);
+void rlog_execute_orders(struct rlog *rlog);
+void rlog_drop_orders(struct rlog *rlog);
+void rlog_read_progress(struct rlog *rlog);
+
+/* forward.c */
+void rlog_send_commands(struct rlog *rlog);
+NODISCARD int rlog_on_forward(struct rlog *rlog, struct slice bytes);
+void rlog_forget_counts(struct rlog *rlog, size_t count_before, size_t bytes_before);
+
+/* propose.c */
+void rlog_propose(struct rlog *rlog);
+void rlog_decision(struct rlog *rlog, uint64_t term, struct slice command);
+void rlog_decision_kind(struct rlog *rlog, uint64_t term, enum entry_kind kind);
+
+/* machine.c */
+void rlog_machine_init(struct rlog *rlog);
+void rlog_deliver_gaps(struct rlog *rlog);
+void rlog_unapplied_until(struct rlog *rlog, raft_index applied);
+void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
+void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);
+void rlog_bound_log(struct rlog *rlog);
+
+/* role.c */
+void rlog_follow_role(struct rlog *rlog);
+/** Leads, with everything of earlier terms applied by the state thread. */
+bool rlog_leads_applied(const struct rlog *rlog);
+
+/* peers.c */
+NODISCARD int rlog_open_links(struct rlog *rlog);
+void rlog_follow_members(struct rlog *rlog);
+raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id);
+int rlog_send_raft(void *ctx, raft_id to, const struct slice *parts, size_t part_count);
+/** Send one frame made of one part; false when the link is down or full. */
+bool rlog_send(struct rlog *rlog, uint32_t node_id, enum link_class class, enum frame_type type,
+               struct slice bytes);
+
+/* leases.c */
+void rlog_lease_beat(struct rlog *rlog);
+void rlog_lease_elected(struct rlog *rlog);
+NODISCARD int rlog_on_lease_frame(struct rlog *rlog, uint32_t node_id, enum frame_type type,
+                                  struct slice bytes);
+void rlog_lease_ask(struct rlog *rlog);
+
+/* members.c */
+int rlog_raft_role(enum rlog_role role);
+
+/* status.c */
+void rlog_publish_status(struct rlog *rlog);
+
+#endif

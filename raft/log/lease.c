@@ -1,0 +1,131 @@
+#include "raft/log/lease.h"
+
+#include "node/base/assert.h"
+
+static struct lease_node *find(struct lease_book *book, uint32_t node_id)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        if (book->nodes[i].node_id == node_id) {
+            return &book->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+static struct lease_node *find_or_add(struct lease_book *book, uint32_t node_id)
+{
+    struct lease_node *node = find(book, node_id);
+
+    if (node == NULL && book->count < LEASE_NODES_MAX) {
+        node = &book->nodes[book->count++];
+        *node = (struct lease_node){.node_id = node_id};
+    }
+    return node;
+}
+
+void lease_elected(struct lease_book *book, uint64_t now_ms)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        book->nodes[i].answered_ms = 0;
+        book->nodes[i].heard_ms = now_ms;
+        book->nodes[i].silent_told_ms = 0;
+    }
+}
+
+void lease_clear_members(struct lease_book *book, bool own_voter)
+{
+    book->own_voter = own_voter;
+    for (size_t i = 0; i < book->count; i++) {
+        book->nodes[i].member = false;
+    }
+}
+
+void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uint64_t now_ms)
+{
+    struct lease_node *node = find_or_add(book, node_id);
+
+    if (node == NULL) {
+        return;
+    }
+    if (node->heard_ms == 0) {
+        node->heard_ms = now_ms;
+    }
+    node->member = true;
+    node->voter = voter;
+}
+
+void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation)
+{
+    struct lease_node *node = find_or_add(book, node_id);
+
+    if (node != NULL) {
+        node->incarnation = incarnation;
+    }
+}
+
+void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms)
+{
+    struct lease_node *node = find(book, node_id);
+
+    if (node == NULL) {
+        return;
+    }
+    node->heard_ms = now_ms;
+    if (probe_ms > node->answered_ms && probe_ms <= now_ms) {
+        node->answered_ms = probe_ms;
+    }
+}
+
+/* The answer time that a majority of the voters reached, this node's own being now. */
+uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms)
+{
+    uint64_t times[LEASE_NODES_MAX + 1];
+    size_t voters = 0;
+
+    if (book->own_voter) {
+        times[voters++] = now_ms;
+    }
+    for (size_t i = 0; i < book->count; i++) {
+        uint64_t time = book->nodes[i].answered_ms;
+        size_t at = voters;
+
+        if (!book->nodes[i].member || !book->nodes[i].voter) {
+            continue;
+        }
+        while (at > 0 && times[at - 1] < time) { /* newest first */
+            times[at] = times[at - 1];
+            at--;
+        }
+        times[at] = time;
+        voters++;
+    }
+    if (voters == 0 || times[voters / 2] == 0) {
+        return 0;
+    }
+    return times[voters / 2] + book->lease_ms;
+}
+
+bool lease_may_grant(const struct lease_book *book, uint32_t node_id, uint64_t incarnation)
+{
+    const struct lease_node *node = find((struct lease_book *)book, node_id);
+
+    return node != NULL && node->member && incarnation != 0 && node->incarnation == incarnation &&
+           node->fenced != incarnation;
+}
+
+uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        struct lease_node *node = &book->nodes[i];
+        bool silent = node->heard_ms + book->lease_ms + book->drift_ms < now_ms;
+        bool fenced = node->fenced != 0 && node->fenced == node->incarnation;
+
+        if (node->member && node->incarnation != 0 && (silent || fenced) &&
+            node->silent_told_ms + book->lease_ms <= now_ms) {
+            node->silent_told_ms = now_ms;
+            node->fenced = node->incarnation;
+            return node->node_id;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* lease - who may serve (DESIGN 7, P6). The leader's book: which members answered it and when, how
+ * long its own lease runs, who may be granted one, who is silent. Pure: times are arguments, all of
+ * one CLOCK_BOOTTIME. */
+#ifndef RAFT_LOG_LEASE_H
+#define RAFT_LOG_LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEASE_NODES_MAX 32
+
+struct lease_node {
+    uint32_t node_id;
+    bool member;
+    bool voter;
+    uint64_t answered_ms;    /* when the newest probe that it answered was sent; 0: none */
+    uint64_t heard_ms;       /* when it was last heard, or our election */
+    uint64_t incarnation;    /* the one that is up, 0 when none */
+    uint64_t fenced;         /* presumed dead: this incarnation gets no lease any more */
+    uint64_t silent_told_ms; /* when its silence was last reported */
+};
+
+struct lease_book {
+    uint64_t lease_ms;
+    uint64_t drift_ms; /* how far clocks of two nodes may diverge in one lease */
+    bool own_voter;
+    struct lease_node nodes[LEASE_NODES_MAX]; /* every other node ever heard of */
+    size_t count;
+};
+
+/** This node was elected: what was answered in earlier terms does not count. */
+void lease_elected(struct lease_book *book, uint64_t now_ms);
+/** The members other than this node, as the configuration has them: clear, then add each. */
+void lease_clear_members(struct lease_book *book, bool own_voter);
+void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uint64_t now_ms);
+/** The incarnation of a node that is up; 0: none. */
+void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
+/** A member answered; probe_ms is when we sent the probe, 0 when it answers none. */
+void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms);
+/** Until when the leader itself holds the lease: a majority answered probes within lease_ms. */
+uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms);
+/** May this incarnation of node_id be granted a lease? */
+bool lease_may_grant(const struct lease_book *book, uint32_t node_id, uint64_t incarnation);
+/** A node to report as silent now, 0 when there is none (any more). It is fenced from here on. */
+uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms);
+
+#endif

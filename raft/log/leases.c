@@ -1,0 +1,149 @@
+/* leases - the messages around raft/log/lease: the leader probes all members every third of a
+ * lease, their answers keep its own lease and ask for theirs, its grants carry what remains of its
+ * own. */
+#include "raft/log/internal.h"
+
+#include "node/base/clock.h"
+
+static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_ask *ask)
+{
+    uint64_t now_ms = clock_boot_ms();
+    uint64_t end_ms = lease_own_end(&rlog->leases, now_ms);
+    const struct lease_grant grant = {.term = ask->term,
+                                      .ask_ms = ask->sent_ms,
+                                      .incarnation = ask->incarnation,
+                                      .remaining_ms = end_ms > now_ms ? end_ms - now_ms : 0};
+
+    if (grant.remaining_ms == 0 || !rlog_leads_applied(rlog) ||
+        !lease_may_grant(&rlog->leases, node_id, ask->incarnation)) {
+        return;
+    }
+    buf_clear(&rlog->scratch);
+    lease_grant_encode(&grant, &rlog->scratch);
+    (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_GRANT, buf_slice(&rlog->scratch));
+}
+
+/* The leader needs nobody's grant, but the same majority and its own no-op applied. */
+static void hold_own_lease(struct rlog *rlog)
+{
+    if (rlog_leads_applied(rlog)) {
+        atomic_store(&rlog->lease_end_ms, lease_own_end(&rlog->leases, clock_boot_ms()));
+    }
+}
+
+static void send_probes(struct rlog *rlog)
+{
+    const struct lease_probe probe = {.term = rlog->raft.current_term, .sent_ms = clock_boot_ms()};
+
+    rlog->probed_ms = probe.sent_ms;
+    buf_clear(&rlog->scratch);
+    lease_probe_encode(&probe, &rlog->scratch);
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        (void)rlog_send(rlog, rlog->peers[i].node_id, LINK_URGENT, FRAME_LEASE_PROBE,
+                        buf_slice(&rlog->scratch));
+    }
+}
+
+static void send_ask(struct rlog *rlog, uint32_t node_id, uint64_t probe_ms)
+{
+    const struct lease_ask ask = {.term = rlog->raft.current_term,
+                                  .probe_ms = probe_ms,
+                                  .sent_ms = clock_boot_ms(),
+                                  .incarnation = rlog->origin.incarnation};
+
+    buf_clear(&rlog->scratch);
+    lease_ask_encode(&ask, &rlog->scratch);
+    (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_ASK, buf_slice(&rlog->scratch));
+}
+
+void rlog_lease_ask(struct rlog *rlog)
+{
+    if (rlog->role.is_leader) {
+        hold_own_lease(rlog);
+    } else if (rlog->role.leader_node != 0) {
+        send_ask(rlog, rlog->role.leader_node, 0);
+    }
+}
+
+void rlog_lease_elected(struct rlog *rlog)
+{
+    lease_elected(&rlog->leases, clock_boot_ms());
+    send_probes(rlog);
+}
+
+void rlog_lease_beat(struct rlog *rlog)
+{
+    uint64_t now_ms = clock_boot_ms();
+    uint32_t silent;
+
+    if (!rlog->role.is_leader) {
+        return;
+    }
+    if (now_ms - rlog->probed_ms >= rlog->config.lease_ms / 3) {
+        send_probes(rlog);
+    }
+    hold_own_lease(rlog);
+    if (!rlog_leads_applied(rlog)) {
+        return;
+    }
+    while ((silent = lease_take_silent(&rlog->leases, now_ms)) != 0) {
+        rlog->events.on_silent(rlog->events.ctx, silent);
+    }
+}
+
+static int on_probe(struct rlog *rlog, uint32_t node_id, struct slice bytes)
+{
+    struct lease_probe probe;
+    int rc = lease_probe_decode(bytes, &probe);
+
+    /* Who has seen a later term may have voted against this leader: it gets no answer. */
+    if (rc == 0 && probe.term == rlog->raft.current_term) {
+        send_ask(rlog, node_id, probe.sent_ms);
+    }
+    return rc;
+}
+
+static int on_ask(struct rlog *rlog, uint32_t node_id, struct slice bytes)
+{
+    struct lease_ask ask;
+    int rc = lease_ask_decode(bytes, &ask);
+
+    if (rc != 0 || !rlog->role.is_leader || ask.term != rlog->raft.current_term) {
+        return rc;
+    }
+    lease_heard(&rlog->leases, node_id, ask.probe_ms, clock_boot_ms());
+    hold_own_lease(rlog);
+    send_grant(rlog, node_id, &ask);
+    return 0;
+}
+
+static int on_grant(struct rlog *rlog, struct slice bytes)
+{
+    struct lease_grant grant;
+    int rc = lease_grant_decode(bytes, &grant);
+    uint64_t end_ms;
+
+    if (rc != 0 || grant.term != rlog->raft.current_term ||
+        grant.incarnation != rlog->origin.incarnation || grant.ask_ms > clock_boot_ms() ||
+        grant.remaining_ms > rlog->config.lease_ms) {
+        return rc;
+    }
+    end_ms = grant.ask_ms + grant.remaining_ms;
+    if (end_ms > atomic_load(&rlog->lease_end_ms)) {
+        atomic_store(&rlog->lease_end_ms, end_ms);
+    }
+    return 0;
+}
+
+int rlog_on_lease_frame(struct rlog *rlog, uint32_t node_id, enum frame_type type,
+                        struct slice bytes)
+{
+    switch (type) {
+    case FRAME_LEASE_PROBE:
+        return on_probe(rlog, node_id, bytes);
+    case FRAME_LEASE_ASK:
+        return on_ask(rlog, node_id, bytes);
+    default:
+        return on_grant(rlog, bytes);
+    }
+}

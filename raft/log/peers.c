@@ -1,0 +1,264 @@
+/* peers - the links follow the membership in libraft's configuration, and what comes over them goes
+ * where it belongs. */
+#include "raft/log/internal.h"
+
+#include "node/base/clock.h"
+#include "node/base/log.h"
+#include "raft/member/member.h"
+
+/* Nothing heard for this many heartbeats: the link is taken for dead (a cut cable; a dead process
+ * is noticed at once). */
+#define SILENCE_HEARTBEATS 20
+#define QUEUE_BYTES_URGENT (8 * 1024 * 1024)
+#define QUEUE_BYTES_BULK   (16 * 1024 * 1024)
+
+raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id)
+{
+    for (unsigned i = 0; i < rlog->raft.configuration.n; i++) {
+        raft_id id = rlog->raft.configuration.servers[i].id;
+
+        if (shim_node_of(id) == node_id) {
+            return id;
+        }
+    }
+    return 0;
+}
+
+int rlog_send_raft(void *ctx, raft_id to, const struct slice *parts, size_t part_count)
+{
+    struct rlog *rlog = ctx;
+
+    return link_send(rlog->links, shim_node_of(to), LINK_URGENT, FRAME_RAFT, parts, part_count);
+}
+
+bool rlog_send(struct rlog *rlog, uint32_t node_id, enum link_class class, enum frame_type type,
+               struct slice bytes)
+{
+    return link_send(rlog->links, node_id, class, (uint8_t)type, &bytes, 1) == 0;
+}
+
+int rlog_extension_send(struct rlog *rlog, uint32_t node_id, uint8_t type,
+                        const struct slice *parts, size_t part_count)
+{
+    ASSERT(type >= FRAME_COPY_FIRST);
+    ASSERT(type <= FRAME_COPY_LAST);
+    return link_send(rlog->links, node_id, LINK_BULK, type, parts, part_count);
+}
+
+static void tell_extension(struct rlog *rlog, uint32_t node_id, bool up)
+{
+    if (rlog->config.extension != NULL) {
+        rlog->config.extension->on_link(rlog->config.extension->ctx, node_id, up);
+    }
+}
+
+static void on_up(void *ctx, uint32_t node_id)
+{
+    struct rlog *rlog = ctx;
+
+    log_info("raft.link_up", LOG_UINT("node", node_id));
+    if (node_id == rlog->role.leader_node) {
+        origin_rewind(&rlog->origin); /* what was under way on the old link may be lost */
+    }
+    tell_extension(rlog, node_id, true);
+}
+
+static void on_down(void *ctx, uint32_t node_id)
+{
+    struct rlog *rlog = ctx;
+
+    log_info("raft.link_down", LOG_UINT("node", node_id));
+    shim_peer_lost(rlog->shim, rlog_raft_id_of(rlog, node_id));
+    tell_extension(rlog, node_id, false);
+}
+
+static int on_hash(struct rlog *rlog, uint32_t node_id, struct slice bytes)
+{
+    struct hash_report report;
+    int rc = hash_report_decode(bytes, &report);
+
+    if (rc == 0) {
+        rlog->events.on_hash(rlog->events.ctx, node_id, report.mark_index, report.hash);
+    }
+    return rc;
+}
+
+static int on_extension_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes)
+{
+    if (type < FRAME_COPY_FIRST || type > FRAME_COPY_LAST) {
+        return ERR_VERSION;
+    }
+    if (rlog->config.extension != NULL) {
+        rlog->config.extension->on_frame(rlog->config.extension->ctx, node_id, type, bytes);
+    }
+    return 0;
+}
+
+static int dispatch(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes)
+{
+    switch (type) {
+    case FRAME_RAFT:
+        return shim_receive(rlog->shim, node_id, bytes);
+    case FRAME_LEASE_PROBE:
+    case FRAME_LEASE_ASK:
+    case FRAME_LEASE_GRANT:
+        return rlog_on_lease_frame(rlog, node_id, (enum frame_type)type, bytes);
+    case FRAME_FORWARD:
+        return rlog_on_forward(rlog, bytes);
+    case FRAME_HASH:
+        return on_hash(rlog, node_id, bytes);
+    case FRAME_MEMBER_ASK:
+    case FRAME_MEMBER_ANSWER:
+        return member_on_frame(rlog->members, node_id, type == FRAME_MEMBER_ASK, bytes);
+    default:
+        return on_extension_frame(rlog, node_id, type, bytes);
+    }
+}
+
+static void on_frame(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes)
+{
+    struct rlog *rlog = ctx;
+    int rc;
+
+    if (rlog->life == LIFE_CLOSES) {
+        return;
+    }
+    rc = dispatch(rlog, node_id, type, bytes);
+    if (rc != 0) {
+        log_warn("raft.bad_frame", LOG_UINT("node", node_id), LOG_UINT("type", type),
+                 LOG_STR("cause", err_text(rc)));
+    }
+}
+
+int rlog_open_links(struct rlog *rlog)
+{
+    const struct link_config config = {
+        .loop = &rlog->loop,
+        .node_id = rlog->config.node_id,
+        .raft_id = rlog->config.raft_id,
+        .bind = rlog->config.bind,
+        .ca_file = rlog->config.ca_file,
+        .cert_file = rlog->config.cert_file,
+        .key_file = rlog->config.key_file,
+        .silence_ms = rlog->config.heartbeat_ms * SILENCE_HEARTBEATS,
+        .queue_bytes_urgent = QUEUE_BYTES_URGENT,
+        .queue_bytes_bulk = QUEUE_BYTES_BULK,
+    };
+    const struct link_events events = {
+        .ctx = rlog, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
+
+    return link_set_open(&config, &events, &rlog->links);
+}
+
+static struct peer *find_or_add_peer(struct rlog *rlog, uint32_t node_id)
+{
+    struct peer *peer;
+
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        if (rlog->peers[i].node_id == node_id) {
+            return &rlog->peers[i];
+        }
+    }
+    if (rlog->peer_count == ARRAY_COUNT(rlog->peers)) {
+        log_error("raft.too_many_peers", LOG_UINT("node", node_id));
+        return NULL;
+    }
+    peer = &rlog->peers[rlog->peer_count++];
+    *peer = (struct peer){.node_id = node_id};
+    return peer;
+}
+
+static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const char *address)
+{
+    struct peer *peer;
+
+    if (node_id == rlog->config.node_id || strlen(address) > RLOG_ADDRESS_MAX) {
+        return;
+    }
+    peer = find_or_add_peer(rlog, node_id);
+    if (peer == NULL) {
+        return;
+    }
+    peer->wanted = true;
+    if (peer->raft_id != id && peer->raft_id != 0) {
+        link_retire(rlog->links, peer->raft_id);
+    }
+    peer->raft_id = id;
+    if (strcmp(peer->address, address) != 0) {
+        (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
+        link_set_peer(rlog->links, node_id, address);
+    }
+}
+
+static void drop_unwanted_peers(struct rlog *rlog)
+{
+    for (size_t i = 0; i < rlog->peer_count;) {
+        struct peer *peer = &rlog->peers[i];
+
+        if (peer->wanted) {
+            i++;
+            continue;
+        }
+        log_info("raft.member_gone", LOG_UINT("node", peer->node_id));
+        if (peer->raft_id != 0) {
+            link_retire(rlog->links, peer->raft_id);
+        }
+        link_drop_peer(rlog->links, peer->node_id);
+        *peer = rlog->peers[--rlog->peer_count];
+    }
+}
+
+static void want_members(struct rlog *rlog)
+{
+    const struct raft_configuration *members = &rlog->raft.configuration;
+    int own = shim_member_index(&rlog->raft, rlog->raft.id);
+    bool own_voter = own >= 0 && members->servers[own].role == RAFT_VOTER;
+
+    lease_clear_members(&rlog->leases, own_voter);
+    for (unsigned i = 0; i < members->n; i++) {
+        const struct raft_server *server = &members->servers[i];
+
+        want_peer(rlog, shim_node_of(server->id), server->id, server->address);
+        if (server->id != rlog->raft.id && server->role != RAFT_SPARE) {
+            lease_add_member(&rlog->leases, shim_node_of(server->id), server->role == RAFT_VOTER,
+                             clock_boot_ms());
+        }
+    }
+}
+
+/* A node that is not in the log (yet) keeps to the peers that it was told of. */
+static void want_configured_peers(struct rlog *rlog)
+{
+    if (shim_member_index(&rlog->raft, rlog->raft.id) >= 0) {
+        return;
+    }
+    for (size_t i = 0; i < rlog->config.peer_count; i++) {
+        const struct rlog_member *peer = &rlog->config.peers[i];
+
+        if (rlog_raft_id_of(rlog, peer->node_id) == 0) {
+            want_peer(rlog, peer->node_id, 0, peer->address);
+        }
+    }
+}
+
+void rlog_follow_members(struct rlog *rlog)
+{
+    const struct raft *raft = &rlog->raft;
+    bool committed = raft->configuration_uncommitted_index == 0;
+    raft_index index =
+        committed ? raft->configuration_index : raft->configuration_uncommitted_index;
+
+    if (rlog->members_known && index == rlog->members_index &&
+        committed == rlog->members_committed) {
+        return;
+    }
+    rlog->members_known = true;
+    rlog->members_index = index;
+    rlog->members_committed = committed;
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        rlog->peers[i].wanted = !committed; /* a removal counts when it is committed */
+    }
+    want_members(rlog);
+    want_configured_peers(rlog);
+    drop_unwanted_peers(rlog);
+}

@@ -1,0 +1,77 @@
+/* status - the picture that other threads see, refreshed on the raft thread. */
+#include "raft/log/internal.h"
+
+#include "node/base/clock.h"
+
+#define STATUS_PERIOD_MS 50
+
+static enum rlog_role from_raft_role(int role)
+{
+    switch (role) {
+    case RAFT_VOTER:
+        return RLOG_VOTER;
+    case RAFT_STANDBY:
+        return RLOG_STANDBY;
+    default:
+        return RLOG_SPARE;
+    }
+}
+
+static void describe_peer(const struct rlog *rlog, unsigned i, struct rlog_peer_status *out)
+{
+    const struct raft *raft = &rlog->raft;
+    const struct raft_server *server = &raft->configuration.servers[i];
+    bool own = server->id == raft->id;
+
+    *out = (struct rlog_peer_status){.node_id = shim_node_of(server->id),
+                                     .raft_id = server->id,
+                                     .role = from_raft_role(server->role)};
+    (void)snprintf(out->address, sizeof(out->address), "%s", server->address);
+    out->connected = own || link_is_up(rlog->links, out->node_id);
+    if (raft->state == RAFT_LEADER) {
+        out->match_index = own ? raft->last_stored : raft->leader_state.progress[i].match_index;
+    }
+    if (!own) {
+        out->rtt_us = link_rtt_us(rlog->links, out->node_id);
+        out->queue_bytes = link_queued_bytes(rlog->links, out->node_id);
+    }
+}
+
+static void describe(struct rlog *rlog, struct rlog_status *out)
+{
+    struct raft *raft = &rlog->raft;
+
+    *out = (struct rlog_status){.is_leader = rlog->role.is_leader,
+                                .leader_node = rlog->role.leader_node,
+                                .term = raft->current_term,
+                                .last_index = raft_last_index(raft),
+                                .commit_index = raft->commit_index,
+                                .applied_index = rlog->store_index,
+                                .incarnation = rlog->origin.incarnation,
+                                .outstanding = rlog->origin.count};
+    for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {
+        describe_peer(rlog, i, &out->peers[out->peer_count++]);
+    }
+}
+
+void rlog_publish_status(struct rlog *rlog)
+{
+    uint64_t now_ms = clock_mono_ms();
+    struct rlog_status status;
+
+    if (rlog->status_ms != 0 && now_ms - rlog->status_ms < STATUS_PERIOD_MS) {
+        return;
+    }
+    rlog->status_ms = now_ms;
+    describe(rlog, &status);
+    (void)pthread_mutex_lock(&rlog->status_mutex);
+    rlog->status = status;
+    (void)pthread_mutex_unlock(&rlog->status_mutex);
+}
+
+void rlog_get_status(struct rlog *rlog, struct rlog_status *out)
+{
+    (void)pthread_mutex_lock(&rlog->status_mutex);
+    *out = rlog->status;
+    (void)pthread_mutex_unlock(&rlog->status_mutex);
+}

@@ -1,0 +1,477 @@
+#include "raft/member/member.h"
+
+#include "node/base/log.h"
+#include "node/base/mem.h"
+#include "raft/member/codec.h"
+
+/*   QUEUED --leader is another node--> ASKED --answer--> (done)
+ *     ^  \                               |
+ *     |   --this node leads--> RUNNING   | leader changed
+ *     |                          |   \---|--> (done)
+ *     +---- leadership lost -----+-------+                      */
+enum job_state { JOB_QUEUED, JOB_ASKED, JOB_RUNNING };
+
+struct job {
+    struct job *next;
+    enum job_state state;
+    struct member_request request;
+    uint64_t number;
+    uint64_t ends_ms;
+    uint32_t asked_node; /* ASKED: whom */
+    uint32_t for_node;   /* the node that asked; 0: this one */
+    uint64_t for_number;
+    member_done done;
+    void *ctx;
+};
+
+struct member_changer {
+    struct member_config config;
+    struct job *jobs; /* oldest first */
+    size_t job_count;
+    uint64_t last_number;
+    /* libraft keeps pointers to these, and to the send request inside a transfer even after its end
+     * (defect 10): they live as long as the changer and are used one at a time. */
+    struct raft_change change;
+    struct raft_transfer transfer;
+    struct job *running;
+    bool transfer_begun;
+    uint64_t hold_ends_ms;
+    bool finished; /* libraft called back: tell at the next turn (defect 16) */
+    int outcome;
+};
+
+static int from_raft(int rv)
+{
+    switch (rv) {
+    case 0:
+        return 0;
+    case RAFT_NOTLEADER:
+    case RAFT_LEADERSHIPLOST:
+        return ERR_NOT_LEADER;
+    case RAFT_DUPLICATEID:
+    case RAFT_DUPLICATEADDRESS:
+        return ERR_EXISTS;
+    case RAFT_BADID:
+    case RAFT_NOTFOUND:
+        return ERR_NOT_FOUND;
+    case RAFT_BADROLE:
+        return ERR_INVALID;
+    case RAFT_CANTCHANGE:
+    case RAFT_BUSY:
+        return ERR_BUSY;
+    case RAFT_NOCONNECTION:
+        return ERR_TIMEOUT;
+    case RAFT_SHUTDOWN:
+    case RAFT_CANCELED:
+        return ERR_CLOSED;
+    default:
+        return ERR_IO;
+    }
+}
+
+struct member_changer *member_new(const struct member_config *config)
+{
+    struct member_changer *members = mem_zalloc(sizeof(*members));
+
+    members->config = *config;
+    return members;
+}
+
+static void unlink_job(struct member_changer *members, struct job *job)
+{
+    struct job **at = &members->jobs;
+
+    while (*at != job) {
+        at = &(*at)->next;
+    }
+    *at = job->next;
+    members->job_count--;
+}
+
+static void send_answer(struct member_changer *members, uint32_t node_id, uint64_t number,
+                        int status)
+{
+    const struct member_answer answer = {.number = number, .status = status};
+    struct buf bytes = BUF_EMPTY;
+
+    member_answer_encode(&answer, &bytes);
+    /* Lost with the link: the asker's time runs out, or it asks the next leader. */
+    (void)members->config.send(members->config.ctx, node_id, false, buf_slice(&bytes));
+    buf_deinit(&bytes);
+}
+
+static void finish(struct member_changer *members, struct job *job, int status)
+{
+    unlink_job(members, job);
+    log_info("raft.member_change", LOG_UINT("kind", job->request.kind),
+             LOG_UINT("raft_id", job->request.id), LOG_STR("status", err_text(status)));
+    if (job->for_node != 0) {
+        send_answer(members, job->for_node, job->for_number, status);
+    } else {
+        job->done(job->ctx, status);
+    }
+    mem_free(&job);
+}
+
+void member_free(struct member_changer **members)
+{
+    while ((*members)->jobs != NULL) {
+        struct job *job = (*members)->jobs;
+
+        unlink_job(*members, job);
+        if (job->for_node == 0) {
+            job->done(job->ctx, ERR_CLOSED);
+        }
+        mem_free(&job);
+    }
+    mem_free(members);
+}
+
+static struct job *add_job(struct member_changer *members, const struct member_request *request,
+                           uint64_t now_ms)
+{
+    struct job *job = mem_zalloc(sizeof(*job));
+    struct job **at = &members->jobs;
+
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = job;
+    members->job_count++;
+    job->request = *request;
+    job->number = ++members->last_number;
+    job->ends_ms = now_ms + MEMBER_TIME_MS;
+    return job;
+}
+
+void member_change(struct member_changer *members, const struct member_request *request,
+                   member_done done, void *ctx, uint64_t now_ms)
+{
+    struct job *job;
+
+    if (members->job_count >= MEMBER_REQUESTS_MAX) {
+        done(ctx, ERR_BUSY);
+        return;
+    }
+    job = add_job(members, request, now_ms);
+    job->done = done;
+    job->ctx = ctx;
+}
+
+static struct job *find_asked(struct member_changer *members, uint64_t number)
+{
+    struct job *job = members->jobs;
+
+    while (job != NULL && (job->number != number || job->state != JOB_ASKED)) {
+        job = job->next;
+    }
+    return job;
+}
+
+static int on_ask(struct member_changer *members, uint32_t node_id, struct slice bytes)
+{
+    struct member_ask ask;
+    struct job *job;
+    int rc = member_ask_decode(bytes, &ask);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (!shim_leads(members->config.shim)) {
+        send_answer(members, node_id, ask.number, ERR_NOT_LEADER);
+    } else if (members->job_count >= MEMBER_REQUESTS_MAX) {
+        send_answer(members, node_id, ask.number, ERR_BUSY);
+    } else {
+        job = add_job(members, &ask.request, 0);
+        job->for_node = node_id;
+        job->for_number = ask.number;
+        job->ends_ms = UINT64_MAX; /* the asker watches the time */
+    }
+    return 0;
+}
+
+static int on_answer(struct member_changer *members, struct slice bytes)
+{
+    struct member_answer answer;
+    struct job *job;
+    int rc = member_answer_decode(bytes, &answer);
+
+    if (rc != 0) {
+        return rc;
+    }
+    job = find_asked(members, answer.number);
+    if (job == NULL) {
+        return 0;
+    }
+    if (answer.status == ERR_NOT_LEADER) {
+        job->state = JOB_QUEUED;
+    } else {
+        finish(members, job, answer.status);
+    }
+    return 0;
+}
+
+int member_on_frame(struct member_changer *members, uint32_t node_id, bool is_ask,
+                    struct slice bytes)
+{
+    return is_ask ? on_ask(members, node_id, bytes) : on_answer(members, bytes);
+}
+
+static void on_changed(struct raft_change *change, int status)
+{
+    struct member_changer *members = CONTAINER_OF(change, struct member_changer, change);
+
+    members->finished = true;
+    members->outcome = from_raft(status);
+}
+
+static void on_transferred(struct raft_transfer *transfer)
+{
+    struct member_changer *members = CONTAINER_OF(transfer, struct member_changer, transfer);
+
+    members->finished = true;
+    members->outcome = members->config.raft->state == RAFT_LEADER ? ERR_TIMEOUT : 0;
+}
+
+static const struct raft_server *find_member(const struct member_changer *members, raft_id id)
+{
+    int i = shim_member_index(members->config.raft, id);
+
+    return i < 0 ? NULL : &members->config.raft->configuration.servers[i];
+}
+
+static unsigned voter_count(const struct raft *raft)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        count += raft->configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
+    }
+    return count;
+}
+
+/* 1: begun, libraft calls back; 0 or an error: done. */
+static int begin_add(struct member_changer *members, const struct member_request *request)
+{
+    struct raft *raft = members->config.raft;
+    const struct raft_server *there = find_member(members, request->id);
+    int rv;
+
+    if (there != NULL) {
+        return strcmp(there->address, request->address) == 0 ? 0 : ERR_EXISTS;
+    }
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        if (shim_node_of(raft->configuration.servers[i].id) == shim_node_of(request->id)) {
+            return ERR_EXISTS; /* one membership of a node at a time: remove the old one first */
+        }
+    }
+    if (raft->configuration.n >= MEMBER_COUNT_MAX) {
+        return ERR_LIMIT;
+    }
+    rv = raft_add(raft, &members->change, request->id, request->address, on_changed);
+    return rv == 0 ? 1 : from_raft(rv);
+}
+
+static int begin_assign(struct member_changer *members, const struct member_request *request)
+{
+    struct raft *raft = members->config.raft;
+    const struct raft_server *there = find_member(members, request->id);
+    int rv;
+
+    if (there == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (there->role == request->role) {
+        return 0;
+    }
+    if (request->role == RAFT_VOTER && voter_count(raft) >= MEMBER_VOTERS_MAX) {
+        return ERR_LIMIT;
+    }
+    rv = raft_assign(raft, &members->change, request->id, request->role, on_changed);
+    return rv == 0 ? 1 : from_raft(rv);
+}
+
+static int begin_remove(struct member_changer *members, const struct member_request *request)
+{
+    const struct raft_server *there = find_member(members, request->id);
+    int rv;
+
+    if (there == NULL) {
+        return 0;
+    }
+    if (there->role == RAFT_VOTER && voter_count(members->config.raft) == 1) {
+        return ERR_NOT_ALLOWED;
+    }
+    rv = raft_remove(members->config.raft, &members->change, request->id, on_changed);
+    return rv == 0 ? 1 : from_raft(rv);
+}
+
+/* A voter that has all we have, the wanted one or any. 0: none (yet). */
+static raft_id find_transferee(const struct member_changer *members, raft_id wanted)
+{
+    struct raft *raft = members->config.raft;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+
+        if (server->role == RAFT_VOTER && server->id != raft->id &&
+            (wanted == 0 || server->id == wanted) &&
+            raft->leader_state.progress[i].match_index == raft_last_index(raft)) {
+            return server->id;
+        }
+    }
+    return 0;
+}
+
+static int begin_transfer(struct member_changer *members, const struct member_request *request)
+{
+    struct raft *raft = members->config.raft;
+    const struct raft_server *there = find_member(members, request->id);
+
+    if (request->id == raft->id) {
+        return 0;
+    }
+    if ((request->id != 0 && (there == NULL || there->role != RAFT_VOTER)) ||
+        voter_count(raft) == 1) {
+        return ERR_NOT_FOUND;
+    }
+    members->transfer_begun = false;
+    return 1;
+}
+
+static int begin(struct member_changer *members, const struct job *job)
+{
+    switch (job->request.kind) {
+    case MEMBER_ADD:
+        return begin_add(members, &job->request);
+    case MEMBER_ASSIGN:
+        return begin_assign(members, &job->request);
+    case MEMBER_REMOVE:
+        return begin_remove(members, &job->request);
+    case MEMBER_TRANSFER:
+        return begin_transfer(members, &job->request);
+    }
+    return ERR_INVALID;
+}
+
+static void run(struct member_changer *members, struct job *job, uint64_t now_ms)
+{
+    int rc;
+
+    members->finished = false;
+    rc = begin(members, job);
+    if (rc == 1) {
+        job->state = JOB_RUNNING;
+        members->running = job;
+        members->hold_ends_ms = now_ms + MEMBER_TRANSFER_MS;
+    } else if (rc != ERR_BUSY && rc != ERR_NOT_LEADER) { /* those wait for their time */
+        finish(members, job, rc);
+    }
+}
+
+/* Proposals are held: once a target has everything, ask it to take over (defect 11: it must have no
+ * unwritten entries then). */
+static void continue_transfer(struct member_changer *members, uint64_t now_ms)
+{
+    struct raft *raft = members->config.raft;
+    struct job *job = members->running;
+    raft_id target;
+    int rv;
+
+    if (members->transfer_begun || members->finished) {
+        return;
+    }
+    if (raft->state != RAFT_LEADER) {
+        members->finished = true;
+        members->outcome = 0;
+        return;
+    }
+    target = find_transferee(members, job->request.id);
+    if (target == 0) {
+        members->finished = now_ms >= members->hold_ends_ms;
+        members->outcome = ERR_TIMEOUT;
+        return;
+    }
+    rv = raft_transfer(raft, &members->transfer, target, on_transferred);
+    members->transfer_begun = rv == 0;
+    members->finished = members->finished || rv != 0;
+    if (rv != 0) {
+        members->outcome = from_raft(rv);
+    }
+}
+
+static void step_running(struct member_changer *members, uint64_t now_ms)
+{
+    struct job *job = members->running;
+
+    if (job->request.kind == MEMBER_TRANSFER) {
+        continue_transfer(members, now_ms);
+    }
+    if (!members->finished) {
+        return;
+    }
+    members->running = NULL;
+    if (members->outcome == ERR_NOT_LEADER && job->for_node == 0) {
+        job->state = JOB_QUEUED; /* unknown, not failed: the next leader decides */
+    } else {
+        finish(members, job, members->outcome);
+    }
+}
+
+static void ask_leader(struct member_changer *members, struct job *job, uint32_t leader_node)
+{
+    const struct member_ask ask = {.number = job->number, .request = job->request};
+    struct buf bytes = BUF_EMPTY;
+
+    member_ask_encode(&ask, &bytes);
+    if (members->config.send(members->config.ctx, leader_node, true, buf_slice(&bytes))) {
+        job->state = JOB_ASKED;
+        job->asked_node = leader_node;
+    }
+    buf_deinit(&bytes);
+}
+
+static void step_waiting(struct member_changer *members, struct job *job, uint32_t leader_node,
+                         uint64_t now_ms)
+{
+    bool leads = shim_leads(members->config.shim);
+
+    if (now_ms >= job->ends_ms) {
+        finish(members, job, ERR_TIMEOUT);
+        return;
+    }
+    if (job->state == JOB_ASKED && job->asked_node != leader_node) {
+        job->state = JOB_QUEUED;
+    }
+    if (job->state != JOB_QUEUED) {
+        return;
+    }
+    if (leads && members->running == NULL) {
+        run(members, job, now_ms);
+    } else if (!leads && job->for_node != 0) {
+        finish(members, job, ERR_NOT_LEADER);
+    } else if (!leads && leader_node != 0 &&
+               leader_node != shim_node_of(members->config.raft->id)) {
+        ask_leader(members, job, leader_node);
+    }
+}
+
+void member_turn(struct member_changer *members, uint32_t leader_node, uint64_t now_ms)
+{
+    struct job *next;
+
+    if (members->running != NULL) {
+        step_running(members, now_ms);
+    }
+    for (struct job *job = members->jobs; job != NULL; job = next) {
+        next = job->next;
+        if (job != members->running) {
+            step_waiting(members, job, leader_node, now_ms);
+        }
+    }
+}
+
+bool member_holds_proposals(const struct member_changer *members)
+{
+    return members->running != NULL && members->running->request.kind == MEMBER_TRANSFER;
+}
