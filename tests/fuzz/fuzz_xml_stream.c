@@ -52,8 +52,10 @@ static bool drain(struct xml_reader *reader, struct buf *out)
         }
         xml_event_free(&event);
     }
-    if (rc < 0) {
-        buf_append_str(out, xml_reader_condition(reader));
+    if (rc <
+        0) { /* which of two faults comes first may depend on the cut: expat reads ahead in text */
+        ASSERT(xml_reader_condition(reader)[0] != '\0');
+        buf_append_str(out, "error");
     }
     return rc == 0;
 }
