@@ -28,6 +28,11 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_ERASURE] = &pb__erasure_row__descriptor,
 };
 
+const ProtobufCMessageDescriptor *row_descriptor(enum table table)
+{
+    return descriptors[table];
+}
+
 static void *row_decode(struct arena *arena, enum table table, struct slice value)
 {
     void *row = protobuf_c_message_unpack(descriptors[table], &arena->pb, value.len, value.data);

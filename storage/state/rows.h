@@ -14,6 +14,9 @@ struct state {
     struct arena scratch; /* of one command */
 };
 
+/** The message that the values of a table are. */
+const ProtobufCMessageDescriptor *row_descriptor(enum table table);
+
 /** The row at key, typed by its table, or NULL. */
 void *row_get(struct state *state, struct arena *arena, enum table table, struct key key);
 bool row_exists(struct state *state, enum table table, struct key key);
