@@ -154,6 +154,8 @@ struct rlog {
     uint64_t entries_seen, entry_bytes_seen;
     uint64_t manifest_asked_ms;
     uint64_t manifest_index, manifest_hash;
+    raft_id offered_from; /* of the newest snapshot offered to us, and where it ends */
+    raft_index offered_index;
 
     struct lease_book leases;
     uint64_t beat_ms;

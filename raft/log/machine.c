@@ -210,6 +210,12 @@ void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status)
         rlog->delivered = applied_index;
     }
     rlog_unapplied_until(rlog, applied_index);
+    if (applied_index < rlog->offered_index) {
+        /* While the copy came the leader went on and offered a later snapshot. */
+        rlog->events.on_copy_wanted(rlog->events.ctx, shim_node_of(rlog->offered_from),
+                                    rlog->offered_index);
+        return;
+    }
     shim_install_snapshot(rlog->shim);
 }
 

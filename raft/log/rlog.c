@@ -35,6 +35,8 @@ static void on_snapshot_offered(void *ctx, raft_id from, raft_index index)
         shim_install_snapshot(rlog->shim); /* the log was lost or cut, the store was not */
         return;
     }
+    rlog->offered_from = from;
+    rlog->offered_index = index;
     log_info("raft.copy_wanted", LOG_UINT("from", shim_node_of(from)), LOG_UINT("index", index));
     rlog->events.on_copy_wanted(rlog->events.ctx, shim_node_of(from), index);
 }
