@@ -76,7 +76,8 @@ static int describe(const char *file, const char *path, const char *text, char *
 {
     struct place place = {0};
 
-    if (place_of_path(file, path, &place)) {
+    (void)place_of_path(file, path, &place);
+    if (place.line != 0) {
         (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s:%zu:%zu: %s: %s", file, place.line,
                        place.column, path, text);
     } else {

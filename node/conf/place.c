@@ -44,11 +44,13 @@ bool place_of_path(const char *file, const char *path, struct place *out)
     if (!load(file, &document)) {
         return false;
     }
+    *out = (struct place){0};
     node = yaml_document_get_root_node(&document);
     while (node != NULL && *path != '\0') {
         size_t len = strcspn(path, ".");
         yaml_node_t *next = NULL;
 
+        found = false;
         if (node->type != YAML_MAPPING_NODE) {
             break;
         }
@@ -65,6 +67,7 @@ bool place_of_path(const char *file, const char *path, struct place *out)
         path += len + (path[len] == '.');
         node = next;
     }
+    found = found && *path == '\0';
     yaml_document_delete(&document);
     return found;
 }

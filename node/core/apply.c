@@ -87,6 +87,7 @@ static void handle_effect(struct core *core, const struct effect *effect)
         route_outcome(core, effect);
         break;
     case EFFECT_INCARNATION:
+        core_tell_incarnation(core, effect->node);
         if (!effect->up && effect->incarnation == core->incarnation && core->incarnation != 0) {
             core_incarnation_ended(core);
         }

@@ -16,7 +16,7 @@
 
 void core_fail_stop(enum exit_code code)
 {
-    _exit(code);
+    _exit((int)code);
 }
 
 /* ---- the thread */
@@ -144,10 +144,17 @@ static void on_tick(uv_timer_t *tick)
     publish_status(core);
 }
 
+static bool tell_incarnation(void *ctx, const Pb__NodeRow *node)
+{
+    core_tell_incarnation(ctx, node->node);
+    return true;
+}
+
 static void *run(void *ctx)
 {
     struct core *core = ctx;
 
+    state_each_node(core->state, &core->arena, tell_incarnation, core);
     core_start_incarnation(core);
     arena_reset(&core->arena);
     (void)uv_run(&core->loop, UV_RUN_DEFAULT);
@@ -204,6 +211,8 @@ static int open_log(struct core *core, const struct core_config *config, const c
                                     .key_file = config->key_file,
                                     .bootstrap = config->founders,
                                     .bootstrap_count = config->founder_count,
+                                    .peers = config->peers,
+                                    .peer_count = config->peer_count,
                                     .heartbeat_ms = config->heartbeat_ms,
                                     .election_ms = config->election_ms,
                                     .lease_ms = config->lease_ms,

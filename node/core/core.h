@@ -34,6 +34,8 @@ struct core_config {
     const char *key_file;
     const struct rlog_member *founders; /* NULL: this node was added to a cluster */
     size_t founder_count;
+    const struct rlog_member *peers; /* who to ask before there is a log */
+    size_t peer_count;
     uint32_t heartbeat_ms;
     uint32_t election_ms;
     uint32_t lease_ms;

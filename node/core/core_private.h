@@ -78,6 +78,8 @@ void core_tell_domains(struct core *core);
 
 /* life.c: this node's own incarnation */
 void core_start_incarnation(struct core *core);
+/** Tell the log which incarnation of a node may have a lease. */
+void core_tell_incarnation(struct core *core, uint32_t node_id);
 void core_incarnation_started(struct core *core, uint64_t incarnation);
 void core_incarnation_ended(struct core *core);
 void core_step_gate(struct core *core);

@@ -88,6 +88,15 @@ static void add_first_domain(struct core *core)
     submit(core, &command);
 }
 
+void core_tell_incarnation(struct core *core, uint32_t node_id)
+{
+    const Pb__NodeRow *node = state_node(core->state, &core->arena, node_id);
+    const Pb__IncarnationRow *life =
+        node == NULL ? NULL : state_incarnation(core->state, &core->arena, node->incarnation);
+
+    rlog_node_incarnation(core->log, node_id, life != NULL && life->up ? node->incarnation : 0);
+}
+
 void core_incarnation_started(struct core *core, uint64_t incarnation)
 {
     if (core->incarnation == incarnation) {

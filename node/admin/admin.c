@@ -1,0 +1,171 @@
+#include "node/admin/admin.h"
+
+#include "node/admin/control.h"
+#include "node/admin/request.h"
+#include "node/base/log.h"
+#include "node/base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKLOG 64
+
+/* ---- the thread */
+
+static void begin_stop(struct admin *admin)
+{
+    admin->is_stopping = true;
+    request_all_unknown(admin);
+    control_close_all(admin);
+    uv_close((uv_handle_t *)&admin->listener, NULL);
+    uv_close((uv_handle_t *)&admin->retry, NULL);
+    uv_close((uv_handle_t *)&admin->wake, NULL);
+}
+
+static void handle(struct admin *admin, const struct port_message *message)
+{
+    switch (message->kind) {
+    case PORT_OUTCOME:
+        request_on_outcome(admin, message->ref.cookie, &message->outcome);
+        break;
+    case PORT_JOB:
+        request_on_job(message->job);
+        break;
+    case PORT_CEASE:
+        request_all_unknown(admin);
+        break;
+    case PORT_STOP:
+        begin_stop(admin);
+        break;
+    default:
+        ASSERT(false && "meant for a worker");
+    }
+}
+
+static void drain(struct admin *admin)
+{
+    struct mail *mail = mailbox_drain(&admin->inbox);
+
+    while (mail != NULL) {
+        struct port_message *message = CONTAINER_OF(mail, struct port_message, mail);
+
+        mail = mail->next;
+        handle(admin, message);
+        port_free(&message);
+    }
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    drain(wake->data);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    if (status == 0) {
+        control_accept(listener->data);
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct admin *admin = ctx;
+
+    (void)uv_run(&admin->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void wake_loop(void *ctx)
+{
+    (void)uv_async_send(ctx);
+}
+
+/* ---- start and stop */
+
+/* The socket is for root and this user alone before anyone can connect. */
+static int listen_at(struct admin *admin, const char *path)
+{
+    int rc;
+
+    (void)unlink(
+        path); /* left by a process that was killed; a living one holds the data directory */
+    rc = uv_pipe_bind(&admin->listener, path);
+    if (rc == 0 && chmod(path, 0600) != 0) {
+        rc = -errno;
+    }
+    if (rc == 0) {
+        rc = uv_listen((uv_stream_t *)&admin->listener, BACKLOG, on_connection);
+    }
+    if (rc != 0) {
+        log_error("admin.listen_failed", LOG_STR("socket", path),
+                  LOG_STR("cause", uv_strerror(rc)));
+        return ERR_IO;
+    }
+    return 0;
+}
+
+static struct admin *admin_new(const struct admin_config *config)
+{
+    struct admin *admin = mem_zalloc(sizeof(*admin));
+
+    admin->core = config->core;
+    admin->node_id = config->node_id;
+    admin->scram_iterations = config->scram_iterations;
+    admin->reload = config->reload;
+    admin->reload_ctx = config->ctx;
+    admin->socket_path = mem_strdup(config->socket_path);
+    (void)uv_loop_init(&admin->loop);
+    (void)uv_async_init(&admin->loop, &admin->wake, on_wake);
+    (void)uv_timer_init(&admin->loop, &admin->retry);
+    (void)uv_pipe_init(&admin->loop, &admin->listener, 0);
+    admin->wake.data = admin;
+    admin->retry.data = admin;
+    admin->listener.data = admin;
+    mailbox_init(&admin->inbox, 0, wake_loop, &admin->wake);
+    return admin;
+}
+
+int admin_start(const struct admin_config *config, struct admin **out)
+{
+    struct admin *admin = admin_new(config);
+    int rc = listen_at(admin, config->socket_path);
+
+    if (rc != 0) {
+        begin_stop(admin);
+        (void)uv_run(&admin->loop, UV_RUN_DEFAULT);
+        admin_free(&admin);
+        return rc;
+    }
+    admin->deriver = deriver_start();
+    rc = pthread_create(&admin->thread, NULL, run, admin);
+    ASSERT(rc == 0);
+    *out = admin;
+    return 0;
+}
+
+struct mailbox *admin_mailbox(struct admin *admin)
+{
+    return &admin->inbox;
+}
+
+void admin_stop(struct admin *admin)
+{
+    mailbox_push_take(&admin->inbox, &port_new(PORT_STOP)->mail);
+    (void)pthread_join(admin->thread, NULL);
+    deriver_stop(&admin->deriver);
+    (void)unlink(admin->socket_path);
+}
+
+void admin_free(struct admin **address)
+{
+    struct admin *admin = *address;
+
+    drain(admin); /* jobs that came back late: their peers are gone, the requests are freed */
+    mailbox_deinit(&admin->inbox);
+    (void)uv_loop_close(&admin->loop);
+    backlog_clear(&admin->backlog);
+    mem_free(&admin->socket_path);
+    mem_free(address);
+}

@@ -1,0 +1,35 @@
+/* admin - the control socket of a node, for musterctl: requests as JSON lines in, answers out. An
+ * own thread; reads the state by jobs on the state thread and changes it by commands through the
+ * log, so that "ok" means: applied here, and kept (P1).
+ *
+ *   {"id": 7, "verb": "user.add", "args": {"user": "a@b", "password": "..."}}
+ *   {"id": 7, "ok": true, "result": {...}}
+ *   {"id": 7, "ok": false, "error": "exists", "text": "..."} */
+#ifndef NODE_ADMIN_ADMIN_H
+#define NODE_ADMIN_ADMIN_H
+
+#include "node/core/core.h"
+
+#define ADMIN_FAULT_BYTES_MAX 600
+
+struct admin;
+
+struct admin_config {
+    const char *socket_path; /* made with mode 0600 */
+    struct core *core;       /* borrowed */
+    uint32_t node_id;
+    uint32_t scram_iterations; /* of keys derived from passwords */
+    /** Read the configuration again; all or nothing. Any thread. 0, or an error and its text. */
+    int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+    void *ctx;
+};
+
+/** Open the socket and start the thread. ERR_IO, logged. */
+NODISCARD int admin_start(const struct admin_config *config, struct admin **out);
+/** Where PORT messages for it go. */
+struct mailbox *admin_mailbox(struct admin *admin);
+/** End the thread; the memory stays, for late mail. */
+void admin_stop(struct admin *admin);
+void admin_free(struct admin **admin);
+
+#endif

@@ -1,0 +1,38 @@
+/* admin_private - what the files of node/admin share. The admin thread, unless said otherwise. */
+#ifndef NODE_ADMIN_ADMIN_PRIVATE_H
+#define NODE_ADMIN_ADMIN_PRIVATE_H
+
+#include "node/admin/admin.h"
+#include "node/admin/deriver.h"
+#include "node/core/backlog.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+struct control;
+struct request;
+
+struct admin {
+    struct core *core;
+    uint32_t node_id;
+    uint32_t scram_iterations;
+    int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+    void *reload_ctx;
+    char *socket_path;
+
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t retry; /* runs while the backlog is not empty */
+    uv_pipe_t listener;
+    struct mailbox inbox;
+    bool is_stopping;
+
+    struct deriver *deriver;
+    struct backlog backlog;
+    uint64_t next_cookie;
+    struct request *waiting; /* requests whose command is in the log */
+    struct control *controls;
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* deriver - threads that turn passwords into SCRAM keys (RFC 5802 §3), one core each at low
+ * priority: a derivation costs milliseconds, an import of thousands must not slow the node's
+ * clients. */
+#ifndef NODE_ADMIN_DERIVER_H
+#define NODE_ADMIN_DERIVER_H
+
+#include "node/base/crypto.h"
+#include "node/base/mailbox.h"
+
+#include <stdbool.h>
+
+#define DERIVER_SALT_BYTES 16
+#define DERIVER_KINDS      2 /* SCRAM-SHA-1 and SCRAM-SHA-256 */
+
+struct derived_key {
+    uint8_t salt[DERIVER_SALT_BYTES];
+    uint8_t stored_key[HASH_SIZE_MAX];
+    uint8_t server_key[HASH_SIZE_MAX];
+};
+
+struct derived {
+    char *password; /* wiped when done; NULL: nothing to derive */
+    int rc;         /* ERR_MALFORMED: SASLprep refused it */
+    struct derived_key keys[DERIVER_KINDS];
+};
+
+struct derivation {
+    struct mail mail;
+    struct derived *items; /* owned by the asker */
+    size_t count;
+    uint32_t iterations;
+    /** Called on a deriver thread when all are done. */
+    void (*done)(struct derivation *derivation);
+};
+
+/** Kind and SCRAM name of keys[i]. */
+extern const enum hash_kind derived_kinds[DERIVER_KINDS];
+extern const char *const derived_names[DERIVER_KINDS];
+
+struct deriver;
+
+struct deriver *deriver_start(void);
+/** Ends when what was given is done. */
+void deriver_stop(struct deriver **deriver);
+void deriver_give(struct deriver *deriver, struct derivation *derivation);
+
+#endif

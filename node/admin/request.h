@@ -1,0 +1,63 @@
+/* request - one request on the control socket, from its line to its answer. A verb starts it and it
+ * ends by exactly one of request_ok(), request_fail() and request_unknown(). Admin thread, but for
+ * the functions of jobs. */
+#ifndef NODE_ADMIN_REQUEST_H
+#define NODE_ADMIN_REQUEST_H
+
+#include "node/admin/control.h"
+#include "node/base/jid.h"
+
+struct request {
+    struct admin *admin;
+    struct control *control;
+    json_t *message; /* the whole line */
+    json_t *args;    /* borrowed from message; an object */
+    json_int_t id;
+
+    struct core_job job; /* work elsewhere: on the state thread, the raft thread or a deriver */
+    void (*read)(struct request *request, struct core *core);
+    void (*then)(struct request *request);
+    int rc;         /* of that work */
+    json_t *result; /* of that work */
+
+    struct derivation derivation;
+    uint64_t cookie; /* of the command in the log */
+    struct request *next_waiting;
+};
+
+/** Start what message asks for. Takes message; NULL: the line was no JSON. */
+void request_start(struct admin *admin, struct control *control, json_t *message);
+
+/** Takes result; NULL for an empty one. */
+void request_ok(struct request *request, json_t *result);
+/** code: enum err; the text is what the operator reads. */
+void request_fail(struct request *request, int code, const char *text);
+void request_fail_usage(struct request *request, const char *text);
+
+/** Let read() fill result or rc on the state thread, then answer with it. */
+void request_read_state(struct request *request,
+                        void (*read)(struct request *request, struct core *core));
+/** Submit command (its ref is set here) and answer when it was applied here. */
+void request_submit(struct request *request, Pb__Command *command);
+/** Let the derivers make keys for request->derivation, then go on with then(). */
+void request_derive(struct request *request, void (*then)(struct request *request));
+/** For rlog_done: answers by status, from the raft thread. ctx is the request. */
+void request_on_log_done(void *ctx, int status);
+
+/** The outcome of a command arrived. */
+void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outcome *outcome);
+/** Work elsewhere is done. */
+void request_on_job(struct core_job *job);
+/** This node's incarnation is over: nobody knows what became of the commands in the log. */
+void request_all_unknown(struct admin *admin);
+
+/* ---- arguments */
+
+/** A text argument; NULL when absent or no text. */
+const char *request_text(const struct request *request, const char *name);
+/** A number argument, or otherwise. */
+json_int_t request_number(const struct request *request, const char *name, json_int_t otherwise);
+/** The prepared bare address in a text argument; false: the request has failed already. */
+bool request_user(struct request *request, struct jid *out);
+
+#endif

@@ -1,0 +1,164 @@
+/* Verbs about the members of the cluster. */
+#include "node/admin/verbs.h"
+#include "node/base/address.h"
+#include "node/base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- cluster.status */
+
+struct node_list {
+    struct core *core;
+    json_t *rows;
+};
+
+static bool list_node(void *ctx, const Pb__NodeRow *row)
+{
+    struct node_list *list = ctx;
+    const Pb__IncarnationRow *life =
+        state_incarnation(core_state(list->core), core_arena(list->core), row->incarnation);
+
+    (void)json_array_append_new(
+        list->rows,
+        json_pack("{s:I,s:s,s:s,s:s,s:I,s:b}", "node", (json_int_t)row->node, "name", row->name,
+                  "link_address", row->link_address, "client_address", row->client_address,
+                  "incarnation", (json_int_t)row->incarnation, "up", life != NULL && life->up));
+    return true;
+}
+
+static void read_nodes(struct request *request, struct core *core)
+{
+    struct node_list list = {.core = core, .rows = json_array()};
+    struct rlog_status log;
+
+    rlog_get_status(core_log(core), &log);
+    state_each_node(core_state(core), core_arena(core), list_node, &list);
+    request->result = json_pack("{s:I,s:I,s:o}", "leader", (json_int_t)log.leader_node, "term",
+                                (json_int_t)log.term, "nodes", list.rows);
+}
+
+void verb_cluster_status(struct request *request)
+{
+    request_read_state(request, read_nodes);
+}
+
+/* ---- membership */
+
+static const struct rlog_peer_status *find_member(const struct rlog_status *log, json_int_t node,
+                                                  json_int_t raft_id)
+{
+    for (size_t i = 0; i < log->peer_count; i++) {
+        const struct rlog_peer_status *peer = &log->peers[i];
+
+        if (raft_id != 0 ? peer->raft_id == (uint64_t)raft_id : peer->node_id == node) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+static bool read_role(struct request *request, enum rlog_role *out)
+{
+    static const struct {
+        const char *name;
+        enum rlog_role role;
+    } roles[] = {{"voter", RLOG_VOTER}, {"standby", RLOG_STANDBY}, {"spare", RLOG_SPARE}};
+    const char *text = request_text(request, "role");
+
+    for (size_t i = 0; text != NULL && i < ARRAY_COUNT(roles); i++) {
+        if (strcmp(text, roles[i].name) == 0) {
+            *out = roles[i].role;
+            return true;
+        }
+    }
+    request_fail_usage(request, "role must be voter, standby or spare");
+    return false;
+}
+
+/* A raft id is never used again, also not after its removal, of which no list is kept here: wall
+ * seconds as the membership number are above every earlier one, and a clock that was set back is
+ * caught by the members still known. */
+static uint64_t next_raft_id(const struct rlog_status *log, uint32_t node)
+{
+    uint32_t membership = (uint32_t)(clock_wall_ms() / 1000);
+
+    for (size_t i = 0; i < log->peer_count; i++) {
+        if (log->peers[i].node_id == node && (uint32_t)log->peers[i].raft_id >= membership) {
+            membership = (uint32_t)log->peers[i].raft_id + 1;
+        }
+    }
+    return (uint64_t)node << 32 | membership;
+}
+
+void verb_member_add(struct request *request)
+{
+    struct rlog *log = core_log(request->admin->core);
+    const char *address = request_text(request, "address");
+    json_int_t node = request_number(request, "node", 0);
+    struct rlog_member member = {.role = RLOG_SPARE};
+    struct rlog_status status;
+    struct address parsed;
+
+    if (node <= 0 || node > INT32_MAX || address == NULL || address_parse(address, &parsed) != 0) {
+        request_fail_usage(request, "node and address (host:port) are needed");
+        return;
+    }
+    rlog_get_status(log, &status);
+    member.node_id = (uint32_t)node;
+    member.raft_id = next_raft_id(&status, member.node_id);
+    (void)snprintf(member.address, sizeof(member.address), "%s", address);
+    request->result = json_pack("{s:I,s:I}", "node", node, "raft_id", (json_int_t)member.raft_id);
+    rlog_member_add(log, &member, request_on_log_done, request);
+}
+
+/* The member that "raft_id" or "node" names; 0: the request has failed already. */
+static uint64_t named_member(struct request *request)
+{
+    const struct rlog_peer_status *peer;
+    struct rlog_status status;
+
+    rlog_get_status(core_log(request->admin->core), &status);
+    peer = find_member(&status, request_number(request, "node", 0),
+                       request_number(request, "raft_id", 0));
+    if (peer == NULL) {
+        request_fail(request, ERR_NOT_FOUND, "no such member");
+        return 0;
+    }
+    return peer->raft_id;
+}
+
+void verb_member_assign(struct request *request)
+{
+    enum rlog_role role;
+    uint64_t raft_id;
+
+    if (!read_role(request, &role)) {
+        return;
+    }
+    raft_id = named_member(request);
+    if (raft_id != 0) {
+        rlog_member_assign(core_log(request->admin->core), raft_id, role, request_on_log_done,
+                           request);
+    }
+}
+
+void verb_member_remove(struct request *request)
+{
+    uint64_t raft_id = named_member(request);
+
+    if (raft_id != 0) {
+        rlog_member_remove(core_log(request->admin->core), raft_id, request_on_log_done, request);
+    }
+}
+
+void verb_cluster_transfer(struct request *request)
+{
+    json_int_t node = request_number(request, "node", 0);
+
+    if (node < 0 || node > INT32_MAX) {
+        request_fail_usage(request, "node must be a node id");
+        return;
+    }
+    rlog_transfer(core_log(request->admin->core), (uint32_t)node, request_on_log_done, request);
+}

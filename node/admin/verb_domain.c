@@ -1,0 +1,62 @@
+/* Verbs about domains. */
+#include "node/admin/verbs.h"
+
+static bool prepare_domain(struct request *request, char domain[JID_PART_BYTES_MAX + 1])
+{
+    const char *text = request_text(request, "domain");
+
+    if (text == NULL || jid_prep_domain(slice_str(text), domain) != 0) {
+        request_fail_usage(request, "domain must be a domain name");
+        return false;
+    }
+    return true;
+}
+
+void verb_domain_add(struct request *request)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__DomainSet set = PB__DOMAIN_SET__INIT;
+    char domain[JID_PART_BYTES_MAX + 1];
+
+    if (!prepare_domain(request, domain)) {
+        return;
+    }
+    set.name = domain;
+    command.body_case = PB__COMMAND__BODY_DOMAIN_SET;
+    command.domain_set = &set;
+    request_submit(request, &command);
+}
+
+void verb_domain_remove(struct request *request)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__DomainRemove remove = PB__DOMAIN_REMOVE__INIT;
+    char domain[JID_PART_BYTES_MAX + 1];
+
+    if (!prepare_domain(request, domain)) {
+        return;
+    }
+    remove.name = domain;
+    command.body_case = PB__COMMAND__BODY_DOMAIN_REMOVE;
+    command.domain_remove = &remove;
+    request_submit(request, &command);
+}
+
+static bool list_domain(void *ctx, const char *name)
+{
+    (void)json_array_append_new(ctx, json_string(name));
+    return true;
+}
+
+static void read_domains(struct request *request, struct core *core)
+{
+    json_t *domains = json_array();
+
+    state_each_domain(core_state(core), core_arena(core), list_domain, domains);
+    request->result = json_pack("{s:o}", "domains", domains);
+}
+
+void verb_domain_list(struct request *request)
+{
+    request_read_state(request, read_domains);
+}

@@ -1,0 +1,377 @@
+/* Verbs about accounts. */
+#include "node/admin/verbs.h"
+#include "node/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_ROWS_MAX 10000
+
+/* ---- commands */
+
+/* Scratch of one command: everything it points to. */
+struct user_command {
+    struct arena arena;
+    Pb__Command command;
+};
+
+static void user_command_init(struct user_command *scratch)
+{
+    arena_init(&scratch->arena);
+    scratch->command = (Pb__Command)PB__COMMAND__INIT;
+}
+
+static const char *bare_text(struct arena *arena, const struct jid *user)
+{
+    struct buf text = BUF_EMPTY;
+    const char *copy;
+
+    jid_format_bare(user, &text);
+    copy = arena_strndup(arena, buf_slice(&text));
+    buf_deinit(&text);
+    return copy;
+}
+
+static ProtobufCBinaryData binary(struct arena *arena, const void *data, size_t len)
+{
+    struct slice copy = arena_copy(arena, slice_make(data, len));
+
+    return (ProtobufCBinaryData){.len = copy.len, .data = (uint8_t *)(uintptr_t)copy.data};
+}
+
+static Pb__UserSet *user_set_new(struct arena *arena, const struct jid *user, size_t key_count)
+{
+    Pb__UserSet *set = arena_alloc(arena, sizeof(*set));
+
+    pb__user_set__init(set);
+    set->user = (char *)(uintptr_t)bare_text(arena, user);
+    set->n_keys = key_count;
+    set->keys = arena_alloc(arena, key_count * sizeof(*set->keys));
+    for (size_t i = 0; i < key_count; i++) {
+        set->keys[i] = arena_alloc(arena, sizeof(*set->keys[i]));
+        pb__scram_key__init(set->keys[i]);
+    }
+    return set;
+}
+
+static Pb__UserSet *user_set_derived(struct arena *arena, const struct jid *user,
+                                     const struct derived *derived, uint32_t iterations)
+{
+    Pb__UserSet *set = user_set_new(arena, user, DERIVER_KINDS);
+
+    for (size_t i = 0; i < DERIVER_KINDS; i++) {
+        size_t size = hash_size(derived_kinds[i]);
+        const struct derived_key *key = &derived->keys[i];
+
+        set->keys[i]->mechanism = (char *)(uintptr_t)derived_names[i];
+        set->keys[i]->iterations = iterations;
+        set->keys[i]->salt = binary(arena, key->salt, sizeof(key->salt));
+        set->keys[i]->stored_key = binary(arena, key->stored_key, size);
+        set->keys[i]->server_key = binary(arena, key->server_key, size);
+    }
+    return set;
+}
+
+/* ---- add, passwd, remove */
+
+static void free_derived(struct request *request)
+{
+    for (size_t i = 0; i < request->derivation.count; i++) {
+        mem_release(request->derivation.items[i].password);
+    }
+    mem_free(&request->derivation.items);
+}
+
+static void submit_password(struct request *request, bool create)
+{
+    struct derived *derived = request->derivation.items;
+    struct user_command scratch;
+    struct jid user;
+
+    if (derived->rc != 0) {
+        free_derived(request);
+        request_fail(request, ERR_INVALID, "this password cannot be used (RFC 4013)");
+        return;
+    }
+    if (!request_user(request, &user)) {
+        return; /* it was well-formed when the derivation began */
+    }
+    user_command_init(&scratch);
+    scratch.command.body_case = PB__COMMAND__BODY_USER_SET;
+    scratch.command.user_set =
+        user_set_derived(&scratch.arena, &user, derived, request->derivation.iterations);
+    scratch.command.user_set->create = create;
+    free_derived(request);
+    request_submit(request, &scratch.command);
+    arena_deinit(&scratch.arena);
+}
+
+static void submit_add(struct request *request)
+{
+    submit_password(request, true);
+}
+
+static void submit_passwd(struct request *request)
+{
+    submit_password(request, false);
+}
+
+static void derive_password(struct request *request, void (*then)(struct request *request))
+{
+    const char *password = request_text(request, "password");
+    struct jid user;
+
+    if (password == NULL || *password == '\0') {
+        request_fail_usage(request, "password is missing");
+        return;
+    }
+    if (!request_user(request, &user)) {
+        return;
+    }
+    request->derivation.items = mem_zalloc(sizeof(*request->derivation.items));
+    request->derivation.count = 1;
+    request->derivation.items[0].password = mem_strdup(password);
+    request_derive(request, then);
+}
+
+void verb_user_add(struct request *request)
+{
+    derive_password(request, submit_add);
+}
+
+void verb_user_passwd(struct request *request)
+{
+    derive_password(request, submit_passwd);
+}
+
+void verb_user_remove(struct request *request)
+{
+    Pb__UserRemove remove = PB__USER_REMOVE__INIT;
+    struct user_command scratch;
+    struct jid user;
+
+    if (!request_user(request, &user)) {
+        return;
+    }
+    user_command_init(&scratch);
+    remove.user = (char *)(uintptr_t)bare_text(&scratch.arena, &user);
+    scratch.command.body_case = PB__COMMAND__BODY_USER_REMOVE;
+    scratch.command.user_remove = &remove;
+    request_submit(request, &scratch.command);
+    arena_deinit(&scratch.arena);
+}
+
+/* ---- import */
+
+/* One ready key of a row, base64 as exported (docs: musterctl(1), "user import"). */
+static bool read_key(struct arena *arena, const json_t *row, Pb__ScramKey *key)
+{
+    static const char *const names[] = {"salt", "stored_key", "server_key"};
+    ProtobufCBinaryData *const fields[] = {&key->salt, &key->stored_key, &key->server_key};
+    const char *mechanism = json_string_value(json_object_get(row, "mechanism"));
+    json_int_t iterations = json_integer_value(json_object_get(row, "iterations"));
+    size_t size;
+
+    if (mechanism == NULL || iterations < 1 || iterations > UINT32_MAX) {
+        return false;
+    }
+    if (strcmp(mechanism, derived_names[0]) != 0 && strcmp(mechanism, derived_names[1]) != 0) {
+        return false;
+    }
+    size = hash_size(strcmp(mechanism, derived_names[0]) == 0 ? HASH_SHA1 : HASH_SHA256);
+    key->mechanism = (char *)(uintptr_t)mechanism;
+    key->iterations = (uint32_t)iterations;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct buf bytes = BUF_EMPTY;
+        const char *text = json_string_value(json_object_get(row, names[i]));
+        bool is_good = text != NULL && base64_decode(slice_str(text), &bytes) == 0 &&
+                       (i == 0 ? buf_len(&bytes) > 0 : buf_len(&bytes) == size);
+
+        if (is_good) {
+            *fields[i] = binary(arena, buf_slice(&bytes).data, buf_len(&bytes));
+        }
+        buf_deinit(&bytes);
+        if (!is_good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fail_row(struct request *request, size_t index, const char *what)
+{
+    char text[100];
+
+    (void)snprintf(text, sizeof(text), "row %zu of the batch: %s", index + 1, what);
+    free_derived(request);
+    request_fail(request, ERR_INVALID, text);
+}
+
+static Pb__UserSet *import_row(struct request *request, struct arena *arena, size_t index,
+                               const char **fault)
+{
+    const json_t *row = json_array_get(json_object_get(request->args, "rows"), index);
+    const char *address = json_string_value(json_object_get(row, "jid"));
+    const struct derived *derived = &request->derivation.items[index];
+    Pb__UserSet *set;
+    struct jid user;
+
+    if (address == NULL || jid_parse(slice_str(address), &user) != 0 || user.local[0] == '\0') {
+        *fault = "jid is no local@domain";
+        return NULL;
+    }
+    if (derived->rc != 0) {
+        *fault = "this password cannot be used (RFC 4013)";
+        return NULL;
+    }
+    if (json_object_get(row, "password") != NULL) {
+        return user_set_derived(arena, &user, derived, request->derivation.iterations);
+    }
+    set = user_set_new(arena, &user, 1);
+    if (!read_key(arena, row, set->keys[0])) {
+        *fault = "neither a password nor a SCRAM key";
+        return NULL;
+    }
+    return set;
+}
+
+static void submit_import(struct request *request)
+{
+    size_t count = json_array_size(json_object_get(request->args, "rows"));
+    Pb__UserImport import = PB__USER_IMPORT__INIT;
+    struct user_command scratch;
+    const char *fault = NULL;
+
+    user_command_init(&scratch);
+    import.n_users = count;
+    import.users = arena_alloc(&scratch.arena, count * sizeof(*import.users));
+    for (size_t i = 0; i < count; i++) {
+        import.users[i] = import_row(request, &scratch.arena, i, &fault);
+        if (import.users[i] == NULL) {
+            fail_row(request, i, fault);
+            arena_deinit(&scratch.arena);
+            return;
+        }
+    }
+    free_derived(request);
+    scratch.command.body_case = PB__COMMAND__BODY_USER_IMPORT;
+    scratch.command.user_import = &import;
+    request->result = json_pack("{s:I}", "imported", (json_int_t)count);
+    request_submit(request, &scratch.command);
+    arena_deinit(&scratch.arena);
+}
+
+void verb_user_import(struct request *request)
+{
+    const json_t *rows = json_object_get(request->args, "rows");
+    size_t count = json_array_size(rows);
+    bool has_passwords = false;
+
+    if (count == 0 || count > STATE_IMPORT_MAX) {
+        request_fail_usage(request, "rows must be a list of 1 to 500 accounts");
+        return;
+    }
+    request->derivation.items = mem_zalloc(count * sizeof(*request->derivation.items));
+    request->derivation.count = count;
+    for (size_t i = 0; i < count; i++) {
+        const char *password =
+            json_string_value(json_object_get(json_array_get(rows, i), "password"));
+
+        if (password != NULL) {
+            request->derivation.items[i].password = mem_strdup(password);
+            has_passwords = true;
+        }
+    }
+    if (has_passwords) {
+        request_derive(request, submit_import);
+    } else {
+        submit_import(request);
+    }
+}
+
+/* ---- list, show */
+
+struct user_list {
+    json_t *users;
+    size_t rows_max;
+    bool more;
+};
+
+static bool list_user(void *ctx, const char *user)
+{
+    struct user_list *list = ctx;
+
+    if (json_array_size(list->users) >= list->rows_max) {
+        list->more = true;
+        return false;
+    }
+    (void)json_array_append_new(list->users, json_string(user));
+    return true;
+}
+
+static void read_users(struct request *request, struct core *core)
+{
+    const char *domain = request_text(request, "domain");
+    const char *after = request_text(request, "after");
+    json_int_t limit = request_number(request, "limit", LIST_ROWS_MAX);
+    struct user_list list = {.users = json_array(), .rows_max = LIST_ROWS_MAX};
+
+    if (limit > 0 && limit < LIST_ROWS_MAX) {
+        list.rows_max = (size_t)limit;
+    }
+    state_each_account(core_state(core), core_arena(core), domain == NULL ? "" : domain,
+                       after == NULL ? "" : after, list_user, &list);
+    request->result = json_pack("{s:o,s:b}", "users", list.users, "more", list.more);
+}
+
+void verb_user_list(struct request *request)
+{
+    request_read_state(request, read_users);
+}
+
+static bool count_session(void *ctx, uint64_t session, const Pb__SessionRow *row)
+{
+    (void)session;
+    (void)row;
+    ++*(json_int_t *)ctx;
+    return true;
+}
+
+static void read_user(struct request *request, struct core *core)
+{
+    const char *user = request_text(request, "bare");
+    Pb__AccountRow *account = state_account(core_state(core), core_arena(core), user);
+    Pb__RosterRow *roster = state_roster(core_state(core), core_arena(core), user);
+    json_int_t session_count = 0;
+    json_t *keys;
+
+    if (account == NULL) {
+        request->rc = ERR_NOT_FOUND;
+        return;
+    }
+    keys = json_array();
+    for (size_t i = 0; i < account->n_keys; i++) {
+        (void)json_array_append_new(keys, json_pack("{s:s,s:I}", "mechanism",
+                                                    account->keys[i]->mechanism, "iterations",
+                                                    (json_int_t)account->keys[i]->iterations));
+    }
+    state_each_session_of(core_state(core), core_arena(core), user, count_session, &session_count);
+    request->result =
+        json_pack("{s:s,s:I,s:o,s:I,s:I}", "user", user, "version", (json_int_t)account->version,
+                  "keys", keys, "sessions", session_count, "contacts",
+                  (json_int_t)(roster == NULL ? 0 : roster->n_items));
+}
+
+void verb_user_show(struct request *request)
+{
+    struct buf text = BUF_EMPTY;
+    struct jid user;
+
+    if (!request_user(request, &user)) {
+        return;
+    }
+    jid_format_bare(&user, &text);
+    (void)json_object_set_new(request->args, "bare", json_string(buf_text(&text)));
+    buf_deinit(&text);
+    request_read_state(request, read_user);
+}

@@ -1,0 +1,38 @@
+#include "node/admin/verbs.h"
+
+#include <string.h>
+
+static const struct verb verbs[] = {
+    {"cluster.status", verb_cluster_status},
+    {"cluster.transfer", verb_cluster_transfer},
+    {"domain.add", verb_domain_add},
+    {"domain.list", verb_domain_list},
+    {"domain.remove", verb_domain_remove},
+    {"log.level", verb_log_level},
+    {"member.add", verb_member_add},
+    {"member.assign", verb_member_assign},
+    {"member.remove", verb_member_remove},
+    {"node.status", verb_node_status},
+    {"reload", verb_reload},
+    {"session.kill", verb_session_kill},
+    {"session.list", verb_session_list},
+    {"session.show", verb_session_show},
+    {"state.hash", verb_state_hash},
+    {"state.mark", verb_state_mark},
+    {"user.add", verb_user_add},
+    {"user.import", verb_user_import},
+    {"user.list", verb_user_list},
+    {"user.passwd", verb_user_passwd},
+    {"user.remove", verb_user_remove},
+    {"user.show", verb_user_show},
+};
+
+const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,41 @@
+/* verbs - everything that can be asked on the control socket. */
+#ifndef NODE_ADMIN_VERBS_H
+#define NODE_ADMIN_VERBS_H
+
+#include "node/admin/request.h"
+
+struct verb {
+    const char *name;
+    void (*start)(struct request *request);
+};
+
+/** NULL: there is no such verb. */
+const struct verb *verb_find(const char *name);
+
+void verb_user_add(struct request *request);
+void verb_user_passwd(struct request *request);
+void verb_user_remove(struct request *request);
+void verb_user_list(struct request *request);
+void verb_user_show(struct request *request);
+void verb_user_import(struct request *request);
+
+void verb_domain_add(struct request *request);
+void verb_domain_list(struct request *request);
+void verb_domain_remove(struct request *request);
+
+void verb_session_list(struct request *request);
+void verb_session_show(struct request *request);
+void verb_session_kill(struct request *request);
+
+void verb_node_status(struct request *request);
+void verb_state_hash(struct request *request);
+void verb_state_mark(struct request *request);
+void verb_cluster_status(struct request *request);
+void verb_cluster_transfer(struct request *request);
+void verb_member_add(struct request *request);
+void verb_member_assign(struct request *request);
+void verb_member_remove(struct request *request);
+void verb_reload(struct request *request);
+void verb_log_level(struct request *request);
+
+#endif
