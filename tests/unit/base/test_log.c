@@ -1,0 +1,77 @@
+/* The log: one line an event, whatever a peer puts into the values. */
+#include "node/base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Let stderr be a pipe for one call and return what was written. */
+static size_t capture(void (*write_lines)(void), char *out, size_t capacity)
+{
+    int saved = dup(STDERR_FILENO);
+    int ends[2];
+    ssize_t len;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    write_lines();
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    (void)close(saved);
+    (void)close(ends[1]);
+    len = read(ends[0], out, capacity - 1);
+    (void)close(ends[0]);
+    len = len < 0 ? 0 : len;
+    out[len] = '\0';
+    return (size_t)len;
+}
+
+static void write_fields(void)
+{
+    log_info("test.event", LOG_STR("text", "a\"b\\c\nd\x1b[0m\x7f"), LOG_INT("int", -5),
+             LOG_UINT("uint", UINT64_MAX), LOG_SLICE("cut", slice_make("xyz", 2)));
+}
+
+static void test_fields(void **state)
+{
+    char line[1000];
+    (void)state;
+
+    assert_true(capture(write_fields, line, sizeof(line)) > 25);
+    assert_string_equal(line + strlen("2026-11-22T18:00:00.000Z"),
+                        " info test.event text=\"a\\\"b\\\\c\\x0ad\\x1b[0m\\x7f\" int=-5 "
+                        "uint=18446744073709551615 cut=\"xy\"\n");
+}
+
+static void write_levels(void)
+{
+    log_debug("hidden");
+    log_info("hidden");
+    log_warn("shown.warn");
+    log_error("shown.error");
+}
+
+static void test_levels(void **state)
+{
+    char lines[1000];
+    (void)state;
+
+    log_set_level(LOG_WARN);
+    (void)capture(write_levels, lines, sizeof(lines));
+    log_set_level(LOG_INFO);
+    assert_null(strstr(lines, "hidden"));
+    assert_non_null(strstr(lines, " warn shown.warn\n"));
+    assert_non_null(strstr(lines, " error shown.error\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_levels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
