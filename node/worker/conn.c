@@ -162,10 +162,17 @@ static void on_read(uv_stream_t *tcp, ssize_t count, const uv_buf_t *buffer)
     feed(conn, slice_make(buffer->base, (size_t)count));
 }
 
+/* The stream waits while TLS shakes hands. */
+static bool wants_read(const struct conn *conn)
+{
+    bool is_shaking_hands = conn->tls != NULL && !tls_conn_handshake_done(conn->tls);
+
+    return conn->stream != NULL && (is_shaking_hands || stream_wants_read(conn->stream));
+}
+
 static void step_reading(struct conn *conn)
 {
-    bool wanted = conn->socket == SOCKET_OPEN && conn->worker->may_read && conn->stream != NULL &&
-                  stream_wants_read(conn->stream);
+    bool wanted = conn->socket == SOCKET_OPEN && conn->worker->may_read && wants_read(conn);
 
     /* while the last words go out, reading notices that the peer is gone */
     wanted = wanted || conn->socket == SOCKET_FINISHING;
