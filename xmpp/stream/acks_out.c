@@ -64,7 +64,7 @@ static void extend_runs(struct acks_out *acks, uint32_t number, uint64_t positio
 
     if (acks->runs.count > 0) {
         run = ring_at(&acks->runs, acks->runs.count - 1);
-        if (run->first_number + run->count == number) {
+        if (run->first_number + run->count == number && run->count < ACKS_OUT_RUN_MAX) {
             run->count++;
             return;
         }

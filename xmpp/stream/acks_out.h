@@ -10,7 +10,8 @@
 #include "xmpp/stream/ring.h"
 
 /* With more than this many stanzas unacked, presence is counted in groups of as many numbers. */
-#define ACKS_OUT_GROUP 64
+#define ACKS_OUT_GROUP   64
+#define ACKS_OUT_RUN_MAX 256 /* rows that one record touches (DESIGN 3) */
 
 /* Consecutive numbers for consecutive pending entries, to be recorded. */
 struct acks_out_run {

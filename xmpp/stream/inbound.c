@@ -1,5 +1,6 @@
 /* Elements of a bound session: stanzas become commands, each with the inbound count up to and
  * including it (DESIGN 5, "Client to server"); <a/>, <r/> and <enable/> are answered here. */
+#include "storage/state/entry.h"
 #include "xmpp/stream/internal.h"
 
 static void write_ack(struct stream *stream)
@@ -55,6 +56,19 @@ static const struct xml_element *with_lang(struct stream *stream, const struct x
     return copy;
 }
 
+/* Why a stanza cannot become a command. Written out anew, a stanza may be longer than it came. */
+static const char *condition_of(int rc)
+{
+    switch (rc) {
+    case 0:
+        return "policy-violation";
+    case ERR_CONFLICT:
+        return "invalid-from";
+    default:
+        return "unsupported-stanza-type";
+    }
+}
+
 static void on_stanza(struct stream *stream, const struct xml_element *stanza)
 {
     const struct im_sender sender = {.session = stream->session,
@@ -66,13 +80,13 @@ static void on_stanza(struct stream *stream, const struct xml_element *stanza)
     struct buf command = BUF_EMPTY;
     int rc = im_command(&sender, with_lang(stream, stanza), &stream->arena, &command);
 
-    if (rc == 0) {
+    if (rc == 0 && buf_len(&command) <= ENTRY_COMMAND_BYTES_MAX) {
         acks_in_submit(&stream->in, AWAITED_STANZA);
         actions_push_command_take(stream, &command);
         return;
     }
     buf_deinit(&command);
-    ending_error(stream, rc == ERR_CONFLICT ? "invalid-from" : "unsupported-stanza-type", NULL);
+    ending_error(stream, condition_of(rc), NULL);
 }
 
 /* The answer to our own ping is no business of the log when nothing is counted. */

@@ -125,10 +125,15 @@ static bool reads_in(enum stream_state state)
     }
 }
 
-bool stream_wants_read(const struct stream *stream)
+static bool takes_input(const struct stream *stream)
 {
     return reads_in(stream->state) && stream->in.awaited.count < AWAITED_MAX &&
            buf_len(&stream->output) < stream->config.output_bytes_max;
+}
+
+bool stream_wants_read(const struct stream *stream)
+{
+    return stream->state == STATE_SECURING || takes_input(stream);
 }
 
 static void on_element(struct stream *stream, const struct xml_element *element)
@@ -189,7 +194,7 @@ static bool is_overfull(const struct stream *stream)
 
 void stream_step(struct stream *stream)
 {
-    while (stream_wants_read(stream) && read_one(stream)) {
+    while (takes_input(stream) && read_one(stream)) {
     }
     outbound_write(stream);
     if (stream_is_bound(stream) && is_overfull(stream)) {
@@ -346,7 +351,7 @@ static void watch_silence(struct stream *stream)
 {
     uint64_t silent_ms;
 
-    if (!stream_wants_read(stream)) {
+    if (!takes_input(stream)) {
         stream->received_ms = stream->now_ms;
     }
     silent_ms = stream->now_ms - stream->received_ms;

@@ -84,7 +84,7 @@ bool stream_pop(struct stream *stream, struct stream_action *out);
 /** Clear bytes to be sent; consume what was written. */
 struct buf *stream_output(struct stream *stream);
 /** Read on? False while too much of this stream is outstanding in the log or in the output, or it
- * waits. Says nothing about a TLS handshake. */
+ * waits for the log. True while TLS is set up, for the handshake. */
 bool stream_wants_read(const struct stream *stream);
 
 /* For lists and logs. */

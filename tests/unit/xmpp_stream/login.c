@@ -21,6 +21,7 @@ void reach_tls(struct dialogue *dialogue)
     client_says(dialogue, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     expect_server(dialogue, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     expect_action(dialogue, STREAM_START_TLS);
+    assert_true(stream_wants_read(dialogue->stream)); /* the handshake */
     stream_on_tls(dialogue->stream, &tls);
     client_says(dialogue, OPEN);
     expect_header_and(dialogue, NULL,

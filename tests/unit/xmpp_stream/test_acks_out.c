@@ -109,6 +109,23 @@ static void test_runs_are_packed(void **state)
     acks_out_deinit(&acks);
 }
 
+/* Goal: one run touches a bounded number of rows. */
+static void test_runs_are_bounded(void **state)
+{
+    struct acks_out acks;
+    (void)state;
+
+    acks_out_init(&acks);
+    acks_out_start(&acks, 0);
+    for (uint64_t position = 1; position <= ACKS_OUT_RUN_MAX + 5; position++) {
+        add(&acks, true, position, "p");
+    }
+    assert_run(&acks, 1, ACKS_OUT_RUN_MAX, 1);
+    assert_run(&acks, ACKS_OUT_RUN_MAX + 1, 5, ACKS_OUT_RUN_MAX + 1);
+    assert_no_run(&acks);
+    acks_out_deinit(&acks);
+}
+
 /* Goal: an ack becomes the positions of what it covers, and no more. */
 static void test_ack_names_positions(void **state)
 {
@@ -256,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_record_comes_first),
         cmocka_unit_test(test_volatile_is_written_at_once),
         cmocka_unit_test(test_runs_are_packed),
+        cmocka_unit_test(test_runs_are_bounded),
         cmocka_unit_test(test_ack_names_positions),
         cmocka_unit_test(test_wrong_counts),
         cmocka_unit_test(test_foreign_record),

@@ -152,6 +152,22 @@ static void script_stanza_too_big(struct dialogue *d)
     expect_action(d, STREAM_CLOSE);
 }
 
+/* Goal: a stanza that fits when read but not when written out anew (each '>' becomes four bytes) is
+ * refused before it reaches the log. */
+static void script_command_too_big(struct dialogue *d)
+{
+    d->config.stanza_bytes_max = 1000000;
+    reach_bound(d);
+    d->byte_by_byte = false;
+    client_says(d, "<message to='bob@example.test'><body>");
+    for (int i = 0; i < 4000 && !d->has_action; i++) {
+        client_says(d, ">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>");
+    }
+    client_says(d, "</body></message>");
+    expect_log(d, "close epoch=1");
+    expect_server(d, ERROR("policy-violation"));
+}
+
 /* Goal: with XEP-0198 too, a broken stream ends the session: the client throws it away as well. */
 static void script_bad_input_counted(struct dialogue *d)
 {
@@ -308,6 +324,7 @@ int main(void)
         DIALOGUE_TEST(script_output_limit),
         DIALOGUE_TEST(script_lang),
         DIALOGUE_TEST(script_stanza_too_big),
+        DIALOGUE_TEST(script_command_too_big),
         DIALOGUE_TEST(script_bad_input_counted),
         DIALOGUE_TEST(script_footer),
         DIALOGUE_TEST(script_log_full),
