@@ -34,12 +34,13 @@ static void on_appended(struct raft_io_append *inner, int status)
     if (append->as_follower) {
         shim->appends_in_flight--;
     }
-    if (!stops_on(shim, status)) {
-        if (status == 0) {
-            shim_own_entries_stored(shim, append->term);
-        }
-        append->callback(append->outer, status);
+    if (stops_on(shim, status)) {
+        return; /* the process ends: libraft must not hear of it */
     }
+    if (status == 0) {
+        shim_own_entries_stored(shim, append->term);
+    }
+    append->callback(append->outer, status);
     mem_free(&append);
 }
 

@@ -50,8 +50,8 @@ struct replica {
     uint64_t marks;
     uint64_t manifest_wanted;
     uint64_t copy_wanted;
-    unsigned silent_count;
-    uint32_t silent_node;
+    uint64_t silent_count;
+    uint64_t silent_node;
     bool is_leader;
     uint32_t leader_node;
     uint64_t term;
@@ -407,6 +407,17 @@ static inline size_t done_count(struct replica *replica)
     count = replica->done_count;
     (void)pthread_mutex_unlock(&replica->mutex);
     return count;
+}
+
+/* A number of a running replica. */
+static inline uint64_t peek(struct replica *replica, const uint64_t *number)
+{
+    uint64_t value;
+
+    (void)pthread_mutex_lock(&replica->mutex);
+    value = *number;
+    (void)pthread_mutex_unlock(&replica->mutex);
+    return value;
 }
 
 /* Submit "D<text>", waiting while the log says that it is busy. */

@@ -112,8 +112,9 @@ static void test_lease_needs_a_majority(void **state)
     silent = (size_t)(leader + 1) % 3;
     last = (size_t)(leader + 2) % 3;
     cluster_stop(&cluster, silent);
-    UNTIL(cluster.replicas[leader].silent_count > 0);
-    assert_int_equal(cluster.replicas[leader].silent_node, silent + 1);
+    UNTIL(peek(&cluster.replicas[leader], &cluster.replicas[leader].silent_count) > 0);
+    assert_int_equal(peek(&cluster.replicas[leader], &cluster.replicas[leader].silent_node),
+                     silent + 1);
     assert_true(rlog_lease_held(cluster.replicas[leader].rlog));
     assert_true(rlog_lease_held(cluster.replicas[last].rlog));
     cluster_stop(&cluster, (size_t)leader);

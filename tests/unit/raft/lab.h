@@ -1,0 +1,464 @@
+/* lab - libraft nodes behind their shims, with disks and network of memory, moved by hand: nothing
+ * is written or delivered until the test says so. For schedules that real nodes meet once a year.
+ */
+#ifndef TESTS_UNIT_RAFT_LAB_H
+#define TESTS_UNIT_RAFT_LAB_H
+
+#include "node/base/buf.h"
+#include "node/base/mem.h"
+#include "raft/shim/shim.h"
+#include "raft/shim/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define LAB_NODES        3
+#define LAB_LOG_MAX      64
+#define LAB_MAIL_MAX     4096
+#define LAB_PENDING_MAX  64
+#define LAB_ELECTION_MS  1000
+#define LAB_HEARTBEAT_MS 100
+
+struct lab_entry {
+    raft_term term;
+    unsigned short type;
+    void *bytes;
+    size_t len;
+};
+
+struct lab_append {
+    struct raft_io_append *request;
+    raft_io_append_cb callback;
+};
+
+struct lab;
+
+struct lab_node {
+    struct lab *lab;
+    int number; /* from 1 */
+    raft_id id;
+    char address[8];
+    struct raft raft;
+    struct raft_io disk;
+    struct raft_fsm machine;
+    struct shim *shim;
+    raft_io_tick_cb tick;
+    raft_term term;
+    struct lab_entry log[LAB_LOG_MAX]; /* [0] is index 1 */
+    int log_count;
+    struct lab_append pending[LAB_PENDING_MAX];
+    int pending_count;
+    int truncate_count;
+    int set_term_status;
+    const char *stopped; /* why it fail-stopped */
+    bool closed;
+    raft_index offered; /* snapshot that ends here */
+    bool offer_closed;
+};
+
+struct lab_mail {
+    int to; /* 0: delivered */
+    int from;
+    uint8_t type;
+    uint8_t *bytes;
+    size_t len;
+};
+
+struct lab {
+    struct lab_node nodes[LAB_NODES + 1]; /* by number */
+    struct lab_mail mail[LAB_MAIL_MAX];
+    int mail_count;
+    raft_time now;
+    bool cut[LAB_NODES + 1]; /* nothing leaves or reaches it */
+};
+
+static inline raft_id lab_id(int number)
+{
+    return (raft_id)(unsigned)number << 32 | 1;
+}
+
+static inline struct lab_node *lab_of(struct raft_io *disk)
+{
+    return disk->impl;
+}
+
+static inline int lab_disk_init(struct raft_io *disk, raft_id id, const char *address)
+{
+    (void)disk;
+    (void)id;
+    (void)address;
+    return 0;
+}
+
+static inline void lab_disk_close(struct raft_io *disk, raft_io_close_cb closed)
+{
+    struct lab_node *node = lab_of(disk);
+
+    for (int i = 0; i < node->pending_count; i++) {
+        node->pending[i].callback(node->pending[i].request, RAFT_CANCELED);
+    }
+    node->pending_count = 0;
+    closed(disk);
+}
+
+static inline int lab_disk_load(struct raft_io *disk, raft_term *term, raft_id *voted_for,
+                                struct raft_snapshot **snapshot, raft_index *start_index,
+                                struct raft_entry *entries[], size_t *count)
+{
+    struct lab_node *node = lab_of(disk);
+    size_t total = 0;
+    uint8_t *batch;
+
+    for (int i = 0; i < node->log_count; i++) {
+        total += node->log[i].len;
+    }
+    *term = node->term;
+    *voted_for = 0;
+    *snapshot = NULL;
+    *start_index = 1;
+    *count = (size_t)node->log_count;
+    batch = raft_malloc(total);
+    *entries = raft_calloc(*count, sizeof(**entries));
+    total = 0;
+    for (int i = 0; i < node->log_count; i++) {
+        memcpy(batch + total, node->log[i].bytes, node->log[i].len);
+        (*entries)[i] = (struct raft_entry){.term = node->log[i].term,
+                                            .type = node->log[i].type,
+                                            .buf = {batch + total, node->log[i].len},
+                                            .batch = batch};
+        total += node->log[i].len;
+    }
+    return 0;
+}
+
+static inline int lab_disk_start(struct raft_io *disk, unsigned tick_ms, raft_io_tick_cb tick,
+                                 raft_io_recv_cb receive)
+{
+    (void)tick_ms;
+    (void)receive;
+    lab_of(disk)->tick = tick;
+    return 0;
+}
+
+static inline int lab_disk_set_term(struct raft_io *disk, raft_term term)
+{
+    lab_of(disk)->term = term;
+    return lab_of(disk)->set_term_status;
+}
+
+static inline int lab_disk_set_vote(struct raft_io *disk, raft_id id)
+{
+    (void)disk;
+    (void)id;
+    return 0;
+}
+
+static inline void lab_put(struct lab_node *node, raft_term term, unsigned short type,
+                           const void *bytes, size_t len)
+{
+    struct lab_entry *entry = &node->log[node->log_count++];
+
+    assert_true(node->log_count <= LAB_LOG_MAX);
+    *entry = (struct lab_entry){.term = term, .type = type, .bytes = mem_alloc(len), .len = len};
+    memcpy(entry->bytes, bytes, len);
+}
+
+static inline int lab_disk_append(struct raft_io *disk, struct raft_io_append *request,
+                                  const struct raft_entry entries[], unsigned count,
+                                  raft_io_append_cb callback)
+{
+    struct lab_node *node = lab_of(disk);
+
+    for (unsigned i = 0; i < count; i++) {
+        lab_put(node, entries[i].term, entries[i].type, entries[i].buf.base, entries[i].buf.len);
+    }
+    node->pending[node->pending_count++] =
+        (struct lab_append){.request = request, .callback = callback};
+    return 0;
+}
+
+static inline int lab_disk_truncate(struct raft_io *disk, raft_index index)
+{
+    struct lab_node *node = lab_of(disk);
+
+    node->truncate_count++;
+    while (node->log_count >= (int)index) {
+        node->log_count--;
+        mem_free(&node->log[node->log_count].bytes);
+    }
+    return 0;
+}
+
+static inline raft_time lab_disk_time(struct raft_io *disk)
+{
+    return lab_of(disk)->lab->now;
+}
+
+/* Node 2 has the shortest election timeout, so that schedules are fixed. */
+static inline int lab_disk_random(struct raft_io *disk, int min, int max)
+{
+    int number = lab_of(disk)->number;
+
+    (void)max;
+    return number == 2 ? min : min + number * 200;
+}
+
+static inline int lab_transport_send(void *ctx, raft_id to, const struct slice *parts,
+                                     size_t part_count)
+{
+    struct lab_node *node = ctx;
+    struct lab_mail *mail = &node->lab->mail[node->lab->mail_count++];
+    struct buf bytes = BUF_EMPTY;
+
+    assert_true(node->lab->mail_count <= LAB_MAIL_MAX);
+    for (size_t i = 0; i < part_count; i++) {
+        buf_append(&bytes, parts[i]);
+    }
+    *mail = (struct lab_mail){.to = (int)shim_node_of(to),
+                              .from = node->number,
+                              .type = buf_slice(&bytes).data[1],
+                              .bytes = bytes.data,
+                              .len = buf_len(&bytes)};
+    return 0;
+}
+
+static inline void lab_fail_stop(void *ctx, const char *reason)
+{
+    struct lab_node *node = ctx;
+
+    node->stopped = reason;
+}
+
+static inline void lab_on_offer(void *ctx, raft_id from, raft_index index)
+{
+    struct lab_node *node = ctx;
+
+    (void)from;
+    node->offered = index;
+}
+
+static inline int lab_apply(struct raft_fsm *machine, const struct raft_buffer *buf, void **result)
+{
+    (void)machine;
+    (void)buf;
+    *result = NULL;
+    return 0;
+}
+
+/* The configuration entry as libraft encodes it: three voters. */
+static inline void lab_put_configuration(struct lab_node *node, raft_term term)
+{
+    struct raft_configuration members;
+    struct raft_buffer bytes;
+
+    raft_configuration_init(&members);
+    for (int i = 1; i <= LAB_NODES; i++) {
+        assert_int_equal(
+            raft_configuration_add(&members, lab_id(i), node->lab->nodes[i].address, RAFT_VOTER),
+            0);
+    }
+    assert_int_equal(raft_configuration_encode(&members, &bytes), 0);
+    lab_put(node, term, RAFT_CHANGE, bytes.base, bytes.len);
+    raft_free(bytes.base);
+    raft_configuration_close(&members);
+}
+
+/* Three nodes that know of each other and nothing else, in term 2, not started. */
+static inline struct lab *lab_new(void)
+{
+    struct lab *lab = mem_zalloc(sizeof(*lab));
+
+    lab->now = 10000;
+    for (int i = 1; i <= LAB_NODES; i++) {
+        struct lab_node *node = &lab->nodes[i];
+
+        node->lab = lab;
+        node->number = i;
+        node->id = lab_id(i);
+        node->term = 2;
+        (void)snprintf(node->address, sizeof(node->address), "%d", i);
+    }
+    for (int i = 1; i <= LAB_NODES; i++) {
+        lab_put_configuration(&lab->nodes[i], 1);
+    }
+    return lab;
+}
+
+static inline void lab_put_command(struct lab *lab, int number, raft_term term)
+{
+    uint8_t bytes[8] = {0};
+
+    lab_put(&lab->nodes[number], term, RAFT_COMMAND, bytes, sizeof(bytes));
+}
+
+static inline void lab_start(struct lab *lab, unsigned guards_off)
+{
+    for (int i = 1; i <= LAB_NODES; i++) {
+        struct lab_node *node = &lab->nodes[i];
+        const struct shim_config config = {
+            .id = node->id,
+            .disk = &node->disk,
+            .transport = {.ctx = node, .send = lab_transport_send},
+            .ctx = node,
+            .fail_stop = lab_fail_stop,
+            .on_snapshot_offered = lab_on_offer,
+            .guards_off = guards_off,
+        };
+
+        node->disk = (struct raft_io){.version = 1,
+                                      .impl = node,
+                                      .init = lab_disk_init,
+                                      .close = lab_disk_close,
+                                      .load = lab_disk_load,
+                                      .start = lab_disk_start,
+                                      .set_term = lab_disk_set_term,
+                                      .set_vote = lab_disk_set_vote,
+                                      .append = lab_disk_append,
+                                      .truncate = lab_disk_truncate,
+                                      .time = lab_disk_time,
+                                      .random = lab_disk_random};
+        node->machine = (struct raft_fsm){.version = 1, .data = node, .apply = lab_apply};
+        node->shim = shim_new(&config);
+        shim_attach(node->shim, &node->raft);
+        assert_int_equal(
+            raft_init(&node->raft, shim_io(node->shim), &node->machine, node->id, node->address),
+            0);
+        raft_set_election_timeout(&node->raft, LAB_ELECTION_MS);
+        raft_set_heartbeat_timeout(&node->raft, LAB_HEARTBEAT_MS);
+        assert_int_equal(raft_start(&node->raft), 0);
+    }
+}
+
+static inline void lab_on_closed(struct raft *raft)
+{
+    struct lab_node *node = raft->data;
+
+    node->closed = true;
+}
+
+static inline void lab_free(struct lab **lab)
+{
+    for (int i = 1; i <= LAB_NODES; i++) {
+        struct lab_node *node = &(*lab)->nodes[i];
+
+        node->raft.data = node;
+        raft_close(&node->raft, lab_on_closed);
+        assert_true(node->closed);
+        shim_free(&node->shim);
+        (void)lab_disk_truncate(&node->disk, 1);
+    }
+    for (int i = 0; i < (*lab)->mail_count; i++) {
+        mem_free(&(*lab)->mail[i].bytes);
+    }
+    mem_free(lab);
+}
+
+static inline void lab_turn(struct lab *lab)
+{
+    for (int i = 1; i <= LAB_NODES; i++) {
+        if (lab->nodes[i].stopped == NULL) {
+            shim_turn(lab->nodes[i].shim);
+        }
+    }
+}
+
+/* Complete the writes of a node's disk that are under way. */
+static inline void lab_write(struct lab *lab, int number, int status)
+{
+    static struct lab_append unfinished; /* of a node that stopped: never called back, not a leak */
+    struct lab_node *node = &lab->nodes[number];
+    struct lab_append pending[LAB_PENDING_MAX];
+    int count = node->pending_count;
+
+    memcpy(pending, node->pending, sizeof(pending));
+    node->pending_count = 0;
+    for (int i = 0; i < count; i++) {
+        unfinished = pending[i];
+        pending[i].callback(pending[i].request, status);
+    }
+    assert_true(count == 0 || unfinished.request != NULL);
+}
+
+/* Deliver at most max messages of a type (0: any) to a node, oldest first. */
+static inline int lab_deliver(struct lab *lab, int to, uint8_t type, int max)
+{
+    int end = lab->mail_count;
+    int count = 0;
+
+    for (int i = 0; i < end && count < max; i++) {
+        struct lab_mail *mail = &lab->mail[i];
+
+        if (mail->to != to || (type != 0 && mail->type != type)) {
+            continue;
+        }
+        mail->to = 0;
+        if (!lab->cut[to] && !lab->cut[mail->from]) {
+            assert_int_equal(shim_receive(lab->nodes[to].shim, (uint32_t)mail->from,
+                                          slice_make(mail->bytes, mail->len)),
+                             0);
+            count++;
+        }
+    }
+    return count;
+}
+
+#define LAB_ALL 1000
+
+static inline void lab_drop_all(struct lab *lab)
+{
+    for (int i = 0; i < lab->mail_count; i++) {
+        lab->mail[i].to = 0;
+    }
+}
+
+static inline void lab_tick(struct lab *lab, int number)
+{
+    lab->nodes[number].tick(&lab->nodes[number].disk);
+}
+
+/* Let a node stand for election now, whatever it waits for, and get the vote of another. */
+static inline void lab_elect(struct lab *lab, int number, int voter)
+{
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab->nodes[voter].raft.follower_state.current_leader.id = 0;
+    lab_tick(lab, number);
+    (void)lab_deliver(lab, voter, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+    (void)lab_deliver(lab, number, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    assert_int_equal(lab->nodes[number].raft.state, RAFT_LEADER);
+    lab_turn(lab);
+}
+
+/* Time, messages and writes flow between all that are not cut off, this many heartbeats long. */
+static inline void lab_run(struct lab *lab, int leader, int heartbeats)
+{
+    for (int k = 0; k < heartbeats; k++) {
+        lab->now += LAB_HEARTBEAT_MS + LAB_HEARTBEAT_MS / 2;
+        lab_tick(lab, leader);
+        for (int round = 0; round < 6; round++) {
+            for (int i = 1; i <= LAB_NODES; i++) {
+                (void)lab_deliver(lab, i, 0, LAB_ALL);
+                if (lab->nodes[i].stopped == NULL) {
+                    lab_write(lab, i, 0);
+                }
+            }
+            lab_turn(lab);
+        }
+    }
+}
+
+static inline int lab_propose(struct lab *lab, int number, struct raft_apply *request, size_t len)
+{
+    struct raft_buffer bytes = {.base = raft_calloc(1, len), .len = len};
+    int rv = raft_apply(&lab->nodes[number].raft, request, &bytes, 1, NULL);
+
+    if (rv != 0) {
+        raft_free(bytes.base);
+    }
+    return rv;
+}
+
+#endif

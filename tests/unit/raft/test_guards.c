@@ -1,0 +1,506 @@
+/* The guards of the shim: each schedule is run twice, with the guard switched off, which shows the
+ * defect of the packaged libraft, and with it on. */
+#include "tests/unit/raft/lab.h"
+
+/* Goal: defect 27, committed entries are lost. Method: the schedule of DESIGN's reproduction: an
+ * old leader with an unreplicated tail answers the new leader's empty heartbeat; the new leader
+ * counts that as copies of its own entries, commits, dies; the tail wins. Returns the term of entry
+ * 2 on node 3 at the end: 3 when what was committed is kept. */
+static raft_term run_lost_commit(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposals[3];
+    raft_term term;
+
+    for (int k = 0; k < 5; k++) {
+        lab_put_command(lab, 1, 2);
+    }
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    (void)lab_deliver(lab, 1, RAFT_IO_APPEND_ENTRIES, 1);
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(lab_propose(lab, 2, &proposals[k], 8), 0);
+    }
+    lab_write(lab, 2, 0);
+    (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
+    lab->cut[3] = true;
+    lab_run(lab, 2, 5);
+    lab_drop_all(lab);
+    lab->cut[3] = false;
+    lab->cut[2] = true;
+    lab->nodes[1].raft.follower_state.current_leader.id = 0;
+    lab_elect(lab, 1, 3);
+    lab_run(lab, 1, 4);
+    term = lab->nodes[3].log_count < 2 ? 0 : lab->nodes[3].log[1].term;
+    lab_free(&lab);
+    return term;
+}
+
+static void test_acknowledges_only_what_was_compared(void **state)
+{
+    (void)state;
+    assert_int_not_equal(run_lost_commit(SHIM_GUARD_VERIFIED), 3);
+    assert_int_equal(run_lost_commit(0), 3);
+}
+
+/* Goal: the same defect after the disk write: entries compared by the leader of one term are
+ * acknowledged to the leader of the next, which compared nothing.
+ * Method: node 3 gets entries 2..4 of leader 2, and before they are written a heartbeat of leader 1
+ * of a later term that knows only entry 1. Returns the index that node 3 acknowledges to it. */
+static raft_index run_late_acknowledgement(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposals[2];
+    struct raft_message heartbeat = {
+        .type = RAFT_IO_APPEND_ENTRIES,
+        .server_id = lab_id(3),
+        .append_entries = {.term = 9, .prev_log_index = 1, .prev_log_term = 1},
+    };
+    struct wire_frame frame = {0};
+    struct wire_received answer;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(lab_propose(lab, 2, &proposals[k], 8), 0);
+    }
+    lab_write(lab, 2, 0);
+    lab_turn(lab);
+    (void)lab_deliver(lab, 3, RAFT_IO_APPEND_ENTRIES, LAB_ALL);
+    assert_int_equal(raft_last_index(&lab->nodes[3].raft), 4);
+    wire_encode(&heartbeat, lab_id(1), &frame);
+    assert_int_equal(shim_receive(lab->nodes[3].shim, 1, frame.parts[0]), 0);
+    lab_drop_all(lab);
+    lab_write(lab, 3, 0);
+    assert_int_equal(lab->mail[lab->mail_count - 1].to, 1);
+    assert_int_equal(wire_decode(slice_make(lab->mail[lab->mail_count - 1].bytes,
+                                            lab->mail[lab->mail_count - 1].len),
+                                 &answer),
+                     0);
+    wire_frame_deinit(&frame);
+    lab_free(&lab);
+    return answer.message.append_entries_result.last_log_index;
+}
+
+static void test_acknowledges_nothing_to_a_leader_that_did_not_compare(void **state)
+{
+    (void)state;
+    assert_int_equal(run_late_acknowledgement(SHIM_GUARD_VERIFIED), 4);
+    assert_int_equal(run_late_acknowledgement(0), 1);
+}
+
+/* Goal: defect 1 (Raft figure 8): an entry of an earlier term is committed by counting copies.
+ * Method: node 1 holds entry 2 of term 2, is elected by node 3 and replicates it; it has nothing of
+ * its own term on disk. Returns its commit index. */
+static raft_index run_figure_8(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    raft_index committed;
+
+    lab_put_command(lab, 1, 2);
+    lab_start(lab, guards_off | SHIM_GUARD_NO_OP);
+    lab_elect(lab, 1, 3);
+    lab->cut[2] = true;
+    lab_run(lab, 1, 6);
+    assert_int_equal(lab->nodes[3].log_count, 2);
+    committed = lab->nodes[1].raft.commit_index;
+    lab_free(&lab);
+    return committed;
+}
+
+static void test_commits_older_terms_only_by_an_own_entry(void **state)
+{
+    (void)state;
+    assert_int_equal(run_figure_8(SHIM_GUARD_OWN_TERM), 2);
+    assert_int_equal(run_figure_8(0), 1);
+}
+
+/* Goal: defect 2: without an entry of its own a new leader leaves older entries uncommitted.
+ * Method: as figure 8, with the no-op switched off and on. Returns the commit index. */
+static raft_index run_silent_election(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    raft_index committed;
+
+    lab_put_command(lab, 1, 2);
+    lab_start(lab, guards_off);
+    lab_elect(lab, 1, 3);
+    lab_run(lab, 1, 6);
+    committed = lab->nodes[3].raft.commit_index;
+    lab_free(&lab);
+    return committed;
+}
+
+static void test_new_leader_commits_what_it_found(void **state)
+{
+    (void)state;
+    assert_int_equal(run_silent_election(SHIM_GUARD_NO_OP), 1);
+    assert_int_equal(run_silent_election(0), 3); /* the old entry and the no-op */
+}
+
+/* Goal: defects 3, 4, 5: after a failed write the leader cuts its log and uses the index again in
+ * the same term. Method: fail one write of the leader. Returns whether the log went back. */
+static bool run_failed_write(unsigned guards_off, const char **stopped)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposal;
+    raft_index before;
+    bool went_back;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
+    before = raft_last_index(&lab->nodes[2].raft);
+    lab_write(lab, 2, RAFT_IOERR);
+    *stopped = lab->nodes[2].stopped;
+    went_back =
+        raft_last_index(&lab->nodes[2].raft) < before && lab->nodes[2].raft.state == RAFT_LEADER;
+    lab_free(&lab);
+    return went_back;
+}
+
+static void test_failed_write_stops_the_node(void **state)
+{
+    const char *stopped;
+    (void)state;
+
+    assert_true(run_failed_write(SHIM_GUARD_APPEND_FAILED, &stopped));
+    assert_null(stopped);
+    assert_false(run_failed_write(0, &stopped));
+    assert_non_null(stopped);
+}
+
+/* Goal: defect 6: the log is cut while a snapshot is being stored.
+ * Method: node 1 has a tail that the new leader does not; while it cuts it, a snapshot is on the
+ * way to disk. Returns how often the disk was told to cut. */
+static int run_truncate(unsigned guards_off, const char **stopped)
+{
+    struct lab *lab = lab_new();
+    int truncate_count;
+
+    lab_put_command(lab, 1, 2);
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    lab->nodes[1].raft.snapshot.put.data = lab;
+    lab_write(lab, 2, 0);
+    for (int k = 0; k < 3; k++) {
+        lab_turn(lab);
+        lab->now += 2 * LAB_HEARTBEAT_MS;
+        lab_tick(lab, 2);
+        /* libraft ignores entries while a snapshot is installed, but not while one is taken. */
+        lab->nodes[1].raft.snapshot.put.data = NULL;
+        (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
+        lab->nodes[1].raft.snapshot.put.data = lab;
+        (void)lab_deliver(lab, 1, RAFT_IO_APPEND_ENTRIES, LAB_ALL);
+    }
+    lab->nodes[1].raft.snapshot.put.data = NULL;
+    *stopped = lab->nodes[1].stopped;
+    truncate_count = lab->nodes[1].truncate_count;
+    lab_free(&lab);
+    return truncate_count;
+}
+
+static void test_log_is_not_cut_under_a_snapshot(void **state)
+{
+    const char *stopped;
+    (void)state;
+
+    assert_int_equal(run_truncate(SHIM_GUARD_TRUNCATE, &stopped), 1);
+    assert_null(stopped);
+    assert_int_equal(run_truncate(0, &stopped), 0);
+    assert_non_null(stopped);
+}
+
+/* Goal: no snapshot shortly after the log was cut (defect 6), nor before a change of the membership
+ * is committed (defect 9). Method: cut by a new leader; ask before and after the quiet time. */
+static void test_no_snapshot_after_a_cut(void **state)
+{
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_put_command(lab, 1, 2);
+    lab_start(lab, 0);
+    assert_true(shim_snapshot_allowed(lab->nodes[1].shim));
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 3);
+    assert_int_equal(lab->nodes[1].truncate_count, 1);
+    assert_false(shim_snapshot_allowed(lab->nodes[1].shim));
+    lab->now += SHIM_TRUNCATE_QUIET_MS;
+    assert_true(shim_snapshot_allowed(lab->nodes[1].shim));
+    lab->nodes[1].raft.configuration_uncommitted_index = 2;
+    assert_false(shim_snapshot_allowed(lab->nodes[1].shim));
+    lab->nodes[1].raft.configuration_uncommitted_index = 0;
+    lab_free(&lab);
+}
+
+/* A follower (node 3) with entries of leader 2 in its hands that are not written yet. */
+static struct lab *follower_while_writing(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 1);
+    (void)lab_deliver(lab, 3, RAFT_IO_APPEND_ENTRIES, LAB_ALL);
+    lab_write(lab, 2, 0);
+    lab_turn(lab);
+    (void)lab_deliver(lab, 3, RAFT_IO_APPEND_ENTRIES, LAB_ALL);
+    assert_int_equal(lab->nodes[3].pending_count, 1);
+    return lab;
+}
+
+/* Goal: defect 8: a follower stands for election with entries that it has not written.
+ * Method: let its election time run out during a write, then end the write. */
+static void test_no_election_while_writing(void **state)
+{
+    struct lab *lab = follower_while_writing(SHIM_GUARD_TICK);
+    (void)state;
+
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+
+    lab = follower_while_writing(0);
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_FOLLOWER);
+    lab_write(lab, 3, 0);
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+}
+
+static void send_timeout_now(struct lab *lab, int from, int to)
+{
+    const struct raft *raft = &lab->nodes[to].raft;
+    const struct raft_message message = {
+        .type = RAFT_IO_TIMEOUT_NOW,
+        .server_id = lab_id(to),
+        .timeout_now = {.term = raft->current_term,
+                        .last_log_index = raft_last_index((struct raft *)raft),
+                        .last_log_term = shim_term_of(raft, raft_last_index((struct raft *)raft))},
+    };
+    struct wire_frame frame = {0};
+
+    wire_encode(&message, lab_id(from), &frame);
+    assert_int_equal(shim_receive(lab->nodes[to].shim, (uint32_t)from,
+                                  slice_make(frame.head.data, buf_len(&frame.head))),
+                     0);
+    wire_frame_deinit(&frame);
+}
+
+/* Goal: defect 11: leadership is handed to a follower that has not written its entries.
+ * Method: TimeoutNow during a write. */
+static void test_no_takeover_while_writing(void **state)
+{
+    struct lab *lab = follower_while_writing(SHIM_GUARD_TIMEOUT_NOW);
+    (void)state;
+
+    send_timeout_now(lab, 2, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+
+    lab = follower_while_writing(0);
+    send_timeout_now(lab, 2, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_FOLLOWER);
+    lab_write(lab, 3, 0);
+    send_timeout_now(lab, 2, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+}
+
+/* Goal: defect 12: a voter refuses its vote for ever while it remembers a leader, however silent.
+ * Method: leader 2 falls silent; node 1 stands for election; node 3's own time is not up yet.
+ * Returns whether node 1 is elected in this round. */
+static bool run_silent_leader(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    bool elected;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    lab->cut[2] = true;
+    lab->now += LAB_ELECTION_MS + 300; /* node 1 waits 1200 ms, node 3 1600 ms */
+    lab_tick(lab, 3);
+    lab_tick(lab, 1);
+    (void)lab_deliver(lab, 3, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+    (void)lab_deliver(lab, 1, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    elected = lab->nodes[1].raft.state == RAFT_LEADER;
+    lab_free(&lab);
+    return elected;
+}
+
+static void test_silent_leader_is_forgotten(void **state)
+{
+    (void)state;
+    assert_false(run_silent_leader(SHIM_GUARD_FORGET_LEADER));
+    assert_true(run_silent_leader(0));
+}
+
+/* Goal: the loss of the leader's process is answered by an election at once.
+ * Method: tell the survivors that its link is gone; no election time passes. */
+static void test_lost_leader_is_replaced_at_once(void **state)
+{
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_start(lab, 0);
+    for (int i = 1; i <= LAB_NODES; i++) {
+        raft_set_pre_vote(&lab->nodes[i].raft, true);
+    }
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 2);
+    for (int k = 0; k < 2; k++) {
+        (void)lab_deliver(lab, 3, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+        (void)lab_deliver(lab, 2, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    }
+    assert_int_equal(lab->nodes[2].raft.state, RAFT_LEADER);
+    lab_turn(lab);
+    lab_run(lab, 2, 2);
+    lab->cut[2] = true;
+    shim_peer_lost(lab->nodes[1].shim, lab_id(2)); /* asks before node 3 noticed anything */
+    (void)lab_deliver(lab, 3, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+    shim_peer_lost(lab->nodes[3].shim, lab_id(2));
+    (void)lab_deliver(lab, 1, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    assert_int_not_equal(lab->nodes[1].raft.state, RAFT_LEADER);
+    lab->now += 1;
+    lab_tick(lab, 1); /* asks again */
+    for (int k = 0; k < 2; k++) {
+        (void)lab_deliver(lab, 3, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+        (void)lab_deliver(lab, 1, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    }
+    assert_int_equal(lab->nodes[1].raft.state, RAFT_LEADER);
+    lab_free(&lab);
+}
+
+/* Goal: defect 18: libraft gives up silently. Method: fail a write of the term. */
+static void test_libraft_giving_up_stops_the_node(void **state)
+{
+    for (int on = 0; on <= 1; on++) {
+        struct lab *lab = lab_new();
+
+        lab_start(lab, on ? 0 : SHIM_GUARD_UNAVAILABLE);
+        lab->nodes[3].set_term_status = RAFT_IOERR;
+        lab->now += 5 * LAB_ELECTION_MS;
+        lab_tick(lab, 3);
+        if (lab->nodes[3].raft.state == RAFT_UNAVAILABLE) {
+            lab->nodes[3].set_term_status = 0;
+            shim_turn(lab->nodes[3].shim);
+            assert_int_equal(lab->nodes[3].stopped != NULL, on);
+        } else {
+            fail_msg("libraft went on");
+        }
+        lab_free(&lab);
+    }
+    (void)state;
+}
+
+/* Goal: defects 21 and 26: one message with everything that a follower lacks.
+ * Method: ten entries of 400 KiB while node 3 is away; measure the largest message to it; it must
+ * have all of them in the end. */
+static size_t run_large_backlog(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposals[10];
+    size_t largest = 0;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 1);
+    lab->cut[3] = true;
+    lab_run(lab, 2, 2);
+    for (int k = 0; k < 10; k++) {
+        assert_int_equal(lab_propose(lab, 2, &proposals[k], 400 * 1024), 0);
+        lab_run(lab, 2, 1);
+    }
+    lab->cut[3] = false;
+    lab_run(lab, 2, 12);
+    for (int i = 0; i < lab->mail_count; i++) {
+        if (lab->mail[i].type == RAFT_IO_APPEND_ENTRIES && lab->mail[i].len > largest) {
+            largest = lab->mail[i].len;
+        }
+    }
+    assert_int_equal(lab->nodes[3].log_count, 12);
+    assert_int_equal(lab->nodes[3].raft.commit_index, 12);
+    lab_free(&lab);
+    return largest;
+}
+
+static void test_append_entries_are_bounded(void **state)
+{
+    (void)state;
+    assert_true(run_large_backlog(SHIM_GUARD_APPEND_SIZE) > 3 * SHIM_APPEND_BYTES_MAX);
+    assert_true(run_large_backlog(0) <= SHIM_APPEND_BYTES_MAX + 1024);
+}
+
+/* Goal: commit push (DESIGN 3): followers learn of a commit without a heartbeat.
+ * Method: one proposal, no time passes. */
+static void test_commit_is_pushed(void **state)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposal;
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 1; i <= LAB_NODES; i++) {
+            (void)lab_deliver(lab, i, 0, LAB_ALL);
+            lab_write(lab, i, 0);
+        }
+        lab_turn(lab);
+    }
+    assert_int_equal(lab->nodes[1].raft.last_applied, 3);
+    assert_int_equal(lab->nodes[3].raft.last_applied, 3);
+    lab_free(&lab);
+}
+
+/* Goal: back-pressure: with the intake closed a follower takes no entries but stays a follower, and
+ * catches up once it is open. Method: propose while node 3 is closed. */
+static void test_closed_intake_takes_only_heartbeats(void **state)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposal;
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 1);
+    lab_run(lab, 2, 2);
+    shim_set_intake(lab->nodes[3].shim, false);
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
+    lab_run(lab, 2, 20);
+    assert_int_equal(lab->nodes[3].log_count, 2);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_FOLLOWER);
+    assert_int_equal(lab->nodes[2].raft.commit_index, 3);
+    shim_set_intake(lab->nodes[3].shim, true);
+    lab_run(lab, 2, 4);
+    assert_int_equal(lab->nodes[3].log_count, 3);
+    lab_free(&lab);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_acknowledges_only_what_was_compared),
+        cmocka_unit_test(test_acknowledges_nothing_to_a_leader_that_did_not_compare),
+        cmocka_unit_test(test_commits_older_terms_only_by_an_own_entry),
+        cmocka_unit_test(test_new_leader_commits_what_it_found),
+        cmocka_unit_test(test_failed_write_stops_the_node),
+        cmocka_unit_test(test_log_is_not_cut_under_a_snapshot),
+        cmocka_unit_test(test_no_snapshot_after_a_cut),
+        cmocka_unit_test(test_no_election_while_writing),
+        cmocka_unit_test(test_no_takeover_while_writing),
+        cmocka_unit_test(test_silent_leader_is_forgotten),
+        cmocka_unit_test(test_lost_leader_is_replaced_at_once),
+        cmocka_unit_test(test_libraft_giving_up_stops_the_node),
+        cmocka_unit_test(test_append_entries_are_bounded),
+        cmocka_unit_test(test_commit_is_pushed),
+        cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
