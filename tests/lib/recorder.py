@@ -3,11 +3,39 @@
 import asyncio
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from tests.lib.xmpp_client import CLIENT_NS, MESSAGE, PRESENCE, Client
+from tests.lib.xmpp_client import CLIENT_NS, MESSAGE, PRESENCE
 
 BODY = f"{{{CLIENT_NS}}}body"
+
+
+class ChatClient(Protocol):
+    """What a client must be able to do for a chat: our own, or a real one in a harness."""
+
+    jid: str
+    full_jid: str
+    acked_messages: int
+    resent_messages: int
+    on_stanza: Callable[[ET.Element], None] | None
+
+    def send_message(self, to: str, body: str) -> None:
+        """Send a chat message."""
+
+    def send_presence(self, to: str = "", kind: str = "") -> None:
+        """Send presence."""
+
+    async def get_roster(self) -> dict[str, str]:
+        """Ask for the roster: contact -> subscription."""
+
+    async def all_acked(self, timeout_s: float) -> None:
+        """Wait until the server acknowledged everything."""
+
+    async def wait_until(self, condition: Callable[[], bool], timeout_s: float,
+                         what: str = "") -> None:
+        """Wait until the condition holds."""
 
 
 @dataclass
@@ -63,7 +91,7 @@ def judge_numbers(sent: int, received: list[int]) -> Judgement:
 class Side:
     """One client of a chat: what it sent and what it got from the other."""
 
-    client: Client
+    client: ChatClient
     peer: str                     # bare address of the other
     sent: int = 0
     received: list[int] = field(default_factory=list)
@@ -87,8 +115,8 @@ class Side:
 class Chat:
     """Two clients that send each other numbered messages."""
 
-    def __init__(self, first: Client, second: Client) -> None:
-        self.sides = [Side(first, second.settings.jid), Side(second, first.settings.jid)]
+    def __init__(self, first: ChatClient, second: ChatClient) -> None:
+        self.sides = [Side(first, second.jid), Side(second, first.jid)]
         for side in self.sides:
             side.client.on_stanza = side.on_stanza
         self._tasks: list[asyncio.Task[None]] = []
@@ -142,20 +170,25 @@ async def _arrival(side: Side, other: Side, deadline: float) -> None:
         return
 
 
-async def befriend(first: Client, second: Client, timeout_s: float = 10.0) -> None:
-    """Subscribe two online clients to each other's presence (RFC 6121 §3)."""
+async def befriend(first: ChatClient, second: ChatClient, timeout_s: float = 10.0) -> None:
+    """Subscribe two online clients to each other's presence (RFC 6121 §3).
+
+    Both ask for their roster first: only such a resource is told of changes (§2.1.6).
+    """
+    for client in (first, second):
+        await client.get_roster()
     for one, other in ((first, second), (second, first)):
         asked: list[ET.Element] = []
         granted: list[ET.Element] = []
         _listen(other, "subscribe", asked)
         _listen(one, "subscribed", granted)
-        one.send_presence(other.settings.jid, "subscribe")
+        one.send_presence(other.jid, "subscribe")
         await other.wait_until(lambda: bool(asked), timeout_s, "subscribe")
-        other.send_presence(one.settings.jid, "subscribed")
+        other.send_presence(one.jid, "subscribed")
         await one.wait_until(lambda: bool(granted), timeout_s, "subscribed")
 
 
-def _listen(client: Client, kind: str, into: list[ET.Element]) -> None:
+def _listen(client: ChatClient, kind: str, into: list[ET.Element]) -> None:
     before = client.on_stanza
 
     def on_stanza(stanza: ET.Element) -> None:

@@ -11,10 +11,11 @@ import time
 import xml.etree.ElementTree as ET
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from tests.lib.scram import AuthenticationError
+from tests.lib.watched import Watched
 from tests.lib.xmpp_stream import Address, StreamError, XmppStream
 
 CLIENT_NS = "jabber:client"
@@ -61,31 +62,21 @@ class Settings:
     follow_location: bool = False
 
 
-@dataclass
-class Event:
-    """Something in the life of the client, with the time.monotonic() of it."""
-
-    name: str
-    detail: str = ""
-    at: float = field(default_factory=time.monotonic)
-
-
-class Client:
+class Client(Watched):
     """One session. start() logs in, send_*() send, close() ends it; between them it resumes."""
 
     def __init__(self, settings: Settings,
                  on_stanza: Callable[[ET.Element], None] | None = None) -> None:
+        super().__init__(settings.jid.split("/")[0])
         self.settings = settings
         self.on_stanza = on_stanza
-        self.events: list[Event] = []
         self.full_jid = ""
-        self.user, self.domain = settings.jid.split("/")[0].split("@")
+        self.user, self.domain = self.jid.split("@")
         self.acked_messages = 0     # messages that the server acknowledged, in all
         self.resent_messages = 0    # messages sent again after a resume, in all
         self.unacked: deque[str] = deque()
         self.stream: XmppStream | None = None
         self.address: Address | None = None
-        self.lost: Exception | None = None
         self._sm_id = ""
         self._location: Address | None = None
         self._handled = 0           # h: inbound stanzas of the session, modulo 2^32
@@ -96,7 +87,6 @@ class Client:
         self._requests: dict[str, asyncio.Future[ET.Element]] = {}
         self._ids = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
 
     # ------------------------------------------------------------ life
 
@@ -131,30 +121,6 @@ class Client:
         self._writable = False
         self.stream.abort()
 
-    def _note(self, name: str, detail: str = "") -> None:
-        self.events.append(Event(name, detail))
-        self._changed.set()
-
-    def event_count(self, name: str) -> int:
-        """How often something happened."""
-        return sum(event.name == name for event in self.events)
-
-    async def wait_until(self, condition: Callable[[], bool], timeout_s: float,
-                         what: str = "") -> None:
-        """Wait until the condition holds; it is looked at whenever anything happened."""
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            if self.lost is not None:
-                raise self.lost
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError(f"{self.settings.jid}: {what or condition} within {timeout_s} s")
-            self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), remaining)
-            except asyncio.TimeoutError:
-                continue
-
     # ------------------------------------------------------------ connection
 
     async def _connect(self, address: Address) -> XmppStream:
@@ -180,7 +146,7 @@ class Client:
         if self.settings.acks:
             await self._enable(self.stream)
         self._writable = True
-        self._note("bound", f"{address.host}:{address.port}")
+        self.note("bound", f"{address.host}:{address.port}")
 
     async def _enable(self, stream: XmppStream) -> None:
         resume = " resume='true'" if self.settings.resumable else ""
@@ -203,13 +169,13 @@ class Client:
                     self._writable = False
                     assert self.stream is not None
                     self.stream.abort()
-                    self._note("dropped", str(error))
+                    self.note("dropped", str(error))
                     if not (self._sm_id and self.settings.resumable):
                         raise
                 await self._resume()
         except (StreamError, SessionLost, AuthenticationError, TimeoutError) as error:
             self.lost = error
-            self._note("lost", repr(error))
+            self.note("lost", repr(error))
             for future in self._requests.values():
                 if not future.done():
                     future.set_exception(error)
@@ -245,7 +211,7 @@ class Client:
                 await asyncio.wait_for(self._resume_at(address), ATTEMPT_TIMEOUT_S)
                 return
             except (OSError, StreamError, asyncio.TimeoutError) as error:
-                self._note("attempt", f"{address.host}:{address.port} {error!r}")
+                self.note("attempt", f"{address.host}:{address.port} {error!r}")
                 await asyncio.sleep(RETRY_PAUSE_S)
 
     async def _resume_at(self, address: Address) -> None:
@@ -264,7 +230,7 @@ class Client:
         self._take_ack(int(answer.get("h", "0")))
         self.stream, self.address = stream, address
         self._asked_at = None
-        self._note("resumed", f"{address.host}:{address.port}")
+        self.note("resumed", f"{address.host}:{address.port}")
         for text in self.unacked:
             stream.send(text)
         self.resent_messages += sum(map(is_message, self.unacked))
@@ -293,7 +259,7 @@ class Client:
         elif element.tag in (MESSAGE, PRESENCE, IQ):
             self._handled = (self._handled + 1) % COUNT_MODULUS
             self._handle_stanza(element)
-        self._changed.set()
+        self.changed()
 
     def _handle_stanza(self, element: ET.Element) -> None:
         if element.tag == IQ and element.get("type") in ("result", "error"):

@@ -1,0 +1,157 @@
+"""A cluster for one test: tools/cluster underneath, and what tests ask of it."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.lib.xmpp_client import Client, Settings
+from tests.lib.xmpp_stream import Address
+from tools.local import processes
+from tools.local.control import ControlError, ask
+from tools.local.layout import Cluster, Node, load
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse"
+POLL_S = 0.02
+UP_TIMEOUT_S = 120.0
+LOG_LINES_SHOWN = 40
+
+
+class TestCluster:
+    """Three nodes (or more) in a folder of their own."""
+
+    def __init__(self, *up_options: str) -> None:
+        """Start it; up_options go to `tools/cluster up`."""
+        self.folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
+        launcher = os.environ.get("MUSTER_LAUNCHER", "")
+        try:
+            self._tool("up", "--launcher", launcher, *up_options)
+        except BaseException:
+            self.show_logs()
+            self.close()
+            raise
+        self.cluster: Cluster = load(self.folder)
+        self.ids = [node.id for node in self.cluster.nodes]
+
+    def close(self) -> None:
+        """Stop it gracefully and remove it; a node that does not stop, or complains, fails."""
+        try:
+            self._tool("down")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tool(self, verb: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(ROOT / "tools" / "cluster"), verb, "--dir", str(self.folder), *arguments],
+            capture_output=True, text=True, timeout=UP_TIMEOUT_S, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+
+    def show_logs(self) -> None:
+        """The end of every node's log, for whoever reads a failure."""
+        for log in sorted(self.folder.glob("n*/log")):
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            print("\n".join([f"--- {log.parent.name}", *lines]), file=sys.stderr)
+
+    # ------------------------------------------------------------ nodes
+
+    def node(self, node_id: int) -> Node:
+        """The node as it is now: its process id changes when it is started again."""
+        return load(self.folder).node(node_id)
+
+    def kill(self, node_id: int) -> None:
+        """kill -9."""
+        node = self.node(node_id)
+        processes.send_signal(node, signal.SIGKILL)
+        processes.wait_gone(node)
+
+    def pause(self, node_id: int) -> None:
+        """SIGSTOP."""
+        processes.send_signal(self.node(node_id), signal.SIGSTOP)
+
+    def unpause(self, node_id: int) -> None:
+        """SIGCONT."""
+        processes.send_signal(self.node(node_id), signal.SIGCONT)
+
+    async def start(self, node_id: int) -> None:
+        """Start a node that was killed and wait until it serves."""
+        await asyncio.to_thread(self._tool, "start", str(node_id))
+
+    def ask(self, node_id: int, verb: str, **args: Any) -> Any:
+        """Ask a node through its control socket."""
+        return ask(self.cluster.node(node_id).control, verb, args)
+
+    def leader(self) -> int | None:
+        """The node that says it leads; None while there is none."""
+        for node_id in self.ids:
+            status = processes.status(self.node(node_id))
+            if status.get("role") == "leader" and status.get("serving"):
+                return node_id
+        return None
+
+    async def wait_leader(self, timeout_s: float = 20.0) -> int:
+        """Wait until a node leads."""
+        deadline = time.monotonic() + timeout_s
+        while (leader := self.leader()) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no leader within {timeout_s} s")
+            await asyncio.sleep(POLL_S)
+        return leader
+
+    async def wait_equal(self, timeout_s: float = 30.0) -> str:
+        """Wait until all nodes have reached one mark; their hashes there must be equal (P7)."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self._compare_hashes()
+            except ControlError as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"no common mark within {timeout_s} s: {error}") from error
+            await asyncio.sleep(POLL_S)
+
+    def _compare_hashes(self) -> str:
+        """ControlError: a node has not come to the newest mark of the leader yet."""
+        leader = self.leader()
+        if leader is None:
+            raise ControlError("no leader")
+        newest = self.ask(leader, "state.hash")
+        hashes = {node_id: self.ask(node_id, "state.hash", index=newest["index"])["hash"]
+                  for node_id in self.ids}
+        if len(set(hashes.values())) != 1:
+            raise AssertionError(f"states differ at index {newest['index']}: {hashes}")
+        return newest["hash"]
+
+    # ------------------------------------------------------------ users
+
+    def add_user(self, name: str) -> str:
+        """Make an account; returns its address. Its password is PASSWORD."""
+        jid = f"{name}@{self.cluster.domain}"
+        leader = self.leader() or self.ids[0]
+        self.ask(leader, "user.add", user=jid, password=PASSWORD)
+        return jid
+
+    def addresses(self, first: int, direct: bool = False) -> list[Address]:
+        """Where the nodes listen for clients, beginning with one and going round."""
+        begin = self.ids.index(first)
+        service = "c2s_tls" if direct else "c2s"
+        nodes = [self.cluster.node(node_id) for node_id in self.ids[begin:] + self.ids[:begin]]
+        return [Address(node.host, node.ports[service], direct) for node in nodes]
+
+    def node_at(self, address: Address) -> int:
+        """The node that listens at an address."""
+        for node in self.cluster.nodes:
+            if address.port in (node.ports["c2s"], node.ports["c2s_tls"]):
+                return node.id
+        raise ValueError(f"no node at {address}")
+
+    def client(self, jid: str, first: int, direct: bool = False, **settings: Any) -> Client:
+        """A client of the account that knows all nodes and begins with one."""
+        return Client(Settings(jid, PASSWORD, self.addresses(first, direct), self.cluster.ca,
+                               **settings))
