@@ -369,7 +369,8 @@ static inline void lab_turn(struct lab *lab)
 /* Complete the writes of a node's disk that are under way. */
 static inline void lab_write(struct lab *lab, int number, int status)
 {
-    static struct lab_append unfinished; /* of a node that stopped: never called back, not a leak */
+    /* Of a node that stopped: never called back, and no leak, as its process would end. */
+    static volatile struct lab_append unfinished;
     struct lab_node *node = &lab->nodes[number];
     struct lab_append pending[LAB_PENDING_MAX];
     int count = node->pending_count;
@@ -377,10 +378,11 @@ static inline void lab_write(struct lab *lab, int number, int status)
     memcpy(pending, node->pending, sizeof(pending));
     node->pending_count = 0;
     for (int i = 0; i < count; i++) {
-        unfinished = pending[i];
         pending[i].callback(pending[i].request, status);
+        if (node->stopped != NULL) {
+            unfinished = pending[i];
+        }
     }
-    assert_true(count == 0 || unfinished.request != NULL);
 }
 
 /* Deliver at most max messages of a type (0: any) to a node, oldest first. */
