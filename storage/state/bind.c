@@ -29,7 +29,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
     if (rc != 0) {
         return rc;
     }
-    if (command->owner == NULL || command->owner->incarnation != a->origin) {
+    if (!session_is_senders(a, command->owner)) {
         return ERR_INVALID;
     }
     former = session_by_resource(a, command->user, command->resource);

@@ -80,9 +80,8 @@ bool offline_erase_step(struct apply *a, const char *user)
         kv_delete(a->state->kv, TABLE_OFFLINE, list.items[i].key);
         pending_forget(a, row->shared);
     }
-    if (list.count < ERASE_STEP) {
-        set_total(a, user, 0);
-        return true;
+    if (list.count > 0) {
+        set_total(a, user, total(a, user) - (uint32_t)list.count);
     }
-    return false;
+    return list.count < ERASE_STEP;
 }

@@ -178,7 +178,7 @@ static Pb__SessionRow *noted_session(struct apply *a, uint64_t session, uint32_t
     Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
     if (row == NULL || row->epoch != epoch || !session_is_writable(row) ||
-        row->owner->incarnation != a->origin) {
+        !session_is_senders(a, row->owner)) {
         return NULL;
     }
     return row;

@@ -61,7 +61,7 @@ int session_resume(struct apply *a, const Pb__Resume *command)
     if (rc != 0) {
         return refuse(a, rc, false, 0);
     }
-    if (command->owner == NULL || command->owner->incarnation != a->origin) {
+    if (!session_is_senders(a, command->owner)) {
         return refuse(a, ERR_INVALID, false, 0);
     }
     if (row == NULL) {
@@ -93,8 +93,7 @@ static Pb__SessionRow *held_session(struct apply *a, uint64_t session, uint32_t 
 {
     Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
-    if (row == NULL || row->epoch != epoch || row->detached ||
-        row->owner->incarnation != a->origin) {
+    if (row == NULL || row->epoch != epoch || row->detached || !session_is_senders(a, row->owner)) {
         return NULL;
     }
     return row;

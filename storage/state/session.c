@@ -11,7 +11,7 @@ int session_take(struct apply *a, const Pb__From *from, Pb__SessionRow **out)
     Pb__SessionRow *row = from == NULL ? NULL : state_session(a->state, a->arena, from->session);
 
     if (row == NULL || row->detached || row->epoch != from->epoch ||
-        row->owner->incarnation != a->origin) {
+        !session_is_senders(a, row->owner)) {
         return ERR_CONFLICT;
     }
     if (from->counted && row->acks) {
@@ -99,6 +99,11 @@ uint64_t session_by_address(struct apply *a, const char *full)
     const char *resource = arena_strndup(a->arena, jid_text_resource(slice_str(full)));
 
     return resource[0] == '\0' ? 0 : session_by_resource(a, user, resource);
+}
+
+bool session_is_senders(const struct apply *a, const Pb__Owner *owner)
+{
+    return owner != NULL && a->origin != 0 && owner->incarnation == a->origin;
 }
 
 bool session_is_writable(const Pb__SessionRow *row)

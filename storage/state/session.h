@@ -20,6 +20,8 @@ void session_reindex(struct apply *a, uint64_t session, const Pb__SessionRow *ro
 uint64_t session_by_resource(struct apply *a, const char *user, const char *resource);
 uint64_t session_by_address(struct apply *a, const char *full);
 
+/** Is owner a connection of the node that sends the command? */
+bool session_is_senders(const struct apply *a, const Pb__Owner *owner);
 struct owner session_owner(const Pb__SessionRow *row);
 /** May its owner be written to: attached, and the newest epoch confirmed? */
 bool session_is_writable(const Pb__SessionRow *row);

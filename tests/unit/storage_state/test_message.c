@@ -1,0 +1,260 @@
+/* Where messages go (RFC 6121 §8.5, table 1) and what the limits do. */
+#include "tests/unit/storage_state/check.h"
+#include "tests/unit/storage_state/world.h"
+
+#include <stdio.h>
+
+static struct world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world_open(&world);
+    world_settle(&world);
+    world_bind(&world, "alice", "a"); /* session 1 */
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    check_invariants(world.state);
+    world_close(&world);
+    return 0;
+}
+
+/* What became of the last message, in the letters of table 1: D delivered to one, A to all, O
+ * offline, E error, S silence. */
+static char verdict(unsigned offline_before)
+{
+    const char *text = buf_text(&world.text);
+    unsigned delivered = 0;
+    const Pb__OfflineTotalRow *total =
+        row_get(world.state, &world.arena, TABLE_OFFLINE_TOTAL, key_user("bob@x"));
+
+    if (strstr(text, "message error bob@x") != NULL || strstr(text, "message error no") != NULL) {
+        return 'E';
+    }
+    if ((total == NULL ? 0 : total->count) > offline_before) {
+        return 'O';
+    }
+    while ((text = strstr(text, " alice@x/a->")) != NULL) {
+        delivered++;
+        text++;
+    }
+    return delivered == 0 ? 'S' : delivered == 1 ? 'D' : 'A';
+}
+
+/* Bob's sessions by priority; 99 ends the list. */
+static void login_bob(const int *priorities)
+{
+    for (unsigned i = 0; priorities[i] != 99; i++) {
+        char resource[8];
+        uint64_t session;
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        session = world_bind(&world, "bob", resource);
+        world_runf(&world, "1 presence from=%u:1 priority=%d stanza.kind=PRESENCE",
+                   (unsigned)session, priorities[i]);
+    }
+}
+
+/* Goal: table 1 of RFC 6121 §8.5.4.
+ * Method: its rows and columns; of each choice that it leaves, the one taken. */
+static void test_table_1(void **state)
+{
+    static const char *const types[] = {"normal", "chat", "groupchat", "headline", "error"};
+    static const struct {
+        const char *to;
+        int priorities[4];
+        const char *expected; /* one letter a type */
+    } rows[] = {
+        {"nobody@x", {99}, "EEESS"},
+        {"nobody@x/r0", {99}, "EEEES"},
+        {"bob@x", {99}, "OOESS"},
+        {"bob@x/gone", {99}, "EOESS"},
+        {"bob@x", {-1, 99}, "OOESS"},
+        {"bob@x/r0", {-1, 99}, "DDDDD"},
+        {"bob@x/gone", {-1, 99}, "EOESS"},
+        {"bob@x", {0, 99}, "DDEDS"},
+        {"bob@x/r0", {0, 99}, "DDDDD"},
+        {"bob@x/gone", {0, 99}, "EDESS"},
+        {"bob@x", {0, 5, -1, 99}, "AAEAS"},
+        {"bob@x/r0", {0, 5, -1, 99}, "DDDDD"},
+        {"bob@x/gone", {0, 5, -1, 99}, "EAESS"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        teardown(NULL);
+        setup(NULL);
+        login_bob(rows[i].priorities);
+        for (size_t t = 0; t < ARRAY_COUNT(types); t++) {
+            const Pb__OfflineTotalRow *total =
+                row_get(world.state, &world.arena, TABLE_OFFLINE_TOTAL, key_user("bob@x"));
+            unsigned before = total == NULL ? 0 : total->count;
+
+            world_runf(&world, "1 message from=1:1 store=1 stanza.to=%s stanza.type=%s", rows[i].to,
+                       types[t]);
+            if (verdict(before) != rows[i].expected[t]) {
+                fail_msg("%s to %s (row %zu): %c\n%s", types[t], rows[i].to, i, verdict(before),
+                         buf_text(&world.text));
+            }
+        }
+    }
+}
+
+/* Goal: a detached session counts as present, so its messages wait for the resume.
+ * Method: end its node, send to bare and full address. */
+static void test_detached_is_present(void **state)
+{
+    (void)state;
+    world_run(&world, "0 start node=2 nonce=n2");
+    world_run(&world, "2 bind owner=2:0:1:1 user=bob@x resource=b credential_version=$");
+    world_run(&world, "2 enable from=2:1 resume=1 window_s=60");
+    world_run(&world, "2 presence from=2:1 stanza.kind=PRESENCE");
+    world_run(&world, "0 node_down incarnation=2");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x stanza.type=chat");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/b stanza.type=headline");
+    world_run(&world, "1 iq from=1:1 stanza.kind=IQ stanza.type=get stanza.to=bob@x/b");
+    assert_int_equal(world_session(&world, 2)->pending_count, 3);
+    assert_int_equal(world_session(&world, 1)->pending_count, 0);
+}
+
+/* Goal: order between two sessions is kept through offline storage.
+ * Method: three messages while away; they come in order, in front of the fourth. */
+static void test_offline_keeps_order(void **state)
+{
+    const char *text, *at[4];
+    (void)state;
+
+    for (unsigned i = 0; i < 3; i++) {
+        world_runf(&world, "1 message from=1:1 store=1 stanza.to=bob@x stanza.id=m%u", i);
+    }
+    login_bob((const int[]){0, 99});
+    world_run(&world, "1 message from=1:1 store=1 stanza.to=bob@x stanza.id=m3");
+    text = world_pending(&world, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        char id[8];
+
+        (void)snprintf(id, sizeof(id), "id=m%u", i);
+        at[i] = strstr(text, id);
+        assert_non_null(at[i]);
+        assert_true(i == 0 || at[i - 1] < at[i]);
+    }
+    assert_null(row_get(world.state, &world.arena, TABLE_OFFLINE_TOTAL, key_user("bob@x")));
+}
+
+/* Goal: lists are bounded and the sender knows.
+ * Method: fill bob's list, then his offline storage; the next one comes back. */
+static void test_limits(void **state)
+{
+    (void)state;
+    world_bind(&world, "bob", "b");
+    for (unsigned i = 0; i < STATE_PENDING_MAX; i++) {
+        world_run(&world, "1 message from=1:1 stanza.to=bob@x/b");
+    }
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/b");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    world_run(&world, "1 iq from=1:1 stanza.kind=IQ stanza.type=set stanza.to=bob@x/b");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    assert_int_equal(world_session(&world, 2)->pending_count, STATE_PENDING_MAX);
+
+    for (unsigned i = 0; i < STATE_OFFLINE_MAX; i++) {
+        world_run(&world, "1 message from=1:1 store=1 stanza.to=carol@x");
+        assert_null(strstr(buf_text(&world.text), "error"));
+    }
+    world_run(&world, "1 message from=1:1 store=1 stanza.to=carol@x");
+    assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
+}
+
+/* Goal: a client that asks and never acks is cut, not remembered without bound.
+ * Method: let it ask until its list overflows. */
+static void test_an_overflow_ends_the_session(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < STATE_PENDING_SELF_MAX; i++) {
+        world_run(&world, "1 ask from=1:1 request.kind=IQ request.type=get");
+    }
+    assert_non_null(world_session(&world, 1));
+    world_run(&world, "1 ask from=1:1 request.kind=IQ request.type=get");
+    assert_non_null(strstr(buf_text(&world.text), "dropped session=1 killed"));
+    assert_null(world_session(&world, 1));
+}
+
+/* Goal: nobody speaks in another's name.
+ * Method: a forged from is replaced by the session's own address. */
+static void test_from_is_the_sessions_own(void **state)
+{
+    (void)state;
+    world_run(&world, "1 message from=1:1 stanza.from=bob@x/b stanza.to=alice@x/a");
+    assert_non_null(strstr(buf_text(&world.text), "message alice@x/a->alice@x/a"));
+    world_run(&world, "1 iq from=1:1 stanza.from=bob@x/b stanza.kind=IQ stanza.type=get "
+                      "stanza.to=alice@x/a");
+    assert_non_null(strstr(buf_text(&world.text), "iq get alice@x/a->alice@x/a"));
+}
+
+/* ---- what becomes of the list of a session that ends (DESIGN 5, "Detached") */
+
+/* Goal: a message that another session had is not delivered again; one that nobody had goes on.
+ * Method: fork two messages; one session acks the first; both end, one after the other. */
+static void test_settle_knows_what_others_had(void **state)
+{
+    (void)state;
+    login_bob((const int[]){0, 0, 99}); /* sessions 2 and 3 */
+    world_run(&world, "1 message from=1:1 store=1 stanza.to=bob@x stanza.id=m1");
+    world_runf(&world, "1 notes acks.0=3:1:%u:0", (unsigned)world.state->meta.next_position - 1);
+    world_run(&world, "1 message from=1:1 store=1 stanza.to=bob@x stanza.id=m2");
+    world_run(&world, "1 close from=2:1"); /* 3 had m1 and has m2 */
+    assert_int_equal(world_session(&world, 3)->pending_count, 1);
+    check_invariants(world.state);
+    world_run(&world, "1 close from=3:1"); /* nobody had m2 */
+    login_bob((const int[]){0, 99});
+    assert_null(strstr(world_pending(&world, 4), "id=m1"));
+    assert_non_null(strstr(world_pending(&world, 4), "id=m2"));
+    assert_non_null(strstr(world_pending(&world, 4), "delayed"));
+}
+
+/* Goal: the rest by its kind: messages to the other sessions, IQs answered, headlines, errors,
+ * groupchat, presence, answers dropped. */
+static void test_settle_by_kind(void **state)
+{
+    const char *list;
+    (void)state;
+
+    login_bob((const int[]){0, 0, 99});
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/r0 stanza.type=chat stanza.id=m1");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/r0 stanza.type=headline stanza.id=m2");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/r0 stanza.type=error stanza.id=m3");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/r0 stanza.type=groupchat stanza.id=m4");
+    world_run(&world,
+              "1 iq from=1:1 stanza.kind=IQ stanza.type=set stanza.to=bob@x/r0 stanza.id=q1");
+    world_run(&world, "1 iq from=1:1 stanza.kind=IQ stanza.type=result stanza.to=bob@x/r0");
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/r0");
+    world_run(&world, "1 ask from=2:1 request.kind=IQ request.type=get");
+    world_run(&world, "1 close from=2:1");
+    list = world_pending(&world, 3);
+    assert_non_null(strstr(list, "id=m1"));
+    assert_int_equal(world_session(&world, 3)->pending_count, 1);
+    list = world_pending(&world, 1);
+    assert_non_null(strstr(list, "iq error bob@x/r0->alice@x/a id=q1"));
+    assert_int_equal(world_session(&world, 1)->pending_count, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_table_1),
+        TEST(test_detached_is_present),
+        TEST(test_offline_keeps_order),
+        TEST(test_limits),
+        TEST(test_an_overflow_ends_the_session),
+        TEST(test_from_is_the_sessions_own),
+        TEST(test_settle_knows_what_others_had),
+        TEST(test_settle_by_kind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
