@@ -2,6 +2,8 @@
  * defect of the packaged libraft, and with it on. */
 #include "tests/unit/raft/lab.h"
 
+struct lab_append lab_unfinished;
+
 /* Goal: defect 27, committed entries are lost. Method: the schedule of DESIGN's reproduction: an
  * old leader with an unreplicated tail answers the new leader's empty heartbeat; the new leader
  * counts that as copies of its own entries, commits, dies; the tail wins. Returns the term of entry
