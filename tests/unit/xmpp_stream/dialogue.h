@@ -122,8 +122,8 @@ void reach_resumed(struct dialogue *dialogue, uint32_t count);
 void reach_confirmed(struct dialogue *dialogue, uint32_t count, const char *h);
 /** Answer STREAM_WANT_CREDENTIALS with the keys of PASSWORD. */
 void give_credentials(struct dialogue *dialogue);
-/** The same for any stream. */
-void offer_credentials(struct stream *stream);
+/** The same for any stream, with this version. */
+void offer_credentials(struct stream *stream, uint64_t version);
 /** SCRAM as a client: initial <auth/>, proof. binding: "n,," or "p=TYPE,,"; data: its bytes. */
 void client_does_scram(struct dialogue *dialogue, const char *mechanism, const char *password,
                        const char *binding, const char *data);

@@ -46,7 +46,7 @@ static void make_key(enum hash_kind kind, const char *mechanism, Pb__ScramKey *k
     key->server_key = (ProtobufCBinaryData){.data = bytes + HASH_SIZE_MAX, .len = hash_size(kind)};
 }
 
-void offer_credentials(struct stream *stream)
+void offer_credentials(struct stream *stream, uint64_t version)
 {
     uint8_t sha1[2 * HASH_SIZE_MAX];
     uint8_t sha256[2 * HASH_SIZE_MAX];
@@ -56,7 +56,7 @@ void offer_credentials(struct stream *stream)
 
     make_key(HASH_SHA256, "SCRAM-SHA-256", &keys[0], sha256);
     make_key(HASH_SHA1, "SCRAM-SHA-1", &keys[1], sha1);
-    account.version = CREDENTIAL_VERSION;
+    account.version = version;
     account.n_keys = 2;
     account.keys = key_list;
     stream_on_credentials(stream, &account);
@@ -66,7 +66,7 @@ void give_credentials(struct dialogue *dialogue)
 {
     expect_action(dialogue, STREAM_WANT_CREDENTIALS);
     assert_string_equal(dialogue->wanted_user, USER);
-    offer_credentials(dialogue->stream);
+    offer_credentials(dialogue->stream, CREDENTIAL_VERSION);
     client_says(dialogue, ""); /* the end of a turn */
 }
 

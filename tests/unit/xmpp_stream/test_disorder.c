@@ -103,7 +103,7 @@ static void lead_on(struct disorder *disorder)
         stream_feed(disorder->stream, slice_str(OPEN), disorder->now_ms);
     } else if (disorder->wants_credentials) {
         disorder->wants_credentials = false;
-        offer_credentials(disorder->stream);
+        offer_credentials(disorder->stream, 1);
         stream_feed(disorder->stream, slice_str(OPEN), disorder->now_ms);
     }
 }
