@@ -111,6 +111,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
 
 void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *entry)
 {
+    if (index <= core->applied_index) {
+        return; /* a copy of the store overtook it */
+    }
     core->applied_ms = clock_mono_ms();
     if (entry != NULL) {
         struct slice bytes = blob_slice(entry);

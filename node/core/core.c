@@ -65,6 +65,10 @@ static void handle(struct core *core, struct note *note)
         core_on_manifest_wanted(core, note->index);
         break;
     case NOTE_COPY:
+        core_on_copy_wanted(core, note->node, note->index);
+        break;
+    case NOTE_FETCHED:
+        core_on_fetched(core, note->status);
         break;
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);
@@ -98,6 +102,7 @@ static void publish_status(struct core *core)
  * later; what it still posts is freed by core_stop(). */
 static void end_thread(struct core *core)
 {
+    snapshot_stop(core->copies);
     rlog_stop(&core->log);
     uv_close((uv_handle_t *)&core->wake, NULL);
     uv_close((uv_handle_t *)&core->tick, NULL);
@@ -115,6 +120,13 @@ static void end_turn(struct core *core)
     }
 }
 
+static void tell_applied(struct core *core)
+{
+    uint64_t own_seq = core->incarnation == 0 ? 0 : state_last_seq(core->state, core->incarnation);
+
+    rlog_applied(core->log, core->applied_index, own_seq);
+}
+
 static void take_turn(struct core *core)
 {
     struct mail *mail = mailbox_drain(&core->inbox.box);
@@ -126,6 +138,7 @@ static void take_turn(struct core *core)
         handle(core, note);
         note_free(&note);
     }
+    tell_applied(core);
     end_turn(core);
 }
 
@@ -139,24 +152,16 @@ static void on_tick(uv_timer_t *tick)
     struct core *core = tick->data;
 
     core_lead(core, clock_mono_ms());
-    arena_reset(&core->arena);
-    core_step_gate(core);
-    publish_status(core);
-}
-
-static bool tell_incarnation(void *ctx, const Pb__NodeRow *node)
-{
-    core_tell_incarnation(ctx, node->node);
-    return true;
+    end_turn(core);
 }
 
 static void *run(void *ctx)
 {
     struct core *core = ctx;
 
-    state_each_node(core->state, &core->arena, tell_incarnation, core);
+    core_tell_all_incarnations(core);
     core_start_incarnation(core);
-    arena_reset(&core->arena);
+    end_turn(core);
     (void)uv_run(&core->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -185,6 +190,7 @@ static int open_store(struct core *core, const struct core_config *config, const
     const struct kv_config kv = {.dir = dir,
                                  .tables = state_tables,
                                  .table_count = state_table_count,
+                                 .schema = STATE_SCHEMA_VERSION,
                                  .map_bytes = config->map_bytes,
                                  .unwritten_bytes_max = config->unwritten_bytes_max,
                                  .on_durable = inbox_on_durable,
@@ -193,7 +199,7 @@ static int open_store(struct core *core, const struct core_config *config, const
 
     if (rc == 0) {
         core->state = state_new(core->kv);
-        kv_applied(core->kv, &core->applied_index, &core->applied_term);
+        core_adopt_mark(core);
     }
     return rc;
 }
@@ -217,10 +223,16 @@ static int open_log(struct core *core, const struct core_config *config, const c
                                     .election_ms = config->election_ms,
                                     .lease_ms = config->lease_ms,
                                     .applied_index = core->applied_index,
-                                    .applied_time_ms = state_time_ms(core->state)};
+                                    .applied_time_ms = state_time_ms(core->state),
+                                    .extension = snapshot_extension(core->copies)};
     const struct rlog_events events = inbox_log_events(&core->inbox);
 
-    return rlog_start(&log, &events, &core->log);
+    int rc = rlog_start(&log, &events, &core->log);
+
+    if (rc == 0) {
+        snapshot_start(core->copies, core->log);
+    }
+    return rc;
 }
 
 static int open_all(struct core *core, const struct core_config *config)
@@ -244,6 +256,7 @@ static int open_all(struct core *core, const struct core_config *config)
         rc = open_store(core, config, state_dir);
     }
     if (rc == 0) {
+        core_open_copies(core, config->data_dir);
         rc = open_log(core, config, log_dir, &identity);
     }
     return rc;
@@ -323,6 +336,9 @@ static void stop_thread(struct core *core)
         inbox_post_take(&core->inbox, note_new(NOTE_STOP));
         (void)pthread_join(core->thread, NULL);
     } else {
+        if (core->copies != NULL) {
+            snapshot_stop(core->copies);
+        }
         if (core->log != NULL) {
             rlog_stop(&core->log);
         }
@@ -349,6 +365,9 @@ void core_stop(struct core **core_address)
     struct core *core = *core_address;
 
     stop_thread(core);
+    if (core->copies != NULL) {
+        snapshot_free(&core->copies);
+    }
     if (core->state != NULL) {
         state_free(&core->state);
     }
@@ -364,6 +383,7 @@ void core_stop(struct core **core_address)
     mem_free(&core->domain);
     mem_free(&core->link_address);
     mem_free(&core->client_address);
+    mem_free(&core->copy_path);
     mem_free(core_address);
 }
 
@@ -377,6 +397,15 @@ struct rlog *core_log(struct core *core)
 bool core_may_serve(struct core *core)
 {
     return atomic_load(&core->may_serve) && rlog_lease_held(core->log);
+}
+
+void core_note_doors(struct core *core, bool are_open)
+{
+    if (are_open) {
+        atomic_fetch_add(&core->open_workers, 1);
+    } else {
+        atomic_fetch_sub(&core->open_workers, 1);
+    }
 }
 
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user)
@@ -401,6 +430,7 @@ void core_get_status(struct core *core, struct core_status *out)
     (void)pthread_mutex_lock(&core->status_mutex);
     *out = core->status;
     (void)pthread_mutex_unlock(&core->status_mutex);
+    out->serving = out->serving && atomic_load(&core->open_workers) == core->worker_count;
 }
 
 struct state *core_state(struct core *core)

@@ -57,6 +57,8 @@ void core_stop(struct core **core);
 struct rlog *core_log(struct core *core);
 /** May a worker take anything from clients at this moment? Any thread. */
 bool core_may_serve(struct core *core);
+/** A worker's doors opened, or closed again. Any thread. */
+void core_note_doors(struct core *core, bool are_open);
 /** Look up an account; answered by PORT_CREDENTIALS to the worker of ref. Any thread. */
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user);
 
@@ -83,7 +85,7 @@ bool core_hash_at(struct core *core, uint64_t mark_index, uint64_t *hash_out);
 bool core_close_window(struct core *core);
 
 struct core_status {
-    bool serving;
+    bool serving;       /* the gate is open, and the doors of all workers are */
     bool state_differs; /* alarm: other nodes have another state hash, without a majority */
     bool has_pressure;
     uint64_t incarnation; /* 0: not started in the cluster yet */

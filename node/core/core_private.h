@@ -6,6 +6,7 @@
 #include "node/core/gate.h"
 #include "node/core/inbox.h"
 #include "node/core/marks.h"
+#include "raft/snapshot/snapshot.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -38,6 +39,8 @@ struct core {
     char *client_address;
     uint32_t mark_ms;
     struct rlog *log;
+    struct snapshot *copies;
+    char *copy_path;
     struct kv *kv;
     struct mailbox *const *workers;
     uint32_t worker_count;
@@ -67,6 +70,7 @@ struct core {
     struct leader leader;
 
     atomic_bool may_serve;
+    atomic_uint open_workers; /* with open doors */
     pthread_mutex_t status_mutex;
     struct core_status status;
 };
@@ -82,6 +86,8 @@ void core_start_incarnation(struct core *core);
 void core_tell_incarnation(struct core *core, uint32_t node_id);
 void core_incarnation_started(struct core *core, uint64_t incarnation);
 void core_incarnation_ended(struct core *core);
+/** Serve nobody any more: drop all clients, and forget the incarnation. */
+void core_leave(struct core *core);
 void core_step_gate(struct core *core);
 
 /* leader.c */
@@ -90,7 +96,15 @@ void core_lead(struct core *core, uint64_t now_ms);
 void core_presume_dead(struct core *core, uint32_t node_id);
 bool core_leads(const struct core *core);
 
+/* copy.c */
+void core_open_copies(struct core *core, const char *data_dir);
+void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_min);
+void core_on_fetched(struct core *core, int status);
+void core_tell_all_incarnations(struct core *core);
+
 /* hash.c: marks on disk, comparison, manifests */
+/** The store was opened or replaced: what it holds is what is applied. */
+void core_adopt_mark(struct core *core);
 void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int status);
 void core_on_other_hash(struct core *core, uint32_t node, uint64_t mark_index, uint64_t hash);
 void core_on_manifest_wanted(struct core *core, uint64_t index);

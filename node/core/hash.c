@@ -45,6 +45,18 @@ static void answer_manifest(struct core *core)
     rlog_manifest_ready(core->log, wanted, hash, status);
 }
 
+void core_adopt_mark(struct core *core)
+{
+    struct kv_mark mark;
+
+    kv_durable_mark(core->kv, &mark);
+    core->applied_index = mark.index;
+    core->applied_term = mark.term;
+    if (mark.index != 0) {
+        (void)marks_add_own(&core->marks, mark.index, mark.hash, RLOG_VOTERS_MAX);
+    }
+}
+
 void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int status)
 {
     if (status != 0) {

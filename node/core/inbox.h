@@ -14,6 +14,7 @@ enum note_kind {
     NOTE_OTHER_HASH,
     NOTE_MANIFEST,
     NOTE_COPY,
+    NOTE_FETCHED,
     NOTE_DURABLE,
     NOTE_CREDENTIALS,
     NOTE_JOB,

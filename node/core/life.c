@@ -127,13 +127,19 @@ static void tell_cease(struct core *core, bool ended)
     }
 }
 
-void core_incarnation_ended(struct core *core)
+void core_leave(struct core *core)
 {
-    log_warn("core.incarnation_ended", LOG_UINT("incarnation", core->incarnation));
     core->incarnation = 0;
+    core->start_cookie = 0;
     core->gate.state = GATE_CLOSED;
     atomic_store(&core->may_serve, false);
     tell_cease(core, true);
+}
+
+void core_incarnation_ended(struct core *core)
+{
+    log_warn("core.incarnation_ended", LOG_UINT("incarnation", core->incarnation));
+    core_leave(core);
     core_start_incarnation(core);
 }
 
