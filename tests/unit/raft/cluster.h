@@ -4,6 +4,7 @@
 #define TESTS_UNIT_RAFT_CLUSTER_H
 
 #include "node/base/clock.h"
+#include "node/base/crypto.h"
 #include "node/base/mem.h"
 #include "raft/log/rlog.h"
 #include "tests/lib/pki/pki.h"
@@ -294,11 +295,10 @@ static inline void cluster_init(struct cluster *cluster, size_t count)
 
 static inline void send_start(struct replica *replica)
 {
-    static uint64_t last_nonce;
     struct buf command = BUF_EMPTY;
 
     (void)pthread_mutex_lock(&replica->mutex);
-    replica->nonce = ++last_nonce;
+    replica->nonce = random_u64();
     replica->incarnation = 0;
     buf_append_u8(&command, 'S');
     buf_append_u32(&command, replica->node_id);

@@ -1,0 +1,171 @@
+/* Changes of the membership on a running cluster. */
+#include "tests/unit/raft/cluster.h"
+
+/* The answer to a change; lives until it came. */
+struct answer {
+    pthread_mutex_t mutex;
+    bool given;
+    int status;
+};
+
+static void on_answer(void *ctx, int status)
+{
+    struct answer *answer = ctx;
+
+    (void)pthread_mutex_lock(&answer->mutex);
+    answer->given = true;
+    answer->status = status;
+    (void)pthread_mutex_unlock(&answer->mutex);
+}
+
+static bool is_given(struct answer *answer)
+{
+    bool given;
+
+    (void)pthread_mutex_lock(&answer->mutex);
+    given = answer->given;
+    (void)pthread_mutex_unlock(&answer->mutex);
+    return given;
+}
+
+static int wait_for(struct answer *answer)
+{
+    UNTIL(is_given(answer));
+    answer->given = false;
+    return answer->status;
+}
+
+static struct answer answer = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static int add(struct cluster *cluster, size_t at, size_t i)
+{
+    rlog_member_add(cluster->replicas[at].rlog, &cluster->members[i], on_answer, &answer);
+    return wait_for(&answer);
+}
+
+static int assign(struct cluster *cluster, size_t at, size_t i, enum rlog_role role)
+{
+    rlog_member_assign(cluster->replicas[at].rlog, cluster->members[i].raft_id, role, on_answer,
+                       &answer);
+    return wait_for(&answer);
+}
+
+static int remove_member(struct cluster *cluster, size_t at, size_t i)
+{
+    rlog_member_remove(cluster->replicas[at].rlog, cluster->members[i].raft_id, on_answer, &answer);
+    return wait_for(&answer);
+}
+
+static void submit_many(struct cluster *cluster, size_t at, int count)
+{
+    for (int k = 0; k < count; k++) {
+        submit_text(&cluster->replicas[at], "x");
+    }
+}
+
+/* Goal: a node joins an existing cluster, serves as voter, and another leaves; asked at any node.
+ * Method: three nodes with commands, a fourth joins as spare, standby, voter; the first leaves; the
+ * commands must be everywhere, and an ask repeated changes nothing. */
+static void test_join_and_leave(void **state)
+{
+    static struct cluster cluster;
+    struct rlog_status status;
+    int leader;
+    size_t follower;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    follower = (size_t)(leader + 1) % 3;
+    submit_many(&cluster, follower, 100);
+    cluster_start(&cluster, 3, false);
+
+    assert_int_equal(assign(&cluster, follower, 3, RLOG_VOTER), ERR_NOT_FOUND);
+    assert_int_equal(add(&cluster, follower, 3), 0);
+    assert_int_equal(add(&cluster, (size_t)leader, 3), 0);
+    assert_int_equal(assign(&cluster, follower, 3, RLOG_STANDBY), 0);
+    assert_int_equal(assign(&cluster, follower, 3, RLOG_VOTER), 0);
+    UNTIL(done_count(&cluster.replicas[3]) == 100);
+    submit_many(&cluster, 3, 50);
+    for (size_t i = 0; i < 4; i++) {
+        UNTIL(done_count(&cluster.replicas[i]) == 150);
+        UNTIL(rlog_lease_held(cluster.replicas[i].rlog));
+    }
+
+    assert_int_equal(remove_member(&cluster, 3, (size_t)leader), 0);
+    UNTIL(cluster_leader(&cluster) >= 0 && cluster_leader(&cluster) != leader);
+    assert_int_equal(remove_member(&cluster, 3, (size_t)leader), 0);
+    UNTIL(!rlog_lease_held(cluster.replicas[leader].rlog));
+    submit_many(&cluster, 3, 10);
+    UNTIL(done_count(&cluster.replicas[follower]) == 160);
+    UNTIL((rlog_get_status(cluster.replicas[3].rlog, &status), status.peer_count == 3));
+    for (size_t i = 0; i < 4; i++) {
+        cluster_stop(&cluster, i);
+    }
+    UNTIL(done_count(&cluster.replicas[3]) == 160);
+    assert_same_order(&cluster.replicas[3], &cluster.replicas[follower]);
+    cluster_deinit(&cluster);
+}
+
+/* Goal: leadership moves on request, to a given node, more than once (defect 10), and loses
+ * nothing. Method: ask at a follower for each node in turn while commands flow. */
+static void test_transfer(void **state)
+{
+    static struct cluster cluster;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL(cluster_leader(&cluster) >= 0);
+    for (uint32_t round = 0; round < 6; round++) {
+        uint32_t target = round % 3 + 1;
+
+        submit_many(&cluster, 0, 40);
+        rlog_transfer(cluster.replicas[1].rlog, target, on_answer, &answer);
+        assert_int_equal(wait_for(&answer), 0);
+        UNTIL(cluster_leader(&cluster) == (int)target - 1);
+    }
+    rlog_transfer(cluster.replicas[1].rlog, 9, on_answer, &answer);
+    assert_int_equal(wait_for(&answer), ERR_NOT_FOUND);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(done_count(&cluster.replicas[i]) == 240);
+    }
+    cluster_deinit(&cluster);
+}
+
+/* Goal: state hashes reach the other nodes (P7). Method: publish one at a node. */
+static void test_hash_is_told(void **state)
+{
+    static struct cluster cluster;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(rlog_lease_held(cluster.replicas[i].rlog));
+    }
+    rlog_publish_hash(cluster.replicas[0].rlog, 17, 4711);
+    for (size_t i = 1; i < 3; i++) {
+        UNTIL(peek(&cluster.replicas[i], &cluster.replicas[i].hash) == 4711);
+        assert_int_equal(peek(&cluster.replicas[i], &cluster.replicas[i].hash_index), 17);
+    }
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_join_and_leave),
+        cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_hash_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

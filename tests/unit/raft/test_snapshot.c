@@ -1,0 +1,147 @@
+/* Snapshots as manifests, and catch-up of a node that the log alone cannot help any more. */
+#include "tests/unit/raft/cluster.h"
+
+#include <glob.h>
+
+#define ENTRIES 32 /* a snapshot every so many entries */
+
+static size_t snapshot_files(const struct cluster *cluster, size_t i)
+{
+    char pattern[96];
+    glob_t found;
+    size_t count;
+
+    (void)snprintf(pattern, sizeof(pattern), "%s/snapshot-*.meta", cluster->dirs[i]);
+    count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
+/* Commands one at a time (so each is an entry), and a mark of the leader after every few. */
+static void submit_with_marks(struct cluster *cluster, size_t at, int count)
+{
+    struct replica *replica = &cluster->replicas[at];
+
+    for (int k = 0; k < count; k++) {
+        size_t before = done_count(replica);
+        int leader;
+
+        submit_text(replica, "x");
+        UNTIL(done_count(replica) > before);
+        leader = cluster_leader(cluster);
+        if (k % 8 == 7 && leader >= 0) {
+            struct replica *leading = &cluster->replicas[leader];
+
+            rlog_decide_mark(leading->rlog, peek(leading, &leading->term), ENTRY_MARK);
+        }
+    }
+}
+
+/* What raft/snapshot does with LMDB: the whole store of one node becomes that of another. */
+static void copy_store(struct replica *to, struct replica *from)
+{
+    (void)pthread_mutex_lock(&from->mutex);
+    (void)pthread_mutex_lock(&to->mutex);
+    to->applied_index = from->applied_index;
+    to->time_ms = from->time_ms;
+    to->incarnation_count = from->incarnation_count;
+    memcpy(to->owner, from->owner, sizeof(to->owner));
+    memcpy(to->nonces, from->nonces, sizeof(to->nonces));
+    memcpy(to->up, from->up, sizeof(to->up));
+    memcpy(to->last_seq, from->last_seq, sizeof(to->last_seq));
+    memcpy(to->done, from->done, APPLIED_MAX * sizeof(*to->done));
+    to->done_count = from->done_count;
+    (void)pthread_mutex_unlock(&to->mutex);
+    (void)pthread_mutex_unlock(&from->mutex);
+}
+
+static void start_three(struct cluster *cluster)
+{
+    cluster_init(cluster, 3);
+    cluster->snapshot_entries = ENTRIES;
+    for (size_t i = 0; i < 3; i++) {
+        cluster->replicas[i].answers_manifests = true;
+        cluster_start(cluster, i, true);
+    }
+    UNTIL(cluster_leader(cluster) >= 0);
+}
+
+/* Goal: a snapshot is taken at a mark, the log restarts from it, and refuses a store that is
+ * behind. Method: enough entries; restart a node with its store, then with an empty one. */
+static void test_manifest_and_restart(void **state)
+{
+    static struct cluster cluster;
+    struct rlog_config config;
+    struct rlog *rlog = NULL;
+    const struct rlog_events none = {0};
+    (void)state;
+
+    start_three(&cluster);
+    submit_with_marks(&cluster, 0, 3 * ENTRIES);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(snapshot_files(&cluster, i) > 0);
+    }
+    cluster_stop(&cluster, 2);
+    cluster_start(&cluster, 2, true);
+    submit_with_marks(&cluster, 0, 10);
+    UNTIL(done_count(&cluster.replicas[2]) == 3 * ENTRIES + 10);
+    cluster_stop(&cluster, 2);
+    config = (struct rlog_config){.node_id = 3,
+                                  .raft_id = cluster.members[2].raft_id,
+                                  .dir = cluster.dirs[2],
+                                  .address = cluster.members[2].address,
+                                  .bind = cluster.members[2].address,
+                                  .ca_file = cluster.files[2].ca,
+                                  .cert_file = cluster.files[2].cert,
+                                  .key_file = cluster.files[2].key};
+    assert_int_equal(rlog_start(&config, &none, &rlog), ERR_CORRUPT);
+    assert_null(rlog);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[0], &cluster.replicas[2]);
+    cluster_deinit(&cluster);
+}
+
+/* Goal: a node too far behind for the log is asked to replace its store first, and goes on from
+ * there. Method: stop a node until the others have cut their logs; install a copy when asked. */
+static void test_far_behind_node_wants_a_copy(void **state)
+{
+    static struct cluster cluster;
+    struct replica *late;
+    size_t leader;
+    size_t at;
+    (void)state;
+
+    start_three(&cluster);
+    leader = (size_t)cluster_leader(&cluster);
+    late = &cluster.replicas[(leader + 1) % 3];
+    at = (leader + 2) % 3;
+    submit_with_marks(&cluster, at, 10);
+    UNTIL(done_count(late) == 10);
+    cluster_stop(&cluster, (leader + 1) % 3);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    cluster_start(&cluster, (leader + 1) % 3, true);
+    UNTIL(peek(late, &late->copy_wanted) != 0);
+    submit_with_marks(&cluster, at, 10);
+    copy_store(late, &cluster.replicas[at]);
+    assert_true(late->applied_index >= late->copy_wanted);
+    rlog_copy_installed(late->rlog, late->applied_index, 0);
+    submit_with_marks(&cluster, at, 10);
+    UNTIL(done_count(late) == 8 * ENTRIES + 30);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[at], late);
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_manifest_and_restart),
+        cmocka_unit_test(test_far_behind_node_wants_a_copy),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
