@@ -160,7 +160,6 @@ static void check_shared(struct state *state, struct arena *arena)
     assert_true(rows_all(state, arena, TABLE_STANZA_REFS, every).count <= stanzas.count);
 }
 
-/* Both ends of a subscription agree: who is "to" on one side is "from" on the other. */
 static void check_rosters(struct state *state, struct arena *arena)
 {
     struct row_list list = rows_all(state, arena, TABLE_ROSTER, every);
@@ -191,6 +190,37 @@ static void check_totals(struct state *state, struct arena *arena)
         sum += row->count;
     }
     assert_int_equal(sum, rows_all(state, arena, TABLE_OFFLINE, every).count);
+}
+
+static bool is_from(struct state *state, struct arena *arena, const char *user, const char *contact)
+{
+    const Pb__RosterRow *roster = state_roster(state, arena, user);
+
+    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
+        if (strcmp(roster->items[i]->contact, contact) == 0) {
+            return (roster->items[i]->subscription & PB__ROSTER_ITEM__SUBSCRIPTION__FROM) != 0;
+        }
+    }
+    return false;
+}
+
+void check_subscriptions(struct state *state, const char *const *users, size_t count)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    for (size_t i = 0; i < count; i++) {
+        const Pb__RosterRow *roster = state_roster(state, &arena, users[i]);
+
+        for (size_t n = 0; roster != NULL && n < roster->n_items; n++) {
+            const Pb__RosterItem *item = roster->items[n];
+
+            if ((item->subscription & PB__ROSTER_ITEM__SUBSCRIPTION__TO) != 0) {
+                assert_true(is_from(state, &arena, item->contact, users[i]));
+            }
+        }
+    }
+    arena_deinit(&arena);
 }
 
 void check_invariants(struct state *state)

@@ -60,15 +60,25 @@ static const char *text_for(const struct filler *f, const char *name)
     return strcmp(name, "name") == 0 ? PICK(f, domains) : "t";
 }
 
-/* A session that is there, mostly. */
+/* A session that is there, mostly; of the sender's, if chance finds one soon. */
 static uint64_t some_session(const struct filler *f)
 {
     struct row_list list = rows_all(f->state, f->arena, TABLE_SESSION, (struct key){.len = 0});
+    const struct row_entry *entry = NULL;
 
-    if (list.count == 0 || chance(f, 5)) {
+    if (list.count == 0 || chance(f, 3)) {
         return random_below(f->seed, 100);
     }
-    return key_last_u64(list.items[random_below(f->seed, (unsigned)list.count)].key);
+    for (unsigned i = 0; i < 8; i++) {
+        const Pb__SessionRow *row;
+
+        entry = &list.items[random_below(f->seed, (unsigned)list.count)];
+        row = entry->row;
+        if (row->owner->incarnation == f->incarnation && !row->detached) {
+            break;
+        }
+    }
+    return key_last_u64(entry->key);
 }
 
 static uint64_t some_position(const struct filler *f)
@@ -231,7 +241,24 @@ static void aim_at_credentials(const struct filler *f, ProtobufCMessage *body)
     }
 }
 
-/* Commands that only work seldom, so that the others find something to work with. */
+/* Presence means something only when type and to fit together. */
+static void aim_presence(const struct filler *f, unsigned id, ProtobufCMessage *body)
+{
+    static const char *const contacts[] = {"alice@x", "bob@x", "carol@x"};
+    static const char *const moves[] = {"subscribe",   "subscribe",    "subscribed",
+                                        "unsubscribe", "unsubscribed", "unavailable"};
+    Pb__SendPresence *send = (Pb__SendPresence *)body;
+
+    if (id != PB__COMMAND__BODY_PRESENCE || send->stanza == NULL || chance(f, 25)) {
+        return;
+    }
+    send->stanza->type = (char *)(chance(f, 50) ? "" : PICK(f, moves));
+    send->stanza->to =
+        (char *)(send->stanza->type[0] == '\0' || chance(f, 10) ? "" : PICK(f, contacts));
+    send->priority -= 1;
+}
+
+/* Commands that end things come seldom, so that the others find something to work with. */
 static bool is_rare(unsigned id)
 {
     return id == PB__COMMAND__BODY_DOMAIN_REMOVE || id == PB__COMMAND__BODY_USER_REMOVE ||
@@ -257,10 +284,11 @@ Pb__Command *random_command(uint64_t *seed, struct state *state, uint64_t incarn
     command->ref = ref;
     do {
         field = &type->fields[1 + random_below(seed, type->n_fields - 1)]; /* behind ref */
-    } while (is_rare(field->id) && !chance(&f, 10));
+    } while (is_rare(field->id) && !chance(&f, 5));
     fill_one(&f, field, &body);
     aim_at_epochs(&f, body);
     aim_at_credentials(&f, body);
+    aim_presence(&f, field->id, body);
     command->body_case = (Pb__Command__BodyCase)field->id;
     *(ProtobufCMessage **)((char *)command + field->offset) = body;
     return command;

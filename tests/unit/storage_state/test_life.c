@@ -345,6 +345,58 @@ static void test_erasure(void **state)
     world_expect(&world, "1 user_set user=alice@x create=1", "outcome done\n");
 }
 
+/* Goal: what one session or user makes the state remember is bounded.
+ * Method: directed presence to ever new addresses; bind and become available with ever new
+ * resources, each replaced by a silent bind of the same one. */
+static void test_directed_presence_is_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < STATE_DIRECTED_MAX; i++) {
+        world_runf(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/r%u", i);
+    }
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/r0");
+    assert_null(strstr(buf_text(&world.text), "error"));
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/more");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable stanza.to=bob@x/r0");
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/more");
+    assert_null(strstr(buf_text(&world.text), "error"));
+}
+
+static void test_standing_presence_is_bounded(void **state)
+{
+    const unsigned max = 2 * STATE_SESSIONS_MAX;
+    (void)state;
+
+    for (unsigned i = 0; i < max + 10; i++) {
+        char resource[8];
+        uint64_t session;
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        world_login(&world, "bob", resource);
+        session = world_bind(&world, "bob", resource);
+        world_runf(&world, "1 close from=%u:1", (unsigned)session);
+    }
+    assert_in_range(rows_all(world.state, &world.arena, TABLE_PRESENCE, key_user("bob@x")).count, 1,
+                    max);
+}
+
+static void test_rosters_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < STATE_ROSTER_MAX; i++) {
+        world_runf(&world, "1 roster_set from=1:1 contact=c%u@x", i);
+        world_runf(&world, "1 notes acks.0=1:1:%u:0", (unsigned)world.state->meta.next_position);
+    }
+    run("1 roster_set from=1:1 contact=more@x");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.to=bob@x");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    run("1 roster_set from=1:1 contact=c7@x remove=1");
+    run("1 roster_set from=1:1 contact=more@x");
+    assert_null(strstr(buf_text(&world.text), "error"));
+}
+
 /* Goal: addresses that do not fit a key are refused, not cut. */
 static void test_long_names(void **state)
 {
@@ -382,6 +434,9 @@ int main(void)
         TEST(test_conflict),
         TEST(test_kill),
         TEST(test_erasure),
+        TEST(test_directed_presence_is_bounded),
+        TEST(test_standing_presence_is_bounded),
+        TEST(test_rosters_are_bounded),
         TEST(test_long_names),
     };
 

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCHES      400
-#define BATCH_MAX    20
-#define RUNS         4
-#define INCARNATIONS 3
+#define BATCHES   2000
+#define BATCH_MAX 20
+#define RUNS      5
+#define NODES     2
 
 struct run {
     struct world first;
@@ -25,7 +25,7 @@ struct run {
 /* A node that has an incarnation that is up; its seq so far comes from the state. */
 static uint64_t some_incarnation(struct run *run)
 {
-    uint32_t node = 1 + random_below(&run->seed, INCARNATIONS);
+    uint32_t node = 1 + random_below(&run->seed, NODES);
     const Pb__NodeRow *row = state_node(run->first.state, &run->arena, node);
 
     return row == NULL ? 0 : row->incarnation;
@@ -51,7 +51,7 @@ static void add_start(struct run *run, struct entry_writer *writer)
     Pb__Start start = PB__START__INIT;
     uint64_t nonce = random_next(&run->seed);
 
-    start.node = 1 + random_below(&run->seed, INCARNATIONS);
+    start.node = 1 + random_below(&run->seed, NODES);
     start.nonce = (ProtobufCBinaryData){.data = (uint8_t *)&nonce, .len = sizeof(nonce)};
     command.body_case = PB__COMMAND__BODY_START;
     command.start = &start;
@@ -92,7 +92,7 @@ static void write_batch(struct run *run, struct buf *out)
         stamp.seed[i] = (uint8_t)random_next(&run->seed);
     }
     entry_begin(&writer, out, ENTRY_BATCH, &stamp);
-    if (random_below(&run->seed, 40) == 0 || run->first.index < 3) {
+    if (random_below(&run->seed, 300) == 0 || run->first.index < 3) {
         add_start(run, &writer);
     }
     add_expiry(run, &writer);
@@ -100,12 +100,16 @@ static void write_batch(struct run *run, struct buf *out)
     entry_finish(&writer);
 }
 
+static const char *const users[] = {"alice@x", "bob@x", "carol@x", "dave@x"};
+
 static void step(struct run *run)
 {
     struct buf entry = BUF_EMPTY;
 
-    run->first.now_ms += random_below(&run->seed, 10) == 0 ? random_below(&run->seed, 100000)
-                                                           : random_below(&run->seed, 100);
+    run->first.now_ms += random_below(&run->seed, 1000);
+    if (random_below(&run->seed, 200) == 0) {
+        run->first.now_ms += random_below(&run->seed, STATE_TOMBSTONE_MS);
+    }
     write_batch(run, &entry);
     assert_int_equal(world_apply(&run->first, buf_slice(&entry)), 0);
     assert_int_equal(world_apply(&run->second, buf_slice(&entry)), 0);
@@ -119,6 +123,7 @@ static void step(struct run *run)
         run->second.state = state_new(run->second.kv);
     }
     check_invariants(run->first.state);
+    check_subscriptions(run->first.state, users, ARRAY_COUNT(users));
     arena_reset(&run->arena);
 }
 
