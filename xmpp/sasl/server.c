@@ -41,7 +41,6 @@ struct sasl_server {
     struct buf auth_message; /* SCRAM: grows message by message (RFC 5802 §3) */
     uint8_t stored_key[HASH_SIZE_MAX];
     uint8_t server_key[HASH_SIZE_MAX];
-    bool decoy; /* no such account: goes all the way, then fails */
 };
 
 static bool can_bind(const struct sasl_bindings *bindings)
@@ -210,10 +209,7 @@ static enum sasl_verdict plain_verify(struct sasl_server *server, const struct s
     buf_wipe(&server->password);
     explicit_bzero(stored_key, sizeof(stored_key));
     explicit_bzero(server_key, sizeof(server_key));
-    if (!equal || server->decoy) {
-        return sasl_server_fail(server, "not-authorized");
-    }
-    return succeed(server);
+    return equal ? succeed(server) : sasl_server_fail(server, "not-authorized");
 }
 
 /* ---- SCRAM ---- */
@@ -335,7 +331,7 @@ static bool scram_final_valid(struct sasl_server *server, const struct scram_cli
 
     buf_deinit(&proof);
     buf_deinit(&binding);
-    return valid && !server->decoy;
+    return valid;
 }
 
 static enum sasl_verdict scram_final_message(struct sasl_server *server, struct slice message)
@@ -405,7 +401,6 @@ static enum sasl_verdict proceed_with_decoy(struct sasl_server *server)
     key.salt = slice_make(seed, SASL_SALT_BYTES);
     key.stored_key = slice_make(unknowable, hash_size(kind));
     key.server_key = key.stored_key;
-    server->decoy = true;
     return server->mechanism->plain ? plain_verify(server, &key) : scram_challenge(server, &key);
 }
 

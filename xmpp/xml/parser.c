@@ -59,11 +59,6 @@ static void on_text(void *ctx, const XML_Char *text, int len)
     }
 }
 
-static void on_cdata_edge(void *ctx)
-{
-    (void)enter_token(ctx); /* only where it ends matters; its text comes by on_text() */
-}
-
 static void on_ns_start(void *ctx, const XML_Char *prefix, const XML_Char *uri)
 {
     struct xml_parser *parser = ctx;
@@ -129,7 +124,6 @@ void xml_parser_init(struct xml_parser *parser, const struct xml_parser_sink *si
     XML_SetUserData(expat, parser);
     XML_SetElementHandler(expat, on_start, on_end);
     XML_SetCharacterDataHandler(expat, on_text);
-    XML_SetCdataSectionHandler(expat, on_cdata_edge, on_cdata_edge);
     XML_SetStartNamespaceDeclHandler(expat, on_ns_start);
     XML_SetStartDoctypeDeclHandler(expat, on_doctype);
     XML_SetCommentHandler(expat, on_comment);

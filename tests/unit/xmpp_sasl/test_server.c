@@ -64,6 +64,7 @@ struct client {
     const char *binding_data;
     const char *user; /* as it stands in "n=" */
     const char *password;
+    const char *other_nonce; /* if not NULL, the last message is made for this one */
 };
 
 static const char *encode(const char *text, size_t len, struct buf *out)
@@ -107,7 +108,9 @@ static const char *client_final(const struct client *client, struct slice server
                                 struct buf *out)
 {
     const uint8_t *comma = memchr(server_first.data, ',', server_first.len);
-    struct slice nonce = slice_sub(server_first, 0, (size_t)(comma - server_first.data));
+    struct slice nonce = client->other_nonce == NULL
+                             ? slice_sub(server_first, 0, (size_t)(comma - server_first.data))
+                             : slice_str(client->other_nonce);
     struct buf message = BUF_EMPTY;
     struct buf auth_message = BUF_EMPTY;
 
@@ -263,6 +266,8 @@ static void test_channel_binding(void **state)
     client = plus_256;
     client.gs2_header = "p=tls-unique,,";
     expect_failure(&config, &client, "not-authorized");
+    client.binding_data = "";
+    expect_failure(&config, &client, "not-authorized"); /* bound to nothing */
     client.gs2_header = "p=none-such,,";
     expect_failure(&config, &client, "not-authorized");
     client.gs2_header = "n,,";
@@ -311,6 +316,10 @@ static void test_final_of_another_exchange(void **state)
     sasl_server_free(&server);
     buf_deinit(&text);
     buf_deinit(&first);
+
+    liar = bare_256; /* the proof is right, for a nonce that the client chose alone */
+    liar.other_nonce = "r=cnonce";
+    expect_failure(&config, &liar, "not-authorized");
 }
 
 /* RFC 6120 §6.3.8 */
@@ -487,7 +496,8 @@ static void expect_start(const struct sasl_config *with, const char *mechanism, 
 static void test_refused_starts(void **state)
 {
     struct sasl_config with = config;
-    static char huge[9001];
+    struct buf huge = BUF_EMPTY;
+    struct buf text = BUF_EMPTY;
     (void)state;
 
     expect_start(&config, "ANONYMOUS", NULL, "invalid-mechanism");
@@ -497,8 +507,13 @@ static void test_refused_starts(void **state)
     expect_start(&config, "SCRAM-SHA-1", "biws===", "incorrect-encoding");
     expect_start(&config, "SCRAM-SHA-1", "=", "malformed-request");
     expect_start(&config, "SCRAM-SHA-1", "", "malformed-request");
-    memset(huge, 'A', sizeof(huge) - 1);
-    expect_start(&config, "SCRAM-SHA-1", huge, "malformed-request");
+    buf_append_str(&huge, "n,,n=user,r=nonce,x=");
+    memset(buf_reserve(&huge, 6200), 'y', 6200); /* well-formed, but over 8 KiB in base64 */
+    buf_commit(&huge, 6200);
+    expect_start(&config, "SCRAM-SHA-1", encode(buf_text(&huge), buf_len(&huge), &text),
+                 "malformed-request");
+    buf_deinit(&text);
+    buf_deinit(&huge);
     with.tls = false;
     expect_start(&with, "PLAIN", NULL, "encryption-required");
     with.allow_plain = false;
@@ -524,7 +539,8 @@ static void test_empty_challenge(void **state)
     sasl_server_free(&server);
 }
 
-/* Goal: keys that cannot be right (an import gone wrong) are as good as none. */
+/* Goal: keys that cannot be right (an import gone wrong) are as good as none, and so are keys that
+ * cost a worker too long. */
 static void test_unusable_keys(void **state)
 {
     (void)state;
@@ -537,9 +553,16 @@ static void test_unusable_keys(void **state)
         for (size_t i = 0; i < 2; i++) {
             struct sasl_key *key = &account.keys[i];
 
-            key->iterations = wrong == 0 ? 0 : wrong == 1 ? SASL_ITERATIONS_MAX + 1 : ITERATIONS;
-            key->salt.len = wrong == 2 ? 0 : key->salt.len;
-            key->stored_key.len -= wrong == 3;
+            key->iterations = wrong == 0 ? 0 : ITERATIONS;
+            key->salt.len = wrong == 1 ? 0 : key->salt.len;
+            key->stored_key.len -= wrong == 2;
+            if (wrong == 3) { /* the right key, but for its cost */
+                key->iterations = SASL_ITERATIONS_MAX + 1;
+                assert_int_equal(scram_derive(key->kind, slice_str("pencil"), key->salt,
+                                              key->iterations, account.bytes[2 * i],
+                                              account.bytes[2 * i + 1]),
+                                 0);
+            }
         }
         assert_int_equal(sasl_server_start(server, "PLAIN", "AHVzZXIAcGVuY2ls"),
                          SASL_NEED_CREDENTIALS);

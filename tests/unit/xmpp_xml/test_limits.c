@@ -139,6 +139,8 @@ static void test_limits_are_exact(void **state)
     expect(&limits, HEADER "<a><b>1234</b></a> ", 0, "");
     expect(&limits, HEADER "<a><b>12345</b></a> ", 0, "");
     expect(&limits, HEADER "<a><b>123456</b></a>", ERR_LIMIT, "policy-violation");
+    expect(&limits, HEADER "<a><b><c><d><e><f><g>", ERR_LIMIT, "policy-violation");
+    expect(&limits, HEADER "<a>12345678901234567", ERR_LIMIT, "policy-violation");
     expect(&limits, HEADER " \n \n \n \n \n \n \n \n \n \n \n \n", 0, "");
 
     limits = (struct xml_limits){.token_bytes_max = sizeof(HEADER) - 1};
@@ -208,6 +210,13 @@ static void test_bombs(void **state)
     buf_append_str(&bomb, HEADER "<message>");
     for (size_t i = 0; i < 100000; i++) {
         buf_append_str(&bomb, "<x/>");
+    }
+    assert_int_equal(outcome_of(NULL, buf_slice(&bomb), 16384, &said), ERR_LIMIT);
+
+    buf_clear(&bomb);
+    buf_append_str(&bomb, HEADER "<message>");
+    for (size_t i = 0; i < 100000; i++) {
+        buf_append_str(&bomb, "<![CDATA[]]>"); /* no text, no end */
     }
     assert_int_equal(outcome_of(NULL, buf_slice(&bomb), 16384, &said), ERR_LIMIT);
     buf_deinit(&bomb);
