@@ -15,7 +15,7 @@ from tests.lib.xmpp_client import Client, Settings
 from tests.lib.xmpp_stream import Address
 from tools.local import processes
 from tools.local.control import ControlError, ask
-from tools.local.layout import Cluster, Node, load
+from tools.local.layout import FILE, Cluster, Node, load
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse"
@@ -43,7 +43,8 @@ class TestCluster:
     def close(self) -> None:
         """Stop it gracefully and remove it; a node that does not stop, or complains, fails."""
         try:
-            self._tool("down")
+            if (self.folder / FILE).exists():
+                self._tool("down")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

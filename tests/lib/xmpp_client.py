@@ -183,7 +183,7 @@ class Client(Watched):
     async def _read(self) -> None:
         assert self.stream is not None
         while True:
-            timeout = None
+            timeout = self.settings.silence_s  # an <r/> may go out while we wait
             if self._asked_at is not None:
                 timeout = max(0.0, self._asked_at + self.settings.silence_s - time.monotonic())
             try:

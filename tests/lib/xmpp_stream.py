@@ -123,7 +123,7 @@ class XmppStream:
 
     def send(self, text: str) -> None:
         """Write; a broken connection shows when reading."""
-        if self._open:
+        if self._open and not self._writer.transport.is_closing():
             self._writer.write(text.encode())
 
     async def receive(self) -> ET.Element:

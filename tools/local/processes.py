@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -71,6 +72,16 @@ def status(node: Node) -> dict:
         return {"serving": False, "error": str(error)}
 
 
+def accepts_clients(node: Node) -> bool:
+    """Whether the node's client port takes a connection: its workers open it a moment after the
+    node has been cleared to serve."""
+    try:
+        with socket.create_connection((node.host, node.ports["c2s"]), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
 def wait_serving(nodes: list[Node], timeout_s: float) -> None:
     """Wait until all nodes serve; a node that ends meanwhile, or the deadline, is an error."""
     deadline = time.monotonic() + timeout_s
@@ -78,7 +89,7 @@ def wait_serving(nodes: list[Node], timeout_s: float) -> None:
     while waiting:
         node = waiting[0]
         report = status(node)
-        if report.get("serving"):
+        if report.get("serving") and accepts_clients(node):
             waiting.pop(0)
             continue
         if not is_running(node):
