@@ -301,16 +301,26 @@ static void lose(struct town *town, struct link *link)
 
 /* The client gives up its connection; the server may still read what was on its way, at any later
  * time, and may notice the end late or never. */
-static void cut(struct town *town, int client)
+static void give_up(struct town *town, int client, bool late)
 {
     struct link *link = &town->links[town->link_of[client]];
 
-    if (draw(town, 2) == 0) {
+    if (late) {
         buf_append(&link->late, buf_slice(&town->clients[client].up));
     }
     chat_client_disconnect(&town->clients[client]);
-    if (draw(town, 3) == 0) {
+    if (!late && draw(town, 3) != 0) {
         lose(town, link);
+    }
+}
+
+/* A stale <resume/>: it is on its way when the client loses patience. */
+static void lose_patience(struct town *town, int client)
+{
+    struct chat_client *chat = &town->clients[client];
+
+    if (chat->logged_in && !chat->ready && buf_len(&chat->up) > 0 && draw(town, 8) == 0) {
+        give_up(town, client, true);
     }
 }
 
@@ -321,7 +331,8 @@ static void move_late(struct town *town)
     struct link *link = &town->links[back > town->link_count ? 0 : town->link_count - back];
     size_t len = buf_len(&link->late);
 
-    if (len == 0 || link->stream == NULL || !stream_wants_read(link->stream)) {
+    if (len == 0 || link->stream == NULL || !stream_wants_read(link->stream) ||
+        draw(town, 20) != 0) {
         return;
     }
     len = draw(town, 2) == 0 ? len : 1 + draw(town, (uint32_t)len);
@@ -434,7 +445,7 @@ static void fail_something(struct town *town)
     if (draw(town, 3) == 0) {
         kill_node(town, (int)draw(town, NODES));
     } else {
-        cut(town, (int)draw(town, CLIENTS));
+        give_up(town, (int)draw(town, CLIENTS), draw(town, 2) == 0);
     }
 }
 
@@ -533,6 +544,7 @@ static void test_chat(void **state)
             if (draw(&town, 10) == 0) {
                 talk(&town);
             }
+            lose_patience(&town, (int)draw(&town, CLIENTS));
             if (draw(&town, 50) == 0) {
                 tick(&town, draw(&town, 1500));
             }
