@@ -43,8 +43,10 @@ NODISCARD int xml_reader_next(struct xml_reader *reader, struct xml_event **even
  * "unsupported-encoding". */
 const char *xml_reader_condition(const struct xml_reader *reader);
 
-/** Expect a new stream header (RFC 6120 §4.3.3). Bytes fed behind the last event are parsed as part
- * of the new stream, or forgotten when drop_input: what came in clear before TLS must not count. */
+/** Expect a new stream header (RFC 6120 §4.3.3). While it is not decided whether the stream starts
+ * again, do not call xml_reader_next(): it would take the new header for a stanza. Bytes fed behind
+ * the last event are parsed as part of the new stream, or forgotten when drop_input: what came in
+ * clear before TLS must not count. */
 void xml_reader_reset(struct xml_reader *reader, bool drop_input);
 
 /** Change the limits, from the next element on: a stranger gets less than a user. */
