@@ -93,6 +93,14 @@ struct peer {
     char address[RLOG_ADDRESS_MAX + 1];
 };
 
+/* The newest snapshot that a leader offered, and whether a copy of its store is under way. */
+struct copy_offer {
+    raft_id from;
+    raft_index index;
+    bool is_asked;
+    uint64_t retry_ms; /* ask again then; 0: not */
+};
+
 enum rlog_life { LIFE_RUNS, LIFE_HANDS_OVER, LIFE_CLOSES };
 
 struct rlog {
@@ -154,8 +162,7 @@ struct rlog {
     uint64_t entries_seen, entry_bytes_seen;
     uint64_t manifest_asked_ms;
     uint64_t manifest_index, manifest_hash;
-    raft_id offered_from; /* of the newest snapshot offered to us, and where it ends */
-    raft_index offered_index;
+    struct copy_offer offer;
 
     struct lease_book leases;
     uint64_t beat_ms;
@@ -190,8 +197,12 @@ void rlog_machine_init(struct rlog *rlog);
 void rlog_deliver_gaps(struct rlog *rlog);
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied);
 void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
-void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);
 void rlog_bound_log(struct rlog *rlog);
+
+/* copy.c */
+void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index);
+void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);
+void rlog_copy_beat(struct rlog *rlog);
 
 /* role.c */
 void rlog_follow_role(struct rlog *rlog);

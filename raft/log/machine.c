@@ -197,28 +197,6 @@ void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int 
     shim_snapshot_ready(rlog->shim, status == 0 ? 0 : RAFT_BUSY);
 }
 
-void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status)
-{
-    if (status != 0) {
-        shim_refuse_snapshot(rlog->shim); /* the leader offers it again */
-        return;
-    }
-    if (applied_index > rlog->store_index) {
-        rlog->store_index = applied_index;
-    }
-    if (applied_index > rlog->delivered) {
-        rlog->delivered = applied_index;
-    }
-    rlog_unapplied_until(rlog, applied_index);
-    if (applied_index < rlog->offered_index) {
-        /* While the copy came the leader went on and offered a later snapshot. */
-        rlog->events.on_copy_wanted(rlog->events.ctx, shim_node_of(rlog->offered_from),
-                                    rlog->offered_index);
-        return;
-    }
-    shim_install_snapshot(rlog->shim);
-}
-
 /* libraft bounds its log by count; we mean bytes (DESIGN 4). */
 void rlog_bound_log(struct rlog *rlog)
 {

@@ -29,16 +29,7 @@ static void on_fail_stop(void *ctx, const char *reason)
 
 static void on_snapshot_offered(void *ctx, raft_id from, raft_index index)
 {
-    struct rlog *rlog = ctx;
-
-    if (rlog->store_index >= index) {
-        shim_install_snapshot(rlog->shim); /* the log was lost or cut, the store was not */
-        return;
-    }
-    rlog->offered_from = from;
-    rlog->offered_index = index;
-    log_info("raft.copy_wanted", LOG_UINT("from", shim_node_of(from)), LOG_UINT("index", index));
-    rlog->events.on_copy_wanted(rlog->events.ctx, shim_node_of(from), index);
+    rlog_copy_offered(ctx, from, index);
 }
 
 /* Everything that the raft thread does, once per iteration of its loop before it may sleep. */
@@ -83,6 +74,7 @@ static void on_beat(uv_timer_t *beat)
     if (rlog->life != LIFE_CLOSES) {
         rlog_lease_beat(rlog);
         rlog_bound_log(rlog);
+        rlog_copy_beat(rlog);
     }
 }
 

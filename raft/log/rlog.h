@@ -52,7 +52,9 @@ struct rlog_events {
      * that window is durable (RLOG_MANIFEST_MS at most; a later mark is asked for then). */
     void (*on_manifest_wanted)(void *ctx, uint64_t index);
     /** A leader is ahead of our log: replace the store by a copy that has applied at least
-     * index_min before the log goes on (DESIGN 4). Answer with rlog_copy_installed(). */
+     * index_min before the log goes on (DESIGN 4). Answer with rlog_copy_installed(); until then it
+     * is not asked again, after a failure soon. Entries may come meanwhile, if another leader still
+     * has them: a copy that is older than what is applied then must not be installed. */
     void (*on_copy_wanted)(void *ctx, uint32_t from_node, uint64_t index_min);
 };
 

@@ -1,0 +1,70 @@
+/* copy - a leader offers a snapshot, because our log is too far behind: the store must be replaced
+ * by a copy before libraft sees the offer (DESIGN 4). One copy is asked for at a time, and again
+ * until the store covers the newest offer; libraft's leader would offer again only after minutes.
+ */
+#include "raft/log/internal.h"
+
+#include "node/base/clock.h"
+#include "node/base/log.h"
+
+/* After a failed copy: the source may be gone, and another node leads soon. */
+#define COPY_RETRY_MS 500
+
+static void ask(struct rlog *rlog)
+{
+    struct copy_offer *offer = &rlog->offer;
+    uint32_t node = rlog->role.leader_node != 0 && rlog->role.leader_node != rlog->config.node_id
+                        ? rlog->role.leader_node
+                        : shim_node_of(offer->from);
+
+    offer->is_asked = true;
+    offer->retry_ms = 0;
+    log_info("raft.copy_wanted", LOG_UINT("from", node), LOG_UINT("index", offer->index));
+    rlog->events.on_copy_wanted(rlog->events.ctx, node, offer->index);
+}
+
+static void go_on(struct rlog *rlog)
+{
+    if (rlog->raft.last_applied >= rlog->offer.index) {
+        /* Another leader had the entries after all. */
+        rlog->offer.retry_ms = 0;
+        shim_refuse_snapshot(rlog->shim);
+    } else if (rlog->store_index >= rlog->offer.index) {
+        shim_install_snapshot(rlog->shim);
+    } else {
+        ask(rlog); /* also when the leader offered a later snapshot while a copy came */
+    }
+}
+
+void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index)
+{
+    rlog->offer.from = from;
+    rlog->offer.index = index;
+    if (!rlog->offer.is_asked) {
+        go_on(rlog); /* installs at once when only the log was lost or cut, not the store */
+    }
+}
+
+void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status)
+{
+    rlog->offer.is_asked = false;
+    if (status != 0) {
+        rlog->offer.retry_ms = clock_mono_ms() + COPY_RETRY_MS;
+        return;
+    }
+    if (applied_index > rlog->store_index) {
+        rlog->store_index = applied_index;
+    }
+    if (applied_index > rlog->delivered) {
+        rlog->delivered = applied_index;
+    }
+    rlog_unapplied_until(rlog, applied_index);
+    go_on(rlog);
+}
+
+void rlog_copy_beat(struct rlog *rlog)
+{
+    if (rlog->offer.retry_ms != 0 && clock_mono_ms() >= rlog->offer.retry_ms) {
+        go_on(rlog);
+    }
+}
