@@ -95,6 +95,22 @@ static void script_plus_unique(struct dialogue *d)
     bind_channel(d, "SCRAM-SHA-1-PLUS", "p=tls-unique,,", "finished message", "<success");
 }
 
+/* Goal: on TLS 1.2 tls-unique is offered by name. */
+static void script_unique_on_tls12(struct dialogue *d)
+{
+    const struct stream_tls tls = {.unique = slice_str("finished message")};
+
+    d->config.direct_tls = true;
+    dialogue_start(d);
+    stream_on_tls(d->stream, &tls);
+    client_says(d, OPEN);
+    expect_output_has(d, "<channel-binding type='tls-unique'/>");
+    expect_output_has(d, "<mechanism>SCRAM-SHA-256-PLUS</mechanism>");
+    mem_release(take_output(d));
+    client_does_scram(d, "SCRAM-SHA-256-PLUS", PASSWORD, "p=tls-unique,,", "finished message");
+    expect_output_has(d, "<success");
+}
+
 /* Goal: a header with from gets a to; xml:lang goes to stanzas that have none (RFC 6120 §4.7). */
 static void script_header_attributes(struct dialogue *d)
 {
@@ -211,6 +227,13 @@ static void script_auth_failures(struct dialogue *d)
     client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>!</auth>");
     expect_server(d, FAILURE("incorrect-encoding") ERROR("policy-violation"));
     expect_action(d, STREAM_CLOSE);
+}
+
+static void script_no_mechanism(struct dialogue *d)
+{
+    reach_tls(d);
+    client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    expect_server(d, FAILURE("invalid-mechanism"));
 }
 
 /* Goal: a wrong proof fails, then the right one succeeds on the same stream. */
@@ -393,6 +416,14 @@ static void script_stranger_limit(struct dialogue *d)
     expect_action(d, STREAM_CLOSE);
 }
 
+/* Goal: a stream may be freed at any time, with actions not yet taken. */
+static void script_freed_in_the_middle(struct dialogue *d)
+{
+    dialogue_start(d);
+    stream_feed(d->stream, slice_str(OPEN "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+                d->now_ms);
+}
+
 /* Goal: the client may say goodbye at any time before it is bound. */
 static void script_footer_early(struct dialogue *d)
 {
@@ -423,12 +454,14 @@ int main(void)
         DIALOGUE_TEST(script_plus_end_point),
         DIALOGUE_TEST(script_plus_wrong_data),
         DIALOGUE_TEST(script_plus_unique),
+        DIALOGUE_TEST(script_unique_on_tls12),
         DIALOGUE_TEST(script_header_attributes),
         DIALOGUE_TEST(script_liberal_headers),
         DIALOGUE_TEST(script_injection),
         DIALOGUE_TEST(script_second_starttls),
         DIALOGUE_TEST(script_auth_before_tls),
         DIALOGUE_TEST(script_auth_failures),
+        DIALOGUE_TEST(script_no_mechanism),
         DIALOGUE_TEST(script_retry),
         DIALOGUE_TEST(script_unknown_account),
         DIALOGUE_TEST(script_abort),
@@ -444,6 +477,7 @@ int main(void)
         DIALOGUE_TEST(script_slow_log),
         DIALOGUE_TEST(script_tls_times_out),
         DIALOGUE_TEST(script_stranger_limit),
+        DIALOGUE_TEST(script_freed_in_the_middle),
         DIALOGUE_TEST(script_footer_early),
     };
 

@@ -114,6 +114,10 @@ static void script_bad_ids(struct dialogue *d)
     expect_server(d, FAILED("item-not-found"));
     client_says(d, "<resume xmlns='urn:xmpp:sm:3' h='0' previd=''/>");
     expect_server(d, FAILED("item-not-found"));
+    client_says(d, "<resume xmlns='urn:xmpp:sm:3' h='0' previd='0123456789abcde'/>");
+    expect_server(d, FAILED("item-not-found"));
+    client_says(d, "<resume xmlns='urn:xmpp:sm:3' h='4294967296' previd='0123456789abcdef'/>");
+    expect_server(d, FAILED("bad-request"));
     client_says(d, "<resume xmlns='urn:xmpp:sm:3' h='x' previd='0123456789abcdef'/>");
     expect_server(d, FAILED("bad-request"));
     client_says(d, "<resume xmlns='urn:xmpp:sm:3' h='0'/>");

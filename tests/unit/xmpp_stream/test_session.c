@@ -90,6 +90,25 @@ static void script_lang(struct dialogue *d)
     expect_log(d, "message epoch=1 m2 lang=fr");
 }
 
+/* Goal: a header's language that is none is forgotten, not passed on. */
+static void script_bad_lang(struct dialogue *d)
+{
+    const struct outcome bound = {
+        .kind = OUTCOME_BOUND, .session = SESSION, .epoch = 1, .address = ADDRESS};
+
+    reach_tls(d);
+    client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
+                   "AGFsaWNlAHNlY3JldA==</auth>");
+    give_credentials(d);
+    client_says(d, "<stream:stream to='" DOMAIN "' version='1.0' xml:lang='d e' "
+                   "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+                   "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    expect_log(d, "bind " USER "/ version=9 owner=3.1.2.4");
+    log_says(d, &bound);
+    client_says(d, MESSAGE("m1"));
+    expect_log(d, "message epoch=1 m1");
+}
+
 /* ---- bad input */
 
 struct bad_input {
@@ -323,6 +342,7 @@ int main(void)
         DIALOGUE_TEST(script_lost_with_output),
         DIALOGUE_TEST(script_output_limit),
         DIALOGUE_TEST(script_lang),
+        DIALOGUE_TEST(script_bad_lang),
         DIALOGUE_TEST(script_stanza_too_big),
         DIALOGUE_TEST(script_command_too_big),
         DIALOGUE_TEST(script_bad_input_counted),
