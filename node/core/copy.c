@@ -69,12 +69,15 @@ static int install(struct core *core, uint64_t *applied_out)
     return rc;
 }
 
-/* When it failed, the leader offers its snapshot again, and with it a copy is wanted again. */
-void core_on_fetched(struct core *core, int status)
+/* When it failed a copy is wanted again soon. */
+void core_on_fetched(struct core *core, uint64_t copy_index, int status)
 {
-    uint64_t applied_index = 0;
-    int rc = status == 0 ? install(core, &applied_index) : status;
+    uint64_t applied_index = core->applied_index;
+    int rc = status;
 
+    if (rc == 0 && copy_index > core->applied_index) {
+        rc = install(core, &applied_index);
+    } /* else a leader had the entries after all: going back would undo them */
     if (rc != 0) {
         log_warn("core.copy_failed", LOG_STR("cause", err_text(rc)));
     }

@@ -68,7 +68,7 @@ static void handle(struct core *core, struct note *note)
         core_on_copy_wanted(core, note->node, note->index);
         break;
     case NOTE_FETCHED:
-        core_on_fetched(core, note->status);
+        core_on_fetched(core, note->index, note->status);
         break;
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);

@@ -99,7 +99,7 @@ bool core_leads(const struct core *core);
 /* copy.c */
 void core_open_copies(struct core *core, const char *data_dir);
 void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_min);
-void core_on_fetched(struct core *core, int status);
+void core_on_fetched(struct core *core, uint64_t copy_index, int status);
 void core_tell_all_incarnations(struct core *core);
 
 /* hash.c: marks on disk, comparison, manifests */
