@@ -135,22 +135,34 @@ static void on_connection(struct door *door)
     }
 }
 
+/* The node serves only when clients can reach every worker of it. */
+static void tell_doors(struct worker *worker, bool are_open)
+{
+    if (worker->doors_told != are_open) {
+        worker->doors_told = are_open;
+        core_note_doors(worker->core, are_open);
+    }
+}
+
 static void open_doors(struct worker *worker)
 {
     const uint16_t ports[] = {worker->port, worker->tls_port};
+    bool all_open = true;
 
     for (size_t i = 0; i < ARRAY_COUNT(ports); i++) {
-        if (ports[i] != 0) {
-            /* what fails is logged, and tried again at the next tick */
-            (void)!door_open(&worker->doors[i], &worker->loop, worker->host, ports[i]);
+        if (ports[i] != 0 &&
+            door_open(&worker->doors[i], &worker->loop, worker->host, ports[i]) != 0) {
+            all_open = false; /* logged, and tried again at the next tick */
         }
     }
+    tell_doors(worker, all_open);
 }
 
 static void close_doors(struct worker *worker)
 {
     door_close(&worker->doors[0]);
     door_close(&worker->doors[1]);
+    tell_doors(worker, false);
 }
 
 /* ---- mail */
@@ -191,6 +203,7 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
     switch (message->kind) {
     case PORT_SERVE:
         worker->incarnation = message->incarnation;
+        open_doors(worker);
         break;
     case PORT_CEASE:
         cease(worker, message->ended);

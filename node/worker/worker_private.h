@@ -42,6 +42,7 @@ struct worker {
     struct worker_settings settings;
     struct door doors[2]; /* STARTTLS, direct TLS */
     uint64_t incarnation; /* 0: not serving */
+    bool doors_told;      /* what the core knows of our doors */
     bool may_read;        /* lease held and log not full, as of this turn */
     bool is_stopping;
     bool is_closed;
