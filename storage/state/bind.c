@@ -89,8 +89,7 @@ int session_enable(struct apply *a, const Pb__Enable *command)
     a->outcome.epoch = row->epoch;
 
     session_unindex(a, command->from->session, row);
-    row->acks = true;
-    row->count = 0; /* XEP-0198 §4: counting starts here */
+    row->acks = true; /* XEP-0198 §4: counting starts here; session_take() kept none before */
     if (command->resume && window_s > 0) {
         make_resumable(a, command->from->session, row, window_s);
     }

@@ -142,6 +142,8 @@ static void test_offline_keeps_order(void **state)
         assert_non_null(at[i]);
         assert_true(i == 0 || at[i - 1] < at[i]);
     }
+    assert_non_null(strstr(at[0], " delayed\n")); /* XEP-0203: those that waited, not the fourth */
+    assert_null(strstr(at[3], "delayed"));
     assert_null(row_get(world.state, &world.arena, TABLE_OFFLINE_TOTAL, key_user("bob@x")));
 }
 

@@ -298,6 +298,62 @@ static void test_expiry_names_the_epoch(void **state)
     assert_null(world_session(&world, 1));
 }
 
+/* Goal: a confirm committed before an expiry wins, and so does a later deadline of the same epoch.
+ * Method: confirm at the deadline, then let the leader's expiry come; detach, let it come again. */
+static void test_expiry_names_the_deadline(void **state)
+{
+    uint64_t deadline_ms;
+    (void)state;
+
+    resume(7);
+    deadline_ms = world_session(&world, 1)->deadline_ms;
+    world.now_ms = deadline_ms;
+    world_run(&world, "2 confirm session=1 epoch=2 h=0");
+    world_runf(&world, "0 expire items.0=1:2:%u", (unsigned)deadline_ms);
+    assert_non_null(world_session(&world, 1));
+    world_run(&world, "2 detach session=1 epoch=2");
+    world_runf(&world, "0 expire items.0=1:2:%u", (unsigned)deadline_ms);
+    assert_non_null(world_session(&world, 1));
+    deadline_ms = world_session(&world, 1)->deadline_ms;
+    world.now_ms = deadline_ms - 1;
+    world_runf(&world, "0 expire items.0=1:2:%u", (unsigned)deadline_ms); /* early */
+    assert_non_null(world_session(&world, 1));
+    world.now_ms = deadline_ms;
+    world_runf(&world, "0 expire items.0=1:2:%u", (unsigned)deadline_ms);
+    assert_null(world_session(&world, 1));
+}
+
+/* Goal: what a connection still had on its way when it was detached is refused, not applied behind
+ * the count that a resume will be told.
+ * Method: detach, then send, number and ack with the same epoch. */
+static void test_a_detached_connection_is_refused(void **state)
+{
+    (void)state;
+    world_run(&world, "1 detach session=1 epoch=1");
+    world_expect(&world, "1 message from=1:1:3:1 stanza.to=bob@x/b", "outcome done: conflict\n");
+    world_expect(&world, "1 detach session=1 epoch=1", "outcome done: conflict\n");
+    world_runf(&world, "1 notes acks.0=1:1:%u:0", (unsigned)second);
+    assert_int_equal(world_session(&world, 1)->count, 0);
+    assert_int_equal(pending_count(), 2);
+}
+
+/* Goal: counting starts with <enable/>, and a presence ack is remembered for the next resume. */
+static void test_counts_and_acks_are_kept(void **state)
+{
+    uint64_t session = world_bind(&world, "carol", "c");
+    (void)state;
+
+    world_runf(&world, "1 notes counts.0=%u:1:7:1", (unsigned)session);
+    world_runf(&world, "1 enable from=%u:1:8:1 resume=1 window_s=60", (unsigned)session);
+    assert_int_equal(world_session(&world, session)->count, 0);
+    world_runf(&world, "1 notes counts.0=%u:1:1:1 acks.0=%u:1:0:9", (unsigned)session,
+               (unsigned)session);
+    assert_int_equal(world_session(&world, session)->count, 1);
+    assert_int_equal(world_session(&world, session)->presence_position, 9);
+    world_runf(&world, "1 notes acks.0=%u:1:0:8", (unsigned)session);
+    assert_int_equal(world_session(&world, session)->presence_position, 9);
+}
+
 /* Goal: a connection that is cut before it confirmed leaves the old deadline running.
  * Method: detach an unconfirmed epoch later. */
 static void test_a_cut_before_confirm_keeps_the_deadline(void **state)
@@ -414,6 +470,9 @@ int main(void)
         TEST(test_a_resume_at_the_deadline_is_taken),
         TEST(test_only_confirm_clears_the_deadline),
         TEST(test_expiry_names_the_epoch),
+        TEST(test_expiry_names_the_deadline),
+        TEST(test_a_detached_connection_is_refused),
+        TEST(test_counts_and_acks_are_kept),
         TEST(test_a_cut_before_confirm_keeps_the_deadline),
         TEST(test_life),
         TEST(test_a_dead_incarnation_is_forgotten_at_last),
