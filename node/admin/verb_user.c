@@ -163,13 +163,13 @@ void verb_user_remove(struct request *request)
 
 /* ---- import */
 
-/* One ready key of a row, base64 as exported (docs: musterctl(1), "user import"). */
-static bool read_key(struct arena *arena, const json_t *row, Pb__ScramKey *key)
+/* One ready key, base64 as exported (docs: musterctl(1), "user import"). */
+static bool read_key(struct arena *arena, const json_t *item, Pb__ScramKey *key)
 {
     static const char *const names[] = {"salt", "stored_key", "server_key"};
     ProtobufCBinaryData *const fields[] = {&key->salt, &key->stored_key, &key->server_key};
-    const char *mechanism = json_string_value(json_object_get(row, "mechanism"));
-    json_int_t iterations = json_integer_value(json_object_get(row, "iterations"));
+    const char *mechanism = json_string_value(json_object_get(item, "mechanism"));
+    json_int_t iterations = json_integer_value(json_object_get(item, "iterations"));
     size_t size;
 
     if (mechanism == NULL || iterations < 1 || iterations > UINT32_MAX) {
@@ -183,7 +183,7 @@ static bool read_key(struct arena *arena, const json_t *row, Pb__ScramKey *key)
     key->iterations = (uint32_t)iterations;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         struct buf bytes = BUF_EMPTY;
-        const char *text = json_string_value(json_object_get(row, names[i]));
+        const char *text = json_string_value(json_object_get(item, names[i]));
         bool is_good = text != NULL && base64_decode(slice_str(text), &bytes) == 0 &&
                        (i == 0 ? buf_len(&bytes) > 0 : buf_len(&bytes) == size);
 
@@ -196,6 +196,25 @@ static bool read_key(struct arena *arena, const json_t *row, Pb__ScramKey *key)
         }
     }
     return true;
+}
+
+/* NULL: the row holds no good keys. */
+static Pb__UserSet *user_set_ready(struct arena *arena, const struct jid *user, const json_t *row)
+{
+    const json_t *keys = json_object_get(row, "keys");
+    size_t count = json_array_size(keys);
+    Pb__UserSet *set;
+
+    if (count == 0 || count > DERIVER_KINDS) {
+        return NULL;
+    }
+    set = user_set_new(arena, user, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!read_key(arena, json_array_get(keys, i), set->keys[i])) {
+            return NULL;
+        }
+    }
+    return set;
 }
 
 static void fail_row(struct request *request, size_t index, const char *what)
@@ -227,10 +246,9 @@ static Pb__UserSet *import_row(struct request *request, struct arena *arena, siz
     if (json_object_get(row, "password") != NULL) {
         return user_set_derived(arena, &user, derived, request->derivation.iterations);
     }
-    set = user_set_new(arena, &user, 1);
-    if (!read_key(arena, row, set->keys[0])) {
-        *fault = "neither a password nor a SCRAM key";
-        return NULL;
+    set = user_set_ready(arena, &user, row);
+    if (set == NULL) {
+        *fault = "neither a password nor good SCRAM keys";
     }
     return set;
 }

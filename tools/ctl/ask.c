@@ -1,0 +1,199 @@
+#include "tools/ctl/ask.h"
+
+#include "node/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLUSTER_FILE "cluster.json"
+
+/* ---- targets */
+
+static int read_cluster(const struct options *options, struct targets *out)
+{
+    char path[1024];
+    json_error_t error;
+    json_t *root;
+    json_t *item;
+    size_t i;
+
+    (void)snprintf(path, sizeof(path), "%s/" CLUSTER_FILE, options->cluster_dir);
+    root = json_load_file(path, 0, &error);
+    if (root == NULL) {
+        (void)fprintf(stderr, "musterctl: %s: %s\n", path, error.text);
+        return EXIT_USAGE;
+    }
+    json_array_foreach(json_object_get(root, "nodes"), i, item)
+    {
+        long node = (long)json_integer_value(json_object_get(item, "id"));
+        const char *control = json_string_value(json_object_get(item, "control"));
+        struct target *target = &out->items[out->count];
+
+        if (control != NULL && out->count < NODES_MAX &&
+            (options->node == 0 || options->node == node)) {
+            target->node = node;
+            (void)snprintf(target->path, sizeof(target->path), "%s", control);
+            out->count++;
+        }
+    }
+    json_decref(root);
+    if (out->count == 0) {
+        (void)fprintf(stderr, "musterctl: %s names no such node\n", path);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+int targets_find(const struct options *options, struct targets *out)
+{
+    struct target *target = &out->items[0];
+
+    out->count = 0;
+    if (options->cluster_dir != NULL) {
+        return read_cluster(options, out);
+    }
+    target->node = 0;
+    (void)snprintf(target->path, sizeof(target->path), "%s",
+                   options->control_path != NULL ? options->control_path : CONTROL_PATH_DEFAULT);
+    out->count = 1;
+    return 0;
+}
+
+/* ---- asking */
+
+int ask_code_of(const json_t *answer)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+
+    if (error == NULL) {
+        return EXIT_UNKNOWN;
+    }
+    if (strcmp(error, "usage") == 0) {
+        return EXIT_USAGE;
+    }
+    return strcmp(error, "unknown") == 0 ? EXIT_UNKNOWN : EXIT_REFUSED;
+}
+
+static int judge(const json_t *answer, json_t **result_out, char **fault_out)
+{
+    const char *text = json_string_value(json_object_get(answer, "text"));
+
+    if (json_is_true(json_object_get(answer, "ok"))) {
+        *result_out = json_incref(json_object_get(answer, "result"));
+        return 0;
+    }
+    *fault_out = mem_strdup(text != NULL ? text : "no sense in the answer");
+    return ask_code_of(answer);
+}
+
+static int lost(enum ask_kind kind, enum link_result result, char **fault_out)
+{
+    *fault_out = mem_strdup(result == LINK_TIMEOUT ? "no answer in time"
+                                                   : "the connection ended before the answer");
+    return kind == ASK_CHANGE ? EXIT_UNKNOWN : EXIT_UNREACHABLE;
+}
+
+int ask_one(const struct options *options, const struct target *target, enum ask_kind kind,
+            const char *verb, json_t *args, json_t **result_out, char **fault_out)
+{
+    const char *fault = NULL;
+    struct link *link = link_open(target->path, options->timeout_s, &fault);
+    enum link_result result;
+    json_t *answer = NULL;
+    int code;
+
+    if (link == NULL) {
+        json_decref(args);
+        *fault_out = mem_strdup(fault);
+        return EXIT_UNREACHABLE;
+    }
+    result = link_send(link, 1, verb, args);
+    if (result == LINK_OK) {
+        result = link_receive(link, &answer);
+    }
+    code = result == LINK_OK ? judge(answer, result_out, fault_out) : lost(kind, result, fault_out);
+    json_decref(answer);
+    link_close(&link);
+    return code;
+}
+
+static bool serves(const struct options *options, const struct target *target)
+{
+    json_t *status = NULL;
+    char *fault = NULL;
+    bool serving;
+
+    if (ask_one(options, target, ASK_READ, "node.status", NULL, &status, &fault) != 0) {
+        mem_free(&fault);
+        return false;
+    }
+    serving = json_is_true(json_object_get(status, "serving"));
+    json_decref(status);
+    return serving;
+}
+
+/* With several nodes to choose from, one that serves; the first when none does. */
+static const struct target *choose(const struct options *options, const struct targets *targets)
+{
+    for (size_t i = 0; targets->count > 1 && i < targets->count; i++) {
+        if (serves(options, &targets->items[i])) {
+            return &targets->items[i];
+        }
+    }
+    return &targets->items[0];
+}
+
+int ask(const struct options *options, enum ask_kind kind, const char *verb, json_t *args,
+        json_t **result_out)
+{
+    struct targets targets;
+    const struct target *target;
+    char *fault = NULL;
+    int code = targets_find(options, &targets);
+
+    if (code != 0) {
+        json_decref(args);
+        return code;
+    }
+    target = choose(options, &targets);
+    code = ask_one(options, target, kind, verb, args, result_out, &fault);
+    if (code != 0) {
+        (void)fprintf(stderr, "musterctl: %s\n", fault);
+        if (code == EXIT_UNREACHABLE) {
+            (void)fprintf(stderr, "musterctl: asked at %s\n", target->path);
+        }
+        mem_free(&fault);
+    }
+    return code;
+}
+
+int ask_change(const struct options *options, const char *verb, json_t *args)
+{
+    json_t *result = NULL;
+    int code = ask(options, ASK_CHANGE, verb, args, &result);
+
+    if (code == 0 && options->json) {
+        (void)json_dumpf(result, stdout, JSON_INDENT(2));
+        (void)putchar('\n');
+    }
+    json_decref(result);
+    return code;
+}
+
+struct link *ask_open_serving(const struct options *options)
+{
+    struct targets targets;
+    const char *fault = NULL;
+    struct link *link;
+    const struct target *target;
+
+    if (targets_find(options, &targets) != 0) {
+        return NULL;
+    }
+    target = choose(options, &targets);
+    link = link_open(target->path, options->timeout_s, &fault);
+    if (link == NULL) {
+        (void)fprintf(stderr, "musterctl: %s: %s\n", target->path, fault);
+    }
+    return link;
+}

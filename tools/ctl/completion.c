@@ -1,0 +1,81 @@
+/* musterctl completion: scripts made from the table, so that they cannot fall behind it. */
+#include "tools/ctl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_nouns(void)
+{
+    const char *last = "";
+
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(last, commands[i].noun) != 0) {
+            (void)printf("%s ", commands[i].noun);
+        }
+        last = commands[i].noun; /* the table is sorted */
+    }
+}
+
+static void print_verbs(const char *noun)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(noun, commands[i].noun) == 0 && commands[i].verb != NULL) {
+            (void)printf("%s ", commands[i].verb);
+        }
+    }
+}
+
+static void print_bash(void)
+{
+    const char *last = "";
+
+    (void)printf(
+        "# bash completion of musterctl, made by: musterctl completion bash\n"
+        "_musterctl() {\n"
+        "    local word=${COMP_WORDS[COMP_CWORD]} noun= verb= i\n"
+        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+        "        case ${COMP_WORDS[i]} in\n"
+        "        --cluster | --control | --domain | --node | --password-file | --timeout)\n"
+        "            ((i++)) ;;\n"
+        "        -*) ;;\n"
+        "        *) if [[ -z $noun ]]; then noun=${COMP_WORDS[i]}; else "
+        "verb=${COMP_WORDS[i]}; fi ;;\n"
+        "        esac\n"
+        "    done\n"
+        "    if [[ $word == -* ]]; then\n"
+        "        COMPREPLY=($(compgen -W '");
+    for (size_t i = 0; i < option_help_count; i++) {
+        (void)printf("--%s ", option_helps[i].name);
+    }
+    (void)printf("' -- \"$word\"))\n"
+                 "    elif [[ -z $noun ]]; then\n"
+                 "        COMPREPLY=($(compgen -W '");
+    print_nouns();
+    (void)printf("' -- \"$word\"))\n"
+                 "    elif [[ -z $verb ]]; then\n"
+                 "        case $noun in\n");
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(last, commands[i].noun) != 0 && commands[i].verb != NULL) {
+            (void)printf("        %s) COMPREPLY=($(compgen -W '", commands[i].noun);
+            print_verbs(commands[i].noun);
+            (void)printf("' -- \"$word\")) ;;\n");
+        }
+        last = commands[i].noun;
+    }
+    (void)printf("        esac\n"
+                 "    fi\n"
+                 "}\n"
+                 "complete -o default -F _musterctl musterctl\n");
+}
+
+int run_completion(const struct options *options, char **arguments, int count)
+{
+    (void)options;
+    (void)count;
+    if (strcmp(arguments[0], "bash") != 0) {
+        (void)fprintf(stderr, "musterctl: no completion for %s\n", arguments[0]);
+        return EXIT_USAGE;
+    }
+    print_bash();
+    return EXIT_OK;
+}

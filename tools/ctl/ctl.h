@@ -1,0 +1,85 @@
+/* ctl - what the commands of musterctl share: the command line as parsed, the nodes to talk to, and
+ * the answers' way out. One thread, blocking; nothing of a node is linked in. */
+#ifndef TOOLS_CTL_CTL_H
+#define TOOLS_CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTROL_PATH_DEFAULT "/run/muster/control.sock"
+#define TIMEOUT_S_DEFAULT    30
+
+/* Documented in musterctl(1). */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_REFUSED = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3, /* no node could be asked */
+    EXIT_UNKNOWN = 4      /* sent, but nobody knows whether it was carried out */
+};
+
+/* Options that only some commands take; each command names its own. */
+enum option_flag { OPTION_PASSWORD_FILE = 1 << 0, OPTION_DOMAIN = 1 << 1 };
+
+struct options {
+    const char *cluster_dir;
+    const char *control_path;
+    long node; /* 0: not given */
+    long timeout_s;
+    bool json;
+    unsigned given; /* option_flag */
+    const char *password_file;
+    const char *domain;
+};
+
+struct command {
+    const char *noun;
+    const char *verb;      /* NULL: the noun is all */
+    const char *arguments; /* as in the help; a word in brackets may be left out */
+    const char *summary;
+    unsigned options; /* option_flag taken */
+    int (*run)(const struct options *options, char **arguments, int count);
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/** Every option, for help and completion. */
+struct option_help {
+    const char *name;
+    const char *value; /* NULL: a switch */
+    const char *text;
+    unsigned flag; /* 0: any command takes it */
+};
+extern const struct option_help option_helps[];
+extern const size_t option_help_count;
+
+/** Print the completion script of a shell. */
+int run_completion(const struct options *options, char **arguments, int count);
+
+int run_user_add(const struct options *options, char **arguments, int count);
+int run_user_passwd(const struct options *options, char **arguments, int count);
+int run_user_remove(const struct options *options, char **arguments, int count);
+int run_user_list(const struct options *options, char **arguments, int count);
+int run_user_show(const struct options *options, char **arguments, int count);
+int run_user_import(const struct options *options, char **arguments, int count);
+int run_domain_add(const struct options *options, char **arguments, int count);
+int run_domain_remove(const struct options *options, char **arguments, int count);
+int run_domain_list(const struct options *options, char **arguments, int count);
+int run_session_list(const struct options *options, char **arguments, int count);
+int run_session_show(const struct options *options, char **arguments, int count);
+int run_session_kill(const struct options *options, char **arguments, int count);
+int run_node_status(const struct options *options, char **arguments, int count);
+int run_state_hash(const struct options *options, char **arguments, int count);
+int run_state_mark(const struct options *options, char **arguments, int count);
+int run_cluster_status(const struct options *options, char **arguments, int count);
+int run_cluster_transfer(const struct options *options, char **arguments, int count);
+int run_member_add(const struct options *options, char **arguments, int count);
+int run_member_assign(const struct options *options, char **arguments, int count);
+int run_member_remove(const struct options *options, char **arguments, int count);
+int run_reload(const struct options *options, char **arguments, int count);
+int run_log_level(const struct options *options, char **arguments, int count);
+
+#endif

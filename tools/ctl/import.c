@@ -1,0 +1,204 @@
+/* musterctl user import: rows of a CSV file to a node, in batches, several under way at once. The
+ * node derives keys from passwords on all its cores and puts each batch into the log as one
+ * command. */
+#include "node/base/clock.h"
+#include "tools/ctl/ask.h"
+#include "tools/ctl/csv.h"
+#include "tools/ctl/print.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH_ROWS_MAX  500 /* what one command takes */
+#define BATCHES_AT_ONCE 16
+#define PROGRESS_MS     200
+
+struct import {
+    const char *file;
+    struct csv csv;
+    struct link *link;
+    json_t *rows; /* the batch being filled */
+    json_t *last; /* its last row: further keys of the same address join it; borrowed */
+    json_int_t batches_sent;
+    json_int_t batches_done;
+    json_int_t imported;
+    uint64_t progress_ms;
+};
+
+static int fail_line(const struct import *import, const char *what)
+{
+    (void)fprintf(stderr, "musterctl: %s:%zu: %s\n", import->file, import->csv.line, what);
+    return EXIT_USAGE;
+}
+
+/* ---- rows */
+
+static json_t *key_item(char **fields)
+{
+    return json_pack("{s:s,s:I,s:s,s:s,s:s}", "mechanism", fields[1], "iterations",
+                     (json_int_t)strtoll(fields[2], NULL, 10), "salt", fields[3], "stored_key",
+                     fields[4], "server_key", fields[5]);
+}
+
+/* One address may stand in several lines that follow each other, one for each mechanism. */
+static bool joins_last(const struct import *import, const char *address)
+{
+    const char *last = json_string_value(json_object_get(import->last, "jid"));
+
+    return last != NULL && strcmp(last, address) == 0 &&
+           json_object_get(import->last, "keys") != NULL;
+}
+
+static int add_row(struct import *import)
+{
+    char **fields = import->csv.fields;
+    json_t *row = NULL;
+
+    if (import->csv.count == 6) {
+        json_t *key = key_item(fields);
+
+        if (key != NULL && joins_last(import, fields[0])) {
+            (void)json_array_append_new(json_object_get(import->last, "keys"), key);
+            return 0;
+        }
+        row = key == NULL ? NULL : json_pack("{s:s,s:[o]}", "jid", fields[0], "keys", key);
+    } else if (import->csv.count == 2) {
+        row = json_pack("{s:s,s:s}", "jid", fields[0], "password", fields[1]);
+    } else {
+        return fail_line(import, "neither jid,password nor "
+                                 "jid,mechanism,iterations,salt,stored_key,server_key");
+    }
+    if (row == NULL) {
+        return fail_line(import, "is not UTF-8");
+    }
+    (void)json_array_append_new(import->rows, row);
+    import->last = row;
+    return 0;
+}
+
+static bool is_header(const struct import *import)
+{
+    return import->csv.line == 1 && strcmp(import->csv.fields[0], "jid") == 0;
+}
+
+/* ---- batches */
+
+static void show_progress(struct import *import)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (isatty(STDERR_FILENO) && now_ms - import->progress_ms >= PROGRESS_MS) {
+        import->progress_ms = now_ms;
+        (void)fprintf(stderr, "\r%" JSON_INTEGER_FORMAT " accounts", import->imported);
+    }
+}
+
+static int take_answer(struct import *import)
+{
+    json_t *answer = NULL;
+    enum link_result result = link_receive(import->link, &answer);
+    int code = 0;
+
+    if (result != LINK_OK) {
+        (void)fprintf(stderr, "musterctl: the connection was lost, import it again\n");
+        return EXIT_UNKNOWN;
+    }
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        (void)fprintf(stderr, "musterctl: batch %" JSON_INTEGER_FORMAT " of 500: %s\n",
+                      json_integer_value(json_object_get(answer, "id")),
+                      json_string_value(json_object_get(answer, "text")));
+        code = ask_code_of(answer);
+    }
+    import->batches_done++;
+    import->imported +=
+        json_integer_value(json_object_get(json_object_get(answer, "result"), "imported"));
+    json_decref(answer);
+    show_progress(import);
+    return code;
+}
+
+static int send_batch(struct import *import)
+{
+    json_t *args = json_pack("{s:o}", "rows", import->rows);
+
+    import->rows = json_array();
+    import->last = NULL;
+    if (link_send(import->link, ++import->batches_sent, "user.import", args) != LINK_OK) {
+        (void)fprintf(stderr, "musterctl: the connection was lost, import it again\n");
+        return EXIT_UNKNOWN;
+    }
+    if (import->batches_sent - import->batches_done < BATCHES_AT_ONCE) {
+        return 0;
+    }
+    return take_answer(import);
+}
+
+/* A batch ends where a new address begins, so that the keys of one stay together. */
+static bool is_full(const struct import *import)
+{
+    return json_array_size(import->rows) >= BATCH_ROWS_MAX &&
+           !(import->csv.count == 6 && joins_last(import, import->csv.fields[0]));
+}
+
+static int import_all(struct import *import)
+{
+    enum csv_result result;
+    int code = 0;
+
+    while (code == 0 && (result = csv_next(&import->csv)) != CSV_END) {
+        if (result == CSV_BAD) {
+            return fail_line(import, "cannot be read as CSV");
+        }
+        if (is_header(import)) {
+            continue;
+        }
+        if (is_full(import)) {
+            code = send_batch(import);
+        }
+        if (code == 0) {
+            code = add_row(import);
+        }
+    }
+    if (code == 0 && json_array_size(import->rows) > 0) {
+        code = send_batch(import);
+    }
+    while (code == 0 && import->batches_done < import->batches_sent) {
+        code = take_answer(import);
+    }
+    return code;
+}
+
+int run_user_import(const struct options *options, char **arguments, int count)
+{
+    struct import import = {.file = arguments[0]};
+    struct options patient = *options;
+    int code;
+
+    (void)count;
+    patient.timeout_s = 24 * 3600; /* passwords take milliseconds each */
+    import.csv.stream = strcmp(import.file, "-") == 0 ? stdin : fopen(import.file, "re");
+    if (import.csv.stream == NULL) {
+        (void)fprintf(stderr, "musterctl: %s: %s\n", import.file, strerror(errno));
+        return EXIT_USAGE;
+    }
+    import.link = ask_open_serving(&patient);
+    if (import.link == NULL) {
+        (void)fclose(import.csv.stream);
+        return EXIT_UNREACHABLE;
+    }
+    import.rows = json_array();
+    code = import_all(&import);
+    if (isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r");
+    }
+    (void)printf(options->json ? "{\"imported\": %" JSON_INTEGER_FORMAT "}\n"
+                               : "%" JSON_INTEGER_FORMAT " accounts imported\n",
+                 import.imported);
+    json_decref(import.rows);
+    link_close(&import.link);
+    (void)fclose(import.csv.stream);
+    return code;
+}

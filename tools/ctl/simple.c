@@ -1,0 +1,177 @@
+/* Commands that are one request and one answer. */
+#include "tools/ctl/ask.h"
+#include "tools/ctl/print.h"
+
+#include "node/base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- changes */
+
+int run_domain_add(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "domain.add", json_pack("{s:s}", "domain", arguments[0]));
+}
+
+int run_domain_remove(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "domain.remove", json_pack("{s:s}", "domain", arguments[0]));
+}
+
+int run_session_kill(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "session.kill", json_pack("{s:s}", "user", arguments[0]));
+}
+
+int run_reload(const struct options *options, char **arguments, int count)
+{
+    (void)arguments;
+    (void)count;
+    return ask_change(options, "reload", NULL);
+}
+
+int run_log_level(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "log.level", json_pack("{s:s}", "level", arguments[0]));
+}
+
+/* ---- lists */
+
+static int show(const struct options *options, const char *verb, json_t *args,
+                void (*print)(const json_t *result))
+{
+    json_t *result = NULL;
+    int code = ask(options, ASK_READ, verb, args, &result);
+
+    if (code != 0) {
+        return code;
+    }
+    if (options->json) {
+        print_json(result);
+    } else {
+        print(result);
+    }
+    json_decref(result);
+    return 0;
+}
+
+static void print_domains(const json_t *result)
+{
+    const json_t *domain;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "domains"), i, domain)
+    {
+        (void)printf("%s\n", json_string_value(domain));
+    }
+}
+
+int run_domain_list(const struct options *options, char **arguments, int count)
+{
+    (void)arguments;
+    (void)count;
+    return show(options, "domain.list", NULL, print_domains);
+}
+
+static void print_sessions(const json_t *result)
+{
+    static const struct column columns[] = {
+        {"ID", "id"},     {"USER", "user"},       {"RESOURCE", "resource"}, {"STATE", "state"},
+        {"NODE", "node"}, {"PENDING", "pending"}, {"RESUMES", "resumable"}};
+
+    print_table(json_object_get(result, "sessions"), columns, ARRAY_COUNT(columns));
+    if (json_is_true(json_object_get(result, "more"))) {
+        (void)printf("(more: name a user)\n");
+    }
+}
+
+int run_session_list(const struct options *options, char **arguments, int count)
+{
+    json_t *args = count == 0 ? NULL : json_pack("{s:s}", "user", arguments[0]);
+
+    return show(options, "session.list", args, print_sessions);
+}
+
+static void print_session(const json_t *result)
+{
+    const json_t *session;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "sessions"), i, session)
+    {
+        print_object(session);
+    }
+}
+
+int run_session_show(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return show(options, "session.show", json_pack("{s:s}", "user", arguments[0]), print_session);
+}
+
+static void print_nodes(const json_t *result)
+{
+    static const struct column columns[] = {{"NODE", "node"},
+                                            {"NAME", "name"},
+                                            {"UP", "up"},
+                                            {"INCARNATION", "incarnation"},
+                                            {"LINK", "link_address"},
+                                            {"CLIENTS", "client_address"}};
+
+    (void)printf("leader: node %" JSON_INTEGER_FORMAT ", term %" JSON_INTEGER_FORMAT "\n\n",
+                 json_integer_value(json_object_get(result, "leader")),
+                 json_integer_value(json_object_get(result, "term")));
+    print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
+}
+
+int run_cluster_status(const struct options *options, char **arguments, int count)
+{
+    (void)arguments;
+    (void)count;
+    return show(options, "cluster.status", NULL, print_nodes);
+}
+
+/* ---- members */
+
+static json_int_t number(const char *text)
+{
+    return strtoll(text, NULL, 10);
+}
+
+int run_cluster_transfer(const struct options *options, char **arguments, int count)
+{
+    json_int_t node = count == 0 ? 0 : number(arguments[0]);
+
+    return ask_change(options, "cluster.transfer", json_pack("{s:I}", "node", node));
+}
+
+int run_member_add(const struct options *options, char **arguments, int count)
+{
+    struct options shown = *options;
+
+    (void)count;
+    shown.json = true; /* the raft id is needed on the new node */
+    return ask_change(
+        &shown, "member.add",
+        json_pack("{s:I,s:s}", "node", number(arguments[0]), "address", arguments[1]));
+}
+
+int run_member_assign(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "member.assign",
+                      json_pack("{s:I,s:s}", "node", number(arguments[0]), "role", arguments[1]));
+}
+
+int run_member_remove(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_change(options, "member.remove", json_pack("{s:I}", "node", number(arguments[0])));
+}
