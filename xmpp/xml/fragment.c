@@ -7,6 +7,11 @@
 #define ROOT_START "<x xmlns='" XML_NS_CLIENT "'>"
 #define ROOT_END   "</x>"
 
+/* Escapes and repeated namespaces make stored bytes longer than what was received; that they fit
+ * into a command was checked before they were stored. */
+static const struct xml_limits stored_limits = {.stanza_bytes_max = UINT32_MAX / 2,
+                                                .token_bytes_max = UINT32_MAX / 2};
+
 struct fragment {
     struct xml_parser parser;
     struct xml_limits limits;
@@ -53,10 +58,11 @@ static int parse_parts(struct fragment *fragment, struct slice bytes)
 int xml_parse_fragment(struct slice bytes, const struct xml_limits *limits, struct arena *arena,
                        const struct xml_element **element_out)
 {
-    struct fragment fragment = {.limits = xml_limits_complete(limits)};
+    struct fragment fragment = {.limits =
+                                    xml_limits_complete(limits == NULL ? &stored_limits : limits)};
     int rc;
 
-    if (bytes.len > fragment.limits.stanza_bytes_max) {
+    if (bytes.len > fragment.limits.stanza_bytes_max || bytes.len > INT32_MAX) {
         return ERR_LIMIT;
     }
     xml_parser_init(&fragment.parser, &fragment_sink, &fragment.limits);

@@ -20,7 +20,7 @@ struct xml_limits xml_limits_complete(const struct xml_limits *limits)
         .depth_max = or_default(limits->depth_max, 32),
         .elements_max = or_default(limits->elements_max, 4096),
         .attributes_max = or_default(limits->attributes_max, 64),
-        .name_bytes_max = or_default(limits->name_bytes_max, 1024),
+        .name_bytes_max = or_default(limits->name_bytes_max, 256),
         .value_bytes_max = or_default(limits->value_bytes_max, 8 * 1024),
     };
 }

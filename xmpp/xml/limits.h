@@ -12,7 +12,8 @@ struct xml_limits {
     uint32_t depth_max;        /* elements inside each other, a stanza counts as one; default 32 */
     uint32_t elements_max;     /* in one stanza: each takes memory beyond its bytes; default 4096 */
     uint32_t attributes_max;   /* on one element, xmlns ones apart; default 64 */
-    uint32_t name_bytes_max;   /* of an element, attribute or namespace; default 1024 */
+    uint32_t name_bytes_max;   /* of an element, attribute or namespace; written out, a namespace is
+                                  repeated where a prefix stood, so it must be short; default 256 */
     uint32_t value_bytes_max;  /* of one attribute; default 8 KiB */
 };
 

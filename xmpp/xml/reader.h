@@ -58,8 +58,9 @@ bool xml_reader_in_stanza(const struct xml_reader *reader);
 void xml_event_free(struct xml_event **event);
 
 /** Parse stored children of a stanza (what xml_serialize_children() made) as children of an element
- * without a name in jabber:client, all in arena. limits NULL: the defaults. 0 and *element_out, or
- * the errors of xml_reader_next(). */
+ * without a name in jabber:client, all in arena. limits NULL: what a reader with default limits let
+ * pass, however much longer it became when it was written. 0 and *element_out, or the errors of
+ * xml_reader_next(). */
 NODISCARD int xml_parse_fragment(struct slice bytes, const struct xml_limits *limits,
                                  struct arena *arena, const struct xml_element **element_out);
 

@@ -221,6 +221,40 @@ static void test_bad_fragments(void **state)
     arena_deinit(&arena);
 }
 
+/* Goal: what a reader let pass can be read again after it grew in writing.
+ * Method: the longest tags that fit the limits, full of characters that need escapes. */
+static void test_grown_stanza(void **state)
+{
+    struct xml_reader *reader = xml_reader_new(NULL);
+    struct xml_event *event = NULL;
+    const struct xml_element *parsed = NULL;
+    struct buf stanza = BUF_EMPTY;
+    struct buf bytes = BUF_EMPTY;
+    (void)state;
+
+    xml_reader_feed(reader, slice_str("<stream:stream xmlns='jabber:client' "
+                                      "xmlns:stream='http://etherx.jabber.org/streams'>"));
+    assert_int_equal(xml_reader_next(reader, &event), 1);
+    xml_event_free(&event);
+    buf_append_str(&stanza, "<iq><a b=\"");
+    memset(buf_reserve(&stanza, 8000), '\'', 8000);
+    buf_commit(&stanza, 8000);
+    buf_append_str(&stanza, "\"/>");
+    memset(buf_reserve(&stanza, 250000), '>', 250000);
+    buf_commit(&stanza, 250000);
+    buf_append_str(&stanza, "</iq>");
+    xml_reader_feed(reader, buf_slice(&stanza));
+    assert_int_equal(xml_reader_next(reader, &event), 1);
+    xml_serialize_children(event->element, &bytes);
+    assert_true(buf_len(&bytes) > 1000000);
+    assert_int_equal(xml_parse_fragment(buf_slice(&bytes), NULL, &event->arena, &parsed), 0);
+    assert_int_equal(strlen(xml_attr(parsed->child, "b")), 8000);
+    xml_event_free(&event);
+    xml_reader_free(&reader);
+    buf_deinit(&bytes);
+    buf_deinit(&stanza);
+}
+
 /* Goal: text from elsewhere (SIP, operators) cannot break a client's stream.
  * Method: characters that XML cannot carry, and broken UTF-8; and 20,000 random byte strings. */
 static void test_writer_is_safe(void **state)
@@ -278,7 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_bad_fragments), cmocka_unit_test(test_writer_is_safe),
-        cmocka_unit_test(test_write_helpers),
+        cmocka_unit_test(test_write_helpers), cmocka_unit_test(test_grown_stanza),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
