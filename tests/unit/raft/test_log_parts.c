@@ -1,0 +1,269 @@
+/* The pure parts of raft/log: origin, intake, cluster time, leases, frames. */
+#include "node/base/mem.h"
+#include "raft/log/frame.h"
+#include "raft/log/intake.h"
+#include "raft/log/lease.h"
+#include "raft/log/origin.h"
+#include "raft/log/stamp.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void add(struct origin *origin, const char *text)
+{
+    origin_add_take(origin, own_command_new(slice_str(text)));
+}
+
+/* Sends all that is unsent; returns the sequence numbers as digits. */
+static const char *send_all(struct origin *origin)
+{
+    static char sent[32];
+    size_t count = 0;
+
+    while (origin_next(origin) != NULL) {
+        sent[count++] = (char)('0' + origin_next(origin)->seq);
+        origin_sent(origin);
+    }
+    sent[count] = '\0';
+    return sent;
+}
+
+/* Goal: commands are numbered from 1 in each incarnation and sent again, in order, from the first
+ * that is not known to be applied. Method: walk through a leader change, an acknowledgement, a
+ * resend and a new incarnation. */
+static void test_origin_sends_again_in_order(void **state)
+{
+    struct origin origin = {0};
+    (void)state;
+
+    origin_set_start_take(&origin, own_command_new(slice_str("start")));
+    assert_int_equal(origin_next_incarnation(&origin), 0);
+    assert_string_equal(send_all(&origin), "0");
+    origin_rewind(&origin);
+    assert_string_equal(send_all(&origin), "0");
+    origin_begin(&origin, 7);
+    assert_null(origin_next(&origin));
+
+    add(&origin, "a");
+    add(&origin, "b");
+    add(&origin, "c");
+    assert_int_equal(origin_next_incarnation(&origin), 7);
+    assert_string_equal(send_all(&origin), "123");
+    add(&origin, "d");
+    assert_string_equal(send_all(&origin), "4");
+    origin_applied(&origin, 1);
+    origin_rewind(&origin);
+    assert_string_equal(send_all(&origin), "234");
+    origin_rewind_to(&origin, 3);
+    assert_string_equal(send_all(&origin), "34");
+    origin_rewind(&origin);
+    origin_applied(&origin, 3); /* by the old leader after all */
+    assert_string_equal(send_all(&origin), "4");
+    assert_int_equal(origin.count, 1);
+
+    origin_begin(&origin, 8);
+    assert_int_equal(origin.count, 0);
+    assert_int_equal(origin.bytes, 0);
+    add(&origin, "e");
+    assert_string_equal(send_all(&origin), "1");
+    origin_deinit(&origin);
+}
+
+static uint32_t take_count(struct intake *intake, enum entry_kind *kind)
+{
+    const struct entry_stamp stamp = {.time_ms = 5};
+    struct buf entry = BUF_EMPTY;
+    struct entry_reader reader;
+
+    intake_take_entry(intake, &stamp, &entry);
+    assert_int_equal(buf_len(&entry) % 8, 0); /* defect 14 */
+    assert_int_equal(entry_open(buf_slice(&entry), &reader), 0);
+    *kind = reader.kind;
+    buf_deinit(&entry);
+    return reader.count;
+}
+
+/* Goal: an entry stays below the soft bound, a large command goes alone, a mark is an entry of its
+ * own in its place. Method: 30 commands of 4 KiB, a mark, one of 300 KiB, one small. */
+static void test_intake_batches(void **state)
+{
+    struct intake intake = {0};
+    uint8_t *bytes = mem_zalloc(300 * 1024);
+    enum entry_kind kind;
+    (void)state;
+
+    for (int k = 0; k < 30; k++) {
+        intake_add_command(
+            &intake,
+            &(struct entry_command){.incarnation = 1, .seq = 1, .bytes = slice_make(bytes, 4096)});
+    }
+    intake_add_kind(&intake, ENTRY_MARK);
+    intake_add_command(&intake, &(struct entry_command){.bytes = slice_make(bytes, 300 * 1024)});
+    intake_add_command(&intake, &(struct entry_command){.bytes = slice_make(bytes, 3)});
+    assert_int_equal(take_count(&intake, &kind), 16);
+    assert_int_equal(take_count(&intake, &kind), 14);
+    assert_int_equal(kind, ENTRY_BATCH);
+    assert_int_equal(take_count(&intake, &kind), 0);
+    assert_int_equal(kind, ENTRY_MARK);
+    assert_int_equal(take_count(&intake, &kind), 1);
+    assert_int_equal(take_count(&intake, &kind), 1);
+    assert_null(intake.first);
+    assert_int_equal(intake.bytes, 0);
+    for (int k = 0; k < ENTRY_BATCH_COUNT_MAX + 1; k++) {
+        intake_add_command(&intake, &(struct entry_command){.bytes = slice_make(bytes, 1)});
+    }
+    assert_int_equal(take_count(&intake, &kind), ENTRY_BATCH_COUNT_MAX);
+    intake_clear(&intake);
+    assert_int_equal(intake.count, 0);
+    mem_free(&bytes);
+}
+
+/* Goal: cluster time stands still without a leader and never falls. Method: lead, stop, lead on
+ * another clock. */
+static void test_cluster_time(void **state)
+{
+    struct stamp_clock clock = {0};
+    (void)state;
+
+    stamp_seen(&clock, 1000);
+    stamp_begin(&clock, 50000);
+    assert_int_equal(stamp_now(&clock, 50000), 1000);
+    assert_int_equal(stamp_now(&clock, 50250), 1250);
+    stamp_seen(&clock, 1400); /* of the next leader */
+    stamp_seen(&clock, 1300);
+    stamp_begin(&clock, 99000);
+    assert_int_equal(stamp_now(&clock, 99010), 1410);
+}
+
+static struct lease_book book_of_three(void)
+{
+    struct lease_book book = {.lease_ms = 1000, .drift_ms = 100};
+
+    lease_clear_members(&book, true);
+    lease_add_member(&book, 2, true, 10000);
+    lease_add_member(&book, 3, true, 10000);
+    lease_set_incarnation(&book, 2, 21);
+    lease_set_incarnation(&book, 3, 31);
+    lease_elected(&book, 10000);
+    return book;
+}
+
+/* Goal: the leader's own lease runs from when it *sent* what a majority answered.
+ * Method: answers of one and of two of three; of two of four. */
+static void test_own_lease_counts_from_sending(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    assert_int_equal(lease_own_end(&book, 10100), 0);
+    lease_heard(&book, 2, 10010, 10090);
+    assert_int_equal(lease_own_end(&book, 10100), 11010);
+    lease_heard(&book, 3, 10050, 10095);
+    assert_int_equal(lease_own_end(&book, 10100), 11050);
+    lease_heard(&book, 3, 10020, 10099); /* late: does not shorten it */
+    assert_int_equal(lease_own_end(&book, 10100), 11050);
+    lease_add_member(&book, 4, true, 10100);
+    assert_int_equal(lease_own_end(&book, 10100), 11010); /* three of four now */
+    lease_add_member(&book, 4, false, 10100);
+    assert_int_equal(lease_own_end(&book, 10100), 11050);
+    lease_elected(&book, 20000);
+    assert_int_equal(lease_own_end(&book, 20000), 0);
+}
+
+/* Goal: nobody is presumed dead before lease plus drift after the election, and whoever was gets no
+ * lease under that incarnation again. Method: silence, return, new incarnation. */
+static void test_silent_node_is_fenced(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    lease_heard(&book, 3, 10050, 10900);
+    assert_int_equal(lease_take_silent(&book, 11100), 0);
+    assert_int_equal(lease_take_silent(&book, 11101), 2);
+    assert_int_equal(lease_take_silent(&book, 11101), 0);
+    assert_false(lease_may_grant(&book, 2, 21));
+    assert_true(lease_may_grant(&book, 3, 31));
+    assert_false(lease_may_grant(&book, 3, 30));
+    assert_false(lease_may_grant(&book, 3, 0));
+    lease_heard(&book, 2, 0, 11200); /* alive after all: but its death is proposed */
+    lease_heard(&book, 3, 0, 11200);
+    assert_false(lease_may_grant(&book, 2, 21));
+    assert_int_equal(lease_take_silent(&book, 12101), 2); /* told again until it is done */
+    lease_set_incarnation(&book, 2, 0);
+    assert_int_equal(lease_take_silent(&book, 12200), 0);
+    lease_set_incarnation(&book, 2, 22);
+    assert_true(lease_may_grant(&book, 2, 22));
+    assert_false(lease_may_grant(&book, 2, 21));
+    lease_clear_members(&book, true);
+    assert_false(lease_may_grant(&book, 2, 22));
+}
+
+/* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
+static void test_forward_frame(void **state)
+{
+    struct buf frame = BUF_EMPTY;
+    struct forward_command command = {.incarnation = 3, .seq = 9, .bytes = slice_str("hello")};
+    struct slice bytes;
+    uint64_t term;
+    (void)state;
+
+    forward_begin(12, &frame);
+    forward_add(&command, &frame);
+    command.seq = 10;
+    forward_add(&command, &frame);
+    bytes = buf_slice(&frame);
+    assert_int_equal(forward_open(&bytes, &term), 0);
+    assert_int_equal(term, 12);
+    assert_int_equal(forward_next(&bytes, &command), 1);
+    assert_int_equal(command.seq, 9);
+    assert_int_equal(forward_next(&bytes, &command), 1);
+    assert_int_equal(command.seq, 10);
+    assert_true(slice_eq_str(command.bytes, "hello"));
+    assert_int_equal(forward_next(&bytes, &command), 0);
+    for (size_t len = 0; len < 33; len++) {
+        bytes = slice_sub(buf_slice(&frame), 0, len);
+        if (forward_open(&bytes, &term) == 0 && bytes.len > 0) {
+            assert_int_equal(forward_next(&bytes, &command), ERR_MALFORMED);
+        }
+    }
+    buf_deinit(&frame);
+}
+
+static void test_lease_frames(void **state)
+{
+    const struct lease_grant grant = {.term = 1, .ask_ms = 2, .incarnation = 3, .remaining_ms = 4};
+    const struct lease_ask ask = {.term = 5, .probe_ms = 6, .sent_ms = 7, .incarnation = 8};
+    struct lease_grant got_grant;
+    struct lease_ask got_ask;
+    struct buf bytes = BUF_EMPTY;
+    (void)state;
+
+    lease_grant_encode(&grant, &bytes);
+    assert_int_equal(lease_grant_decode(buf_slice(&bytes), &got_grant), 0);
+    assert_memory_equal(&got_grant, &grant, sizeof(grant));
+    buf_append_u8(&bytes, 0);
+    assert_int_equal(lease_grant_decode(buf_slice(&bytes), &got_grant), ERR_MALFORMED);
+    buf_clear(&bytes);
+    lease_ask_encode(&ask, &bytes);
+    assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), 0);
+    assert_memory_equal(&got_ask, &ask, sizeof(ask));
+    buf_deinit(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_origin_sends_again_in_order),
+        cmocka_unit_test(test_intake_batches),
+        cmocka_unit_test(test_cluster_time),
+        cmocka_unit_test(test_own_lease_counts_from_sending),
+        cmocka_unit_test(test_silent_node_is_fenced),
+        cmocka_unit_test(test_forward_frame),
+        cmocka_unit_test(test_lease_frames),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
