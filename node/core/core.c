@@ -222,6 +222,7 @@ static int open_log(struct core *core, const struct core_config *config, const c
                                     .heartbeat_ms = config->heartbeat_ms,
                                     .election_ms = config->election_ms,
                                     .lease_ms = config->lease_ms,
+                                    .snapshot_entries = config->snapshot_entries,
                                     .applied_index = core->applied_index,
                                     .applied_time_ms = state_time_ms(core->state),
                                     .extension = snapshot_extension(core->copies)};

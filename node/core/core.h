@@ -40,6 +40,7 @@ struct core_config {
     uint32_t election_ms;
     uint32_t lease_ms;
     uint32_t mark_ms;
+    uint32_t snapshot_entries; /* cut the log every so many entries; 0: by bytes */
     uint64_t map_bytes;
     size_t unwritten_bytes_max;
 };
