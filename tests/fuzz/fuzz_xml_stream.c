@@ -26,7 +26,6 @@ static void check_round_trip(const struct xml_element *stanza)
 
     arena_init(&arena);
     xml_serialize_children(stanza, &bytes);
-
     rc = xml_parse_fragment(buf_slice(&bytes), NULL, &arena, &parsed);
     ASSERT(rc == 0);
     xml_serialize_children(parsed, &again);
