@@ -8,7 +8,6 @@ It has one address: the next of the list is set here when a connection ends or f
 """
 
 import asyncio
-import logging
 import time
 import xml.etree.ElementTree as ET
 from collections import deque
@@ -28,7 +27,6 @@ LOGIN_TIMEOUT_S = 10.0
 ASK_AGAIN_S = 0.5
 PLUGINS = ["xep_0030", "xep_0092", "xep_0115", "xep_0199", "xep_0202", "xep_0203", "xep_0359"]
 
-logging.getLogger("slixmpp").setLevel(logging.CRITICAL)  # it reports every lost connection
 
 
 class SlixmppClient(Watched):

@@ -1,0 +1,1 @@
+"""How to build, install and show Muster."""

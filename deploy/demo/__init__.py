@@ -1,0 +1,1 @@
+"""The demonstration at the end of deploy/quickstart."""
