@@ -28,7 +28,6 @@ ASK_AGAIN_S = 0.5
 PLUGINS = ["xep_0030", "xep_0092", "xep_0115", "xep_0199", "xep_0202", "xep_0203", "xep_0359"]
 
 
-
 class SlixmppClient(Watched):
     """A slixmpp session that resumes on a list of addresses in turn."""
 

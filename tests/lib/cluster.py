@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse"
 POLL_S = 0.02
 UP_TIMEOUT_S = 120.0
-LOG_LINES_SHOWN = 40
+LOG_LINES_SHOWN = 60
+COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid|uninit)|assertion")
 
 
 class TestCluster:
@@ -41,12 +43,27 @@ class TestCluster:
         self.ids = [node.id for node in self.cluster.nodes]
 
     def close(self) -> None:
-        """Stop it gracefully and remove it; a node that does not stop, or complains, fails."""
+        """Stop it gracefully and remove it.
+
+        AssertionError: a node died by itself, or a sanitizer or valgrind has something to say.
+        """
         try:
             if (self.folder / FILE).exists():
+                died = [node.id for node in load(self.folder).nodes
+                        if not processes.is_running(node)]
                 self._tool("down")
+                complaints = self._complaints()
+                if died or complaints:
+                    self.show_logs()
+                    raise AssertionError(f"not running at the end: {died}; "
+                                         f"said: {complaints}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _complaints(self) -> list[str]:
+        """Lines in the nodes' logs that no healthy program writes."""
+        return [f"{log.parent.name}: {line}" for log in sorted(self.folder.glob("n*/log"))
+                for line in log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
 
     def _tool(self, verb: str, *arguments: str) -> None:
         done = subprocess.run(
