@@ -29,7 +29,7 @@ static void go_on(struct rlog *rlog)
         /* Another leader had the entries after all. */
         rlog->offer.retry_ms = 0;
         shim_refuse_snapshot(rlog->shim);
-    } else if (rlog->store_index >= rlog->offer.index) {
+    } else if (rlog->durable_index >= rlog->offer.index) {
         shim_install_snapshot(rlog->shim);
     } else {
         ask(rlog); /* also when the leader offered a later snapshot while a copy came */
@@ -52,6 +52,7 @@ void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status)
         rlog->offer.retry_ms = clock_mono_ms() + COPY_RETRY_MS;
         return;
     }
+    rlog->durable_index = applied_index;
     if (applied_index > rlog->store_index) {
         rlog->store_index = applied_index;
     }

@@ -128,6 +128,8 @@ struct rlog {
     uv_timer_t beat;
     enum rlog_life life;
     uint64_t handover_ends_ms;
+    const char *fail_reason; /* after handing over, end the process for this; NULL: close */
+    uint64_t space_checked_ms;
     struct raft_uv_transport no_network;
     struct raft_io disk;
     struct shim *shim;
@@ -155,9 +157,10 @@ struct rlog {
     struct buf scratch;
 
     /* entries */
-    raft_index delivered;   /* last index given to on_entry_take */
-    raft_index store_index; /* the store holds everything up to here */
-    raft_index mark_index;  /* last applied entry, when it is a mark */
+    raft_index delivered;     /* last index given to on_entry_take */
+    raft_index store_index;   /* the state thread has applied everything up to here */
+    raft_index durable_index; /* known to be in the store for good */
+    raft_index mark_index;    /* last applied entry, when it is a mark */
     struct unapplied_queue unapplied;
     uint64_t entries_seen, entry_bytes_seen;
     uint64_t manifest_asked_ms;
@@ -171,7 +174,8 @@ struct rlog {
 };
 
 /* rlog.c */
-void rlog_begin_stop(struct rlog *rlog);
+/** Hand leadership on, then close, or fail-stop when there is a reason. */
+void rlog_begin_stop(struct rlog *rlog, const char *fail_reason);
 void rlog_continue_stop(struct rlog *rlog);
 /** The log can not be trusted any more: end the process without another write. */
 _Noreturn void rlog_fail_stop(struct rlog *rlog, const char *reason);
@@ -198,6 +202,10 @@ void rlog_deliver_gaps(struct rlog *rlog);
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied);
 void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
 void rlog_bound_log(struct rlog *rlog);
+
+/* space.c */
+/** ERR_NO_SPACE: too little is free in the log's file system to go on safely (defect 17). */
+NODISCARD int rlog_check_space(const struct rlog *rlog);
 
 /* copy.c */
 void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index);

@@ -194,6 +194,9 @@ void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int 
         return; /* its time was up */
     }
     rlog->manifest_hash = hash;
+    if (status == 0 && index > rlog->durable_index) {
+        rlog->durable_index = index;
+    }
     shim_snapshot_ready(rlog->shim, status == 0 ? 0 : RAFT_BUSY);
 }
 

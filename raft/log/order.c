@@ -201,7 +201,7 @@ static void execute(struct rlog *rlog, struct order *order)
         order->call(rlog, order->ctx);
         break;
     case ORDER_STOP:
-        rlog_begin_stop(rlog);
+        rlog_begin_stop(rlog, NULL);
         break;
     }
 }

@@ -8,13 +8,15 @@
 
 #include <unistd.h>
 
-#define HEARTBEAT_MS_DEFAULT 50
-#define ELECTION_MS_DEFAULT  600
-#define LEASE_MS_DEFAULT     1000
-#define HANDOVER_MS          1000
+#define HEARTBEAT_MS_DEFAULT    50
+#define ELECTION_MS_DEFAULT     600
+#define LEASE_MS_DEFAULT        1000
+#define HANDOVER_MS             1000
+#define DISK_FREE_BYTES_DEFAULT (256 * 1024 * 1024)
 /* A follower behind by a whole copy must not be sent a second one meanwhile. */
 #define INSTALL_SNAPSHOT_MS (10 * 60 * 1000)
 #define CATCH_UP_ROUNDS     100
+#define SPACE_PERIOD_MS     1000
 
 void rlog_fail_stop(struct rlog *rlog, const char *reason)
 {
@@ -67,15 +69,31 @@ static void on_wake(uv_async_t *wake)
     (void)wake; /* the turn does the work */
 }
 
+/* A full disk makes libraft stall or give up (defect 17): leave while others can take over. */
+static void watch_space(struct rlog *rlog)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (rlog->life != LIFE_RUNS || now_ms - rlog->space_checked_ms < SPACE_PERIOD_MS) {
+        return;
+    }
+    rlog->space_checked_ms = now_ms;
+    if (rlog_check_space(rlog) != 0) {
+        rlog_begin_stop(rlog, "the disk of the log is almost full");
+    }
+}
+
 static void on_beat(uv_timer_t *beat)
 {
     struct rlog *rlog = beat->data;
 
-    if (rlog->life != LIFE_CLOSES) {
-        rlog_lease_beat(rlog);
-        rlog_bound_log(rlog);
-        rlog_copy_beat(rlog);
+    if (rlog->life == LIFE_CLOSES) {
+        return;
     }
+    rlog_lease_beat(rlog);
+    rlog_bound_log(rlog);
+    rlog_copy_beat(rlog);
+    watch_space(rlog);
 }
 
 static void wake_loop(void *ctx)
@@ -149,6 +167,9 @@ static void copy_config(struct rlog *rlog, const struct rlog_config *config)
     own->peers = copy_members(config->peers, config->peer_count);
     own->heartbeat_ms = config->heartbeat_ms == 0 ? HEARTBEAT_MS_DEFAULT : config->heartbeat_ms;
     own->election_ms = config->election_ms == 0 ? ELECTION_MS_DEFAULT : config->election_ms;
+    if (config->disk_free_bytes_min == 0) {
+        own->disk_free_bytes_min = DISK_FREE_BYTES_DEFAULT;
+    }
     own->lease_ms = config->lease_ms == 0 ? LEASE_MS_DEFAULT : config->lease_ms;
 }
 
@@ -177,6 +198,7 @@ static void init_parts(struct rlog *rlog)
     }
     rlog->delivered = rlog->config.applied_index;
     rlog->store_index = rlog->config.applied_index;
+    rlog->durable_index = rlog->config.applied_index;
     stamp_seen(&rlog->clock, rlog->config.applied_time_ms);
     atomic_store(&rlog->time_ms, rlog->config.applied_time_ms);
     rlog->leases.lease_ms = rlog->config.lease_ms;
@@ -348,7 +370,7 @@ static void on_handed_over(void *ctx, int status)
     rlog->handover_ends_ms = 0;
 }
 
-void rlog_begin_stop(struct rlog *rlog)
+void rlog_begin_stop(struct rlog *rlog, const char *fail_reason)
 {
     const struct member_request request = {.kind = MEMBER_TRANSFER};
 
@@ -356,6 +378,7 @@ void rlog_begin_stop(struct rlog *rlog)
         return;
     }
     rlog->life = LIFE_HANDS_OVER;
+    rlog->fail_reason = fail_reason;
     if (rlog->role.is_leader && rlog->peer_count > 0) {
         rlog->handover_ends_ms = clock_mono_ms() + HANDOVER_MS;
         member_change(rlog->members, &request, on_handed_over, rlog, clock_mono_ms());
@@ -364,9 +387,13 @@ void rlog_begin_stop(struct rlog *rlog)
 
 void rlog_continue_stop(struct rlog *rlog)
 {
-    if (rlog->life == LIFE_HANDS_OVER && clock_mono_ms() >= rlog->handover_ends_ms) {
-        begin_close(rlog);
+    if (rlog->life != LIFE_HANDS_OVER || clock_mono_ms() < rlog->handover_ends_ms) {
+        return;
     }
+    if (rlog->fail_reason != NULL) {
+        rlog_fail_stop(rlog, rlog->fail_reason);
+    }
+    begin_close(rlog);
 }
 
 static void free_all(struct rlog *rlog)
@@ -411,7 +438,10 @@ int rlog_start(const struct rlog_config *config, const struct rlog_events *event
     rlog->events = *events;
     init_parts(rlog);
     init_loop(rlog);
-    rc = open_disk(rlog);
+    rc = rlog_check_space(rlog);
+    if (rc == 0) {
+        rc = open_disk(rlog);
+    }
     if (rc == 0) {
         rc = open_raft(rlog);
     }

@@ -76,12 +76,13 @@ struct rlog_config {
      * address count, the rest is ignored). Members found in the log are connected to anyway. */
     const struct rlog_member *peers;
     size_t peer_count;
-    uint32_t heartbeat_ms;     /* default 50 */
-    uint32_t election_ms;      /* default 600; a dead process is noticed at once by its link */
-    uint32_t lease_ms;         /* default 1000 */
-    uint64_t applied_index;    /* of the store: entries at or below are not delivered */
-    uint64_t applied_time_ms;  /* cluster time stored with it */
-    uint32_t snapshot_entries; /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
+    uint32_t heartbeat_ms;        /* default 50 */
+    uint32_t election_ms;         /* default 600; a dead process is noticed at once by its link */
+    uint32_t lease_ms;            /* default 1000 */
+    uint64_t applied_index;       /* of the store: entries at or below are not delivered */
+    uint64_t applied_time_ms;     /* cluster time stored with it */
+    uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
+    uint32_t snapshot_entries;    /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
     const struct rlog_extension *extension; /* raft/log/extend.h; NULL: none. Outlives the log */
 };
 

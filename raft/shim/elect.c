@@ -4,6 +4,8 @@
 
 /* The next node in line waits so long for the one before it, in halves of a heartbeat. */
 #define HASTE_STEP_HALF_HEARTBEATS 3
+/* raft_progress.state, of libraft's own progress.h */
+#define PROGRESS_PROBE 0
 
 static bool knows_leader(const struct raft *raft)
 {
@@ -81,13 +83,30 @@ static int place_in_line(const struct raft *raft, raft_id lost)
     return place;
 }
 
+/* 0.15 waits install_snapshot_timeout (minutes, to allow for a copy) before it offers a snapshot
+ * again; a process that ended will not install it. Back to probing, as after its own time-out. */
+static void forget_offer(struct raft *raft, raft_id peer)
+{
+    int i = shim_member_index(raft, peer);
+
+    if (i >= 0 && raft->leader_state.progress[i].snapshot_index != 0) {
+        raft->leader_state.progress[i].state = PROGRESS_PROBE;
+        raft->leader_state.progress[i].snapshot_index = 0;
+    }
+}
+
 void shim_peer_lost(struct shim *shim, raft_id peer)
 {
     struct raft *raft = shim->raft;
     int place;
 
-    if (shim->closing || raft->state != RAFT_FOLLOWER ||
-        raft->follower_state.current_leader.id != peer) {
+    if (shim->closing) {
+        return;
+    }
+    if (raft->state == RAFT_LEADER) {
+        forget_offer(raft, peer);
+    }
+    if (raft->state != RAFT_FOLLOWER || raft->follower_state.current_leader.id != peer) {
         return;
     }
     raft->follower_state.current_leader.id = 0;

@@ -67,7 +67,8 @@ NODISCARD int shim_receive(struct shim *shim, uint32_t from_node, struct slice b
 /** Once per turn of the loop, before it may sleep: completes sends, submits the no-op, pushes the
  * commit index, checks libraft's invariants. */
 void shim_turn(struct shim *shim);
-/** The process of a member is gone: if it led, hold an election now instead of at the timeout. */
+/** The process of a member is gone: if it led, hold an election now instead of at the timeout; if
+ * it was to install a snapshot, offer it again when it is back. */
 void shim_peer_lost(struct shim *shim, raft_id peer);
 /** Take entries from the leader (the default) or only its heartbeats (back-pressure). */
 void shim_set_intake(struct shim *shim, bool open);
@@ -83,6 +84,8 @@ bool shim_snapshot_waits(const struct shim *shim);
 /** The store now holds what the offered snapshot stands for: show it to libraft. */
 void shim_install_snapshot(struct shim *shim);
 void shim_refuse_snapshot(struct shim *shim);
+/** Index at which the offered snapshot ends, 0 when none is offered. */
+raft_index shim_offered_index(const struct shim *shim);
 
 /** Term of an entry in libraft's log, 0 when it is not there. */
 raft_term shim_term_of(const struct raft *raft, raft_index index);

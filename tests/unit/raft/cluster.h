@@ -51,6 +51,7 @@ struct replica {
     uint64_t marks;
     uint64_t manifest_wanted;
     uint64_t copy_wanted;
+    uint64_t copy_count;
     uint64_t silent_count;
     uint64_t silent_node;
     bool is_leader;
@@ -240,6 +241,7 @@ static inline void on_copy_wanted(void *ctx, uint32_t from_node, uint64_t index_
     (void)from_node;
     (void)pthread_mutex_lock(&replica->mutex);
     replica->copy_wanted = index_min;
+    replica->copy_count++;
     (void)pthread_mutex_unlock(&replica->mutex);
 }
 

@@ -122,12 +122,59 @@ static void test_lease_needs_a_majority(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: defect 7: commits starve while entries are piled up; at most two are under way.
+ * Method: flood the leader, look at its log's end and its commit index. */
+static void test_two_entries_under_way(void **state)
+{
+    static struct cluster cluster;
+    struct replica *leading;
+    int leader;
+    (void)state;
+
+    start_three(&cluster);
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leading = &cluster.replicas[leader];
+    UNTIL(rlog_lease_held(leading->rlog));
+    for (int k = 0; k < 5000; k++) {
+        struct rlog_status status;
+
+        submit_text(leading, "x");
+        rlog_get_status(leading->rlog, &status);
+        assert_true(status.last_index - status.commit_index <= 2);
+    }
+    UNTIL(done_count(leading) == 5000);
+    cluster_deinit(&cluster);
+}
+
+/* Goal: a node does not start on a disk without room (defect 17). Method: ask for more than any. */
+static void test_no_start_without_space(void **state)
+{
+    static struct cluster cluster;
+    const struct rlog_events none = {0};
+    struct rlog *rlog = NULL;
+    struct rlog_config config;
+    (void)state;
+
+    cluster_init(&cluster, 1);
+    config = (struct rlog_config){.node_id = 1,
+                                  .raft_id = cluster.members[0].raft_id,
+                                  .dir = cluster.dirs[0],
+                                  .address = cluster.members[0].address,
+                                  .bind = cluster.members[0].address,
+                                  .disk_free_bytes_min = UINT64_MAX};
+    assert_int_equal(rlog_start(&config, &none, &rlog), ERR_NO_SPACE);
+    assert_null(rlog);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_order_everywhere),
         cmocka_unit_test(test_exactly_once_across_leaders),
         cmocka_unit_test(test_lease_needs_a_majority),
+        cmocka_unit_test(test_two_entries_under_way),
+        cmocka_unit_test(test_no_start_without_space),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

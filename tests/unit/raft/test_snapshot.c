@@ -123,6 +123,12 @@ static void test_far_behind_node_wants_a_copy(void **state)
     submit_with_marks(&cluster, at, 8 * ENTRIES);
     cluster_start(&cluster, (leader + 1) % 3, true);
     UNTIL(peek(late, &late->copy_wanted) != 0);
+    cluster_stop(&cluster, (leader + 1) % 3); /* a crash during the copy: it is offered again */
+    late->copy_wanted = 0;
+    cluster_start(&cluster, (leader + 1) % 3, true);
+    UNTIL(peek(late, &late->copy_wanted) != 0);
+    rlog_copy_installed(late->rlog, 0, ERR_IO); /* a failed copy is asked for again, too */
+    UNTIL(peek(late, &late->copy_count) == 3);
     submit_with_marks(&cluster, at, 10);
     copy_store(late, &cluster.replicas[at]);
     assert_true(late->applied_index >= late->copy_wanted);
