@@ -62,7 +62,6 @@ enum effect_kind {
     EFFECT_PRESENCE,  /* session, user, stanza, position; initial: the session wants to know who is
                          there; the sender's roster decides who gets it. Directed presence is pending
                        */
-    EFFECT_PROBE,     /* session, user: a subscription became to/both: show user's presence to it */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_DOMAINS,     /* the list of domains changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */

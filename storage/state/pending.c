@@ -225,7 +225,8 @@ static void note_ack(struct apply *a, const Pb__Notes__Ack *ack)
         }
         remove_done(a, row, &list.items[i]);
     }
-    if (ack->presence_position > row->presence_position) {
+    if (ack->presence_position > row->presence_position &&
+        ack->presence_position >= row->initial_position) {
         row->presence_position = ack->presence_position;
     }
     session_put(a, ack->session, row);

@@ -98,6 +98,18 @@ void presence_end_session(struct apply *a, uint64_t session, const char *user, c
     }
 }
 
+void presence_show(struct apply *a, const char *user, const char *viewer)
+{
+    struct row_list list = presence_list(a, user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        row->stanza->to = (char *)viewer;
+        presence_deliver_available(a, viewer, 0, row->stanza);
+    }
+}
+
 void presence_hide(struct apply *a, const char *user, const char *viewer)
 {
     struct row_list list = presence_list(a, user);
@@ -170,6 +182,16 @@ static void take_over_standing(struct apply *a, const Pb__SessionRow *session)
 
 /* ---- commands */
 
+/* All contacts are shown to it now; a resume before that is acked has to show all of them again. */
+static void begin_availability(struct apply *a, uint64_t session, uint64_t position)
+{
+    Pb__SessionRow *row = state_session(a->state, a->arena, session);
+
+    row->initial_position = position;
+    row->presence_position = 0;
+    session_put(a, session, row);
+}
+
 static void set_available(struct apply *a, const Pb__SendPresence *command,
                           const Pb__SessionRow *session)
 {
@@ -188,6 +210,7 @@ static void set_available(struct apply *a, const Pb__SendPresence *command,
     push_effect(a, id, session->user, command->stanza, row.position, old == NULL);
 
     if (old == NULL) {
+        begin_availability(a, id, row.position);
         subscription_show_requests(a, session->user, id);
     }
     if (row.priority >= 0 && (old == NULL || old->priority < 0)) {

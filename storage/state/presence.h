@@ -20,7 +20,10 @@ void presence_leave_standing(struct apply *a, uint64_t session, const char *user
                              uint64_t until_ms);
 /** The time of a standing presence is over. */
 void presence_end_standing(struct apply *a, uint64_t session, const char *user);
-/** Show every session of viewer each presence of user as ended. */
+/* A subscription came or went: queue each presence of user, or its end, for the available sessions
+ * of viewer. Pending, not volatile: what a resume repairs is told by positions, and these did not
+ * move. */
+void presence_show(struct apply *a, const char *user, const char *viewer);
 void presence_hide(struct apply *a, const char *user, const char *viewer);
 /** Queue a stanza for every available session of user but one (0: none is left out). */
 void presence_deliver_available(struct apply *a, const char *user, uint64_t except,

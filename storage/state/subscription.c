@@ -187,23 +187,6 @@ void subscription_send(struct apply *a, uint64_t session, const char *user,
 
 /* ---- inbound (appendix A.3): the recipient's roster */
 
-/* The user gained the contact's presence: each available session is to be shown it. */
-static void probe(struct move *m)
-{
-    struct row_list list = presence_list(m->a, m->user);
-
-    for (size_t i = 0; i < list.count; i++) {
-        const Pb__PresenceRow *row = list.items[i].row;
-        struct effect *effect;
-
-        if (presence_is_own(row)) {
-            effect = effects_push(m->a->out, EFFECT_PROBE);
-            effect->session = row->session;
-            effect->user = arena_strndup(m->a->out->arena, slice_str(m->contact));
-        }
-    }
-}
-
 static void in_subscribe(struct move *m)
 {
     if (has(m, ROSTER_FROM)) {
@@ -253,7 +236,7 @@ static void in_subscribed(struct move *m)
     roster_item_add(m->item, ROSTER_TO);
     roster_deliver_interested(m->a, m->user, m->stanza); /* §3.1.6: before the push */
     move_put(m, true);
-    probe(m);
+    presence_show(m->a, m->contact, m->user); /* §3.1.5, last paragraph */
 }
 
 static void in_unsubscribed(struct move *m)

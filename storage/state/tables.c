@@ -29,6 +29,13 @@ const char *const state_tables[TABLE_COUNT] = {
 };
 const size_t state_table_count = TABLE_COUNT;
 
+/* Not an initializer: that would clear all the room on every access to the store. */
+static void key_begin(struct key *key)
+{
+    key->len = 0;
+    key->invalid = false;
+}
+
 void key_add_bytes(struct key *key, struct slice bytes)
 {
     if (bytes.len > sizeof(key->bytes) - key->len) {
@@ -82,24 +89,27 @@ void key_add_digest(struct key *key, const char *text)
 
 struct key key_u32(uint32_t value)
 {
-    struct key key = {.len = 0};
+    struct key key;
 
+    key_begin(&key);
     key_add_u32(&key, value);
     return key;
 }
 
 struct key key_u64(uint64_t value)
 {
-    struct key key = {.len = 0};
+    struct key key;
 
+    key_begin(&key);
     key_add_u64(&key, value);
     return key;
 }
 
 struct key key_bytes(struct slice bytes)
 {
-    struct key key = {.len = 0};
+    struct key key;
 
+    key_begin(&key);
     key_add_bytes(&key, bytes);
     key.invalid = key.invalid || bytes.len == 0;
     return key;
@@ -107,8 +117,9 @@ struct key key_bytes(struct slice bytes)
 
 struct key key_user(const char *user)
 {
-    struct key key = {.len = 0};
+    struct key key;
 
+    key_begin(&key);
     key_add_user(&key, user);
     return key;
 }

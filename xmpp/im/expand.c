@@ -240,13 +240,6 @@ static void expand_presence(struct expansion *x)
     }
 }
 
-static void expand_probe(struct expansion *x)
-{
-    if (select_session(x, x->effect->session)) {
-        show_presence(x, x->effect->user);
-    }
-}
-
 /* ---- after a confirmed resume (DESIGN 5) */
 
 struct self_search {
@@ -312,9 +305,6 @@ void im_expand(struct state *state, const struct effect *effect, uint64_t incarn
         break;
     case EFFECT_PRESENCE:
         expand_presence(&x);
-        break;
-    case EFFECT_PROBE:
-        expand_probe(&x);
         break;
     default:
         break; /* outcomes, incarnations and domains are the core's own business */

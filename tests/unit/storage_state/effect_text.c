@@ -163,9 +163,6 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
     case EFFECT_PRESENCE:
         presence_to_text(effect, out);
         break;
-    case EFFECT_PROBE:
-        buf_printf(out, "probe session=%llu user=%s", session, effect->user);
-        break;
     case EFFECT_INCARNATION:
         buf_printf(out, "incarnation %llu of node %u %s", (unsigned long long)effect->incarnation,
                    effect->node, effect->up ? "up" : "down");

@@ -354,6 +354,27 @@ static void test_counts_and_acks_are_kept(void **state)
     assert_int_equal(world_session(&world, session)->presence_position, 9);
 }
 
+/* Goal: who becomes available anew is shown everything, and a resume before that was acked shows
+ * everything again.
+ * Method: ack presence, leave, come back; the old ack is gone, and a late one is not taken. */
+static void test_initial_presence_starts_over(void **state)
+{
+    uint64_t position;
+    (void)state;
+
+    position = world.state->meta.next_position - 1;
+    world_runf(&world, "1 notes acks.0=1:1:0:%u", (unsigned)position);
+    assert_int_equal(world_session(&world, 1)->presence_position, position);
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable");
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE");
+    assert_int_equal(world_session(&world, 1)->presence_position, 0);
+    world_runf(&world, "1 notes acks.0=1:1:0:%u", (unsigned)position);
+    assert_int_equal(world_session(&world, 1)->presence_position, 0);
+    position = world.state->meta.next_position - 1;
+    world_runf(&world, "1 notes acks.0=1:1:0:%u", (unsigned)position);
+    assert_int_equal(world_session(&world, 1)->presence_position, position);
+}
+
 /* Goal: a connection that is cut before it confirmed leaves the old deadline running.
  * Method: detach an unconfirmed epoch later. */
 static void test_a_cut_before_confirm_keeps_the_deadline(void **state)
@@ -473,6 +494,7 @@ int main(void)
         TEST(test_expiry_names_the_deadline),
         TEST(test_a_detached_connection_is_refused),
         TEST(test_counts_and_acks_are_kept),
+        TEST(test_initial_presence_starts_over),
         TEST(test_a_cut_before_confirm_keeps_the_deadline),
         TEST(test_life),
         TEST(test_a_dead_incarnation_is_forgotten_at_last),
