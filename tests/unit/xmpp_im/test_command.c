@@ -1,11 +1,10 @@
 /* xmpp/im on the worker's side: which command does a stanza become? */
 #include "xmpp/im/im.h"
 
-#include <cmocka.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
+
+#include <cmocka.h>
 
 #define SENDER "romeo@example.test/orchard"
 
