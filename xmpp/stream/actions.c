@@ -1,6 +1,8 @@
 /* What the caller of a stream is to do, queued until popped; among it the commands for the log. */
 #include "xmpp/stream/internal.h"
 
+#define OUTPUT_KEEP_BYTES 4096 /* of an empty output */
+
 struct queued {
     enum stream_action_kind kind;
     struct buf bytes; /* the command, or the user's address */
@@ -124,6 +126,15 @@ static bool pop_queued(struct stream *stream, struct stream_action *out)
     return true;
 }
 
+/* Most streams are idle most of the time: what one large stanza needed must not stay with each. */
+static void trim(struct stream *stream)
+{
+    buf_deinit(&stream->popped);
+    if (buf_len(&stream->output) == 0 && stream->output.capacity > OUTPUT_KEEP_BYTES) {
+        buf_deinit(&stream->output);
+    }
+}
+
 bool stream_pop(struct stream *stream, struct stream_action *out)
 {
     if (pop_queued(stream, out)) {
@@ -131,5 +142,9 @@ bool stream_pop(struct stream *stream, struct stream_action *out)
     }
     stream_step(stream); /* the output may have room again */
     outbound_flush(stream);
-    return pop_queued(stream, out);
+    if (pop_queued(stream, out)) {
+        return true;
+    }
+    trim(stream);
+    return false;
 }

@@ -9,6 +9,8 @@ static void submit_close(struct stream *stream, bool awaited)
     Pb__Close close = PB__CLOSE__INIT;
     Pb__From from = actions_from(stream);
 
+    log_info("session.closed", LOG_STR("address", stream_address(stream)),
+             LOG_UINT("session", stream->session));
     close.from = &from;
     command.body_case = PB__COMMAND__BODY_CLOSE;
     command.close = &close;
@@ -24,6 +26,8 @@ static void submit_detach(struct stream *stream)
     Pb__Command command = PB__COMMAND__INIT;
     Pb__Detach detach = PB__DETACH__INIT;
 
+    log_info("session.detached", LOG_STR("address", stream_address(stream)),
+             LOG_UINT("session", stream->session));
     detach.session = stream->session;
     detach.epoch = stream->epoch;
     command.body_case = PB__COMMAND__BODY_DETACH;
@@ -84,8 +88,6 @@ void ending_drop(struct stream *stream)
 void ending_cut(struct stream *stream)
 {
     if (stream_is_bound(stream)) {
-        log_info("session.detached", LOG_STR("address", stream_address(stream)),
-                 LOG_UINT("session", stream->session));
         outbound_finish(stream);
         if (!stream->resumable) {
             submit_close(stream, false);

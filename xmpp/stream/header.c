@@ -145,7 +145,7 @@ static bool take_domain(struct stream *stream, const char *to)
 }
 
 /* The to of our header: the bare address that the client says it has (RFC 6120 §4.7.2). */
-static const char *reply_to(struct stream *stream, const char *from)
+static const char *reply_to(struct arena *arena, const char *from)
 {
     struct buf bare = BUF_EMPTY;
     const char *to;
@@ -155,7 +155,7 @@ static const char *reply_to(struct stream *stream, const char *from)
         return NULL;
     }
     jid_format_bare(&jid, &bare);
-    to = arena_strndup(&stream->arena, buf_slice(&bare));
+    to = arena_strndup(arena, buf_slice(&bare));
     buf_deinit(&bare);
     return to;
 }
@@ -166,7 +166,7 @@ static bool content_is_served(const char *content_ns)
            strcmp(content_ns, XML_NS_STREAMS) == 0; /* RFC 6120 §4.8.2: without a default one */
 }
 
-void header_on_open(struct stream *stream, const struct xml_event *event)
+void header_on_open(struct stream *stream, struct xml_event *event)
 {
     const struct xml_element *element = event->element;
     const char *lang = xml_attr_ns(element, XML_NS_XML, "lang");
@@ -174,7 +174,7 @@ void header_on_open(struct stream *stream, const struct xml_event *event)
 
     mem_free(&stream->lang);
     stream->lang = lang != NULL && lang_is_valid(lang) ? mem_strdup(lang) : NULL;
-    header_write(stream, reply_to(stream, xml_attr(element, "from")));
+    header_write(stream, reply_to(&event->arena, xml_attr(element, "from")));
     if (!content_is_served(event->content_ns)) {
         ending_error(stream, "invalid-namespace", NULL);
     } else if (!version_is_served(xml_attr(element, "version"))) {

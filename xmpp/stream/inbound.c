@@ -39,18 +39,19 @@ static void on_sm(struct stream *stream, const struct xml_element *element)
 }
 
 /* RFC 6120 §4.7.4: a stanza without a language has that of its stream. */
-static const struct xml_element *with_lang(struct stream *stream, const struct xml_element *stanza)
+static const struct xml_element *with_lang(const struct stream *stream, struct xml_event *event)
 {
+    const struct xml_element *stanza = event->element;
     struct xml_attribute *lang;
     struct xml_element *copy;
 
     if (stream->lang == NULL || xml_attr_ns(stanza, XML_NS_XML, "lang") != NULL) {
         return stanza;
     }
-    lang = arena_alloc(&stream->arena, sizeof(*lang));
+    lang = arena_alloc(&event->arena, sizeof(*lang));
     *lang = (struct xml_attribute){
         .next = stanza->attributes, .ns = XML_NS_XML, .name = "lang", .value = stream->lang};
-    copy = arena_alloc(&stream->arena, sizeof(*copy));
+    copy = arena_alloc(&event->arena, sizeof(*copy));
     *copy = *stanza;
     copy->attributes = lang;
     return copy;
@@ -69,7 +70,7 @@ static const char *condition_of(int rc)
     }
 }
 
-static void on_stanza(struct stream *stream, const struct xml_element *stanza)
+static void on_stanza(struct stream *stream, struct xml_event *event)
 {
     const struct im_sender sender = {.session = stream->session,
                                      .epoch = stream->epoch,
@@ -78,7 +79,7 @@ static void on_stanza(struct stream *stream, const struct xml_element *stanza)
                                      .address = stream->address,
                                      .ref = actions_ref(stream, stream->in.last_cookie + 1)};
     struct buf command = BUF_EMPTY;
-    int rc = im_command(&sender, with_lang(stream, stanza), &stream->arena, &command);
+    int rc = im_command(&sender, with_lang(stream, event), &event->arena, &command);
 
     if (rc == 0 && buf_len(&command) <= ENTRY_COMMAND_BYTES_MAX) {
         acks_in_submit(&stream->in, AWAITED_STANZA);
@@ -98,12 +99,12 @@ static bool answers_probe(const struct stream *stream, const struct xml_element 
            strcmp(id, OUTBOUND_PROBE_ID) == 0;
 }
 
-void inbound_on_element(struct stream *stream, const struct xml_element *element)
+void inbound_on_element(struct stream *stream, struct xml_event *event)
 {
-    if (xml_is(element, NS_SM, NULL)) {
-        on_sm(stream, element);
-    } else if (!answers_probe(stream, element)) {
-        on_stanza(stream, element);
+    if (xml_is(event->element, NS_SM, NULL)) {
+        on_sm(stream, event->element);
+    } else if (!answers_probe(stream, event->element)) {
+        on_stanza(stream, event);
     }
 }
 

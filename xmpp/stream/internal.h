@@ -78,8 +78,7 @@ struct stream {
     struct buf output;
     uint64_t output_put; /* bytes put into output since the start */
     struct ring actions;
-    struct buf popped;  /* what the last action pointed to */
-    struct arena arena; /* scratch of one step */
+    struct buf popped; /* what the last action pointed to */
 
     /* negotiation */
     bool header_sent; /* on the present stream; an error must open it first (RFC 6120 §4.9.1.2) */
@@ -146,7 +145,7 @@ Pb__Owner actions_owner(const struct stream *stream);
 Pb__From actions_from(const struct stream *stream);
 
 /* ---- header.c: stream headers and features (RFC 6120 §4) */
-void header_on_open(struct stream *stream, const struct xml_event *event);
+void header_on_open(struct stream *stream, struct xml_event *event);
 /** Answer the client's header, or open the stream for an error. to NULL: none. */
 void header_write(struct stream *stream, const char *to);
 
@@ -175,7 +174,7 @@ bool resume_parse_count(const char *text, uint32_t *out);
 void resume_refuse(struct stream *stream, const char *condition);
 
 /* ---- inbound.c: elements of a bound session */
-void inbound_on_element(struct stream *stream, const struct xml_element *element);
+void inbound_on_element(struct stream *stream, struct xml_event *event);
 /** Outcome of a stanza, or of records. */
 void inbound_on_outcome(struct stream *stream, const struct awaited *awaited, int rc);
 

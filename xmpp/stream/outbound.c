@@ -97,9 +97,9 @@ static void collect_acks(struct stream *stream)
     stream->due_presence = newer(stream->due_presence, stream->out.presence_position);
 }
 
-static void add_ack(struct stream *stream, Pb__Notes *notes)
+static void add_ack(struct stream *stream, struct arena *arena, Pb__Notes *notes)
 {
-    Pb__Notes__Ack *ack = arena_alloc(&stream->arena, sizeof(*ack));
+    Pb__Notes__Ack *ack = arena_alloc(arena, sizeof(*ack));
 
     pb__notes__ack__init(ack);
     ack->session = stream->session;
@@ -107,20 +107,20 @@ static void add_ack(struct stream *stream, Pb__Notes *notes)
     ack->done_position = stream->due_done;
     ack->presence_position = stream->due_presence;
     notes->n_acks = 1;
-    notes->acks = arena_alloc(&stream->arena, sizeof(notes->acks[0]));
+    notes->acks = arena_alloc(arena, sizeof(notes->acks[0]));
     notes->acks[0] = ack;
     stream->noted_done = stream->due_done;
     stream->noted_presence = stream->due_presence;
     stream->noted_ms = stream->now_ms;
 }
 
-static void add_runs(struct stream *stream, Pb__Notes *notes)
+static void add_runs(struct stream *stream, struct arena *arena, Pb__Notes *notes)
 {
     struct acks_out_run run;
 
-    notes->runs = arena_alloc(&stream->arena, stream->out.runs.count * sizeof(notes->runs[0]));
+    notes->runs = arena_alloc(arena, stream->out.runs.count * sizeof(notes->runs[0]));
     while (acks_out_take_run(&stream->out, &run)) {
-        Pb__Notes__Run *record = arena_alloc(&stream->arena, sizeof(*record));
+        Pb__Notes__Run *record = arena_alloc(arena, sizeof(*record));
 
         pb__notes__run__init(record);
         record->session = stream->session;
@@ -138,18 +138,21 @@ static void submit_notes(struct stream *stream, bool with_ack)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__Notes notes = PB__NOTES__INIT;
+    struct arena arena;
 
+    arena_init(&arena);
     command.body_case = PB__COMMAND__BODY_NOTES;
     command.notes = &notes;
     if (with_ack) {
-        add_ack(stream, &notes);
+        add_ack(stream, &arena, &notes);
     }
     if (stream->out.runs.count > 0) {
-        add_runs(stream, &notes);
+        add_runs(stream, &arena, &notes);
         actions_submit(stream, &command, AWAITED_NOTES);
     } else {
         actions_submit_last(stream, &command);
     }
+    arena_deinit(&arena);
 }
 
 static void note(struct stream *stream)
@@ -190,7 +193,6 @@ void outbound_flush(struct stream *stream)
 {
     if (is_confirmed(stream)) {
         note(stream);
-        arena_reset(&stream->arena);
         ask(stream);
     }
 }

@@ -46,7 +46,6 @@ struct stream *stream_new(const struct stream_config *config, uint64_t now_ms)
     stream->received_ms = now_ms;
     stream->deadline_ms = now_ms + config->negotiation_ms;
     stream->reader = xml_reader_new(&limits);
-    arena_init(&stream->arena);
     actions_init(stream);
     acks_in_init(&stream->in);
     acks_out_init(&stream->out);
@@ -72,7 +71,6 @@ void stream_free(struct stream **stream_in)
     buf_deinit(&stream->end_point);
     buf_deinit(&stream->exporter);
     actions_deinit(stream);
-    arena_deinit(&stream->arena);
     buf_deinit(&stream->output);
     xml_reader_free(&stream->reader);
     mem_free(stream_in);
@@ -136,18 +134,18 @@ bool stream_wants_read(const struct stream *stream)
     return stream->state == STATE_SECURING || takes_input(stream);
 }
 
-static void on_element(struct stream *stream, const struct xml_element *element)
+static void on_element(struct stream *stream, struct xml_event *event)
 {
     switch (stream->state) {
     case STATE_NEGOTIATING:
     case STATE_CHALLENGED:
-        login_on_element(stream, element);
+        login_on_element(stream, event->element);
         break;
     case STATE_BINDABLE:
-        bind_on_element(stream, element);
+        bind_on_element(stream, event->element);
         break;
     default:
-        inbound_on_element(stream, element);
+        inbound_on_element(stream, event);
         break;
     }
 }
@@ -170,14 +168,13 @@ static bool read_one(struct stream *stream)
         header_on_open(stream, event);
         break;
     case XML_EVENT_STANZA:
-        on_element(stream, event->element);
+        on_element(stream, event);
         break;
     case XML_EVENT_CLOSE:
         ending_on_footer(stream);
         break;
     }
     xml_event_free(&event);
-    arena_reset(&stream->arena);
     return true;
 }
 
