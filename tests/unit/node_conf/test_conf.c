@@ -1,0 +1,193 @@
+/* The configuration file: what is taken, and how faults are told. */
+#include "node/conf/conf.h"
+
+#include "node/base/assert.h"
+#include "node/base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GOOD                                                                                       \
+    "node: {id: 2, data: /var/lib/muster}\n"                                                       \
+    "cluster:\n"                                                                                   \
+    "  domain: example.org\n"                                                                      \
+    "  bind: \"[::]:7101\"\n"                                                                      \
+    "  address: a.example.org:7101\n"                                                              \
+    "  ca: ca.pem\n"                                                                               \
+    "  certificate: node.pem\n"                                                                    \
+    "  key: node.key\n"                                                                            \
+    "  members: [{node: 1, address: \"b:7101\"}, {node: 2, address: \"a:7101\"}]\n"                \
+    "  bootstrap: true\n"                                                                          \
+    "c2s:\n"                                                                                       \
+    "  certificates: [{domain: example.org, certificate: c.pem, key: c.key}]\n"
+
+static char path[] = "/tmp/muster-conf-XXXXXX";
+
+static void write_conf(const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+static int load(const char *text, struct conf **conf, char *fault)
+{
+    write_conf(text);
+    return conf_load(path, conf, fault);
+}
+
+/* Goal: what is not given has its documented default.
+ * Method: the least configuration. */
+static void test_defaults(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(load(GOOD, &conf, fault), 0);
+    assert_string_equal(conf->node.name, "node-2");
+    assert_int_equal(conf->c2s.port, 5222);
+    assert_int_equal(conf->c2s.tls_port, 0);
+    assert_int_equal(conf->c2s.tls_unique_on_tls13, CONF_YES);
+    assert_string_equal(conf->control.socket, "/run/muster/control.sock");
+    assert_int_equal(conf->log.level, LOG_INFO);
+    assert_int_equal(conf->timers.lease_ms, 1000);
+    assert_int_equal(conf->limits.workers, 0);
+    assert_int_equal(conf->cluster.members_count, 2);
+    conf_free(&conf);
+    assert_null(conf);
+}
+
+/* Goal: each fault is told with file, line and column of the key or value that is wrong.
+ * Method: one fault at a time after a good file; line and column counted by hand. */
+static void test_faults(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *fault;
+    } cases[] = {
+        {GOOD "timers:\n  lease_ms: 2000\n  lease: 1\n", ":15:3: Unexpected key: lease"},
+        {GOOD "time: {}\n", ":13:1: Unexpected key: time"},
+        {GOOD "timers: {lease_ms: 5}\n", ":13:10: timers.lease_ms: 5 is not between 200 and 60000"},
+        {GOOD "timers: {lease_ms: 0}\n", ":13:10: timers.lease_ms: 0 is not between 200 and 60000"},
+        {GOOD "timers: {lease_ms: -1}\n", ":13:20: Invalid UINT value: '-1'"},
+        {GOOD "timers: {lease_ms: soon}\n", ":13:20: Invalid uint64_t value: 'soon'"},
+        {GOOD "timers: {heartbeat_ms: 300}\n",
+         ":13:10: timers.heartbeat_ms: is more than a third of election_ms"},
+        {GOOD "log: {level: loud}\n", ":13:14: Invalid INT value: 'loud'"},
+        {"node: {id: 1}\n", "Missing required mapping field: data"},
+        {"node: [\n", ":"},
+        {"", ": is empty"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char fault[CONF_FAULT_BYTES_MAX] = "";
+        struct conf *conf = NULL;
+
+        assert_int_equal(load(cases[i].text, &conf, fault), ERR_CONFIG);
+        assert_int_equal(strncmp(fault, path, strlen(path)), 0);
+        if (strstr(fault, cases[i].fault) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s'", i, fault, cases[i].fault);
+        }
+    }
+}
+
+/* Goal: what only shows when keys are looked at together is refused too.
+ * Method: change one value of the good file. */
+static void test_cluster_faults(void **state)
+{
+    static const struct {
+        const char *from;
+        const char *to;
+        const char *fault;
+    } cases[] = {
+        {"id: 2", "id: 3", "a bootstrapping node is not among them"},
+        {"id: 2", "id: 0", "is not between 1 and"},
+        {"example.org\n", "exa mple\n", "is not a domain"},
+        {"a.example.org:7101", "a.example.org", "is not host:port"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const char *at = strstr(GOOD, cases[i].from);
+        char text[2048];
+        char fault[CONF_FAULT_BYTES_MAX] = "";
+        struct conf *conf = NULL;
+
+        assert_non_null(at);
+        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - GOOD), GOOD, cases[i].to,
+                       at + strlen(cases[i].from));
+        assert_int_equal(load(text, &conf, fault), ERR_CONFIG);
+        if (strstr(fault, cases[i].fault) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s'", i, fault, cases[i].fault);
+        }
+    }
+}
+
+/* Goal: a reload knows what it cannot change.
+ * Method: compare the same file with changes of both kinds. */
+static void test_needs_restart(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *old = NULL;
+    struct conf *level = NULL;
+    struct conf *lease = NULL;
+
+    (void)state;
+    assert_int_equal(load(GOOD, &old, fault), 0);
+    assert_int_equal(load(GOOD "log: {level: debug}\n", &level, fault), 0);
+    assert_int_equal(load(GOOD "timers: {lease_ms: 3000}\n", &lease, fault), 0);
+    assert_null(conf_needs_restart(old, level));
+    assert_string_equal(conf_needs_restart(old, lease), "timers.lease_ms");
+    conf_free(&old);
+    conf_free(&level);
+    conf_free(&lease);
+}
+
+/* Goal: the file that is installed as an example is good, and says the true defaults.
+ * Method: load it, and compare it with a file that says nothing. */
+static void test_example(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *plain = NULL;
+    struct conf *example = NULL;
+
+    (void)state;
+    assert_int_equal(load(GOOD, &plain, fault), 0);
+    if (conf_load("deploy/muster.yaml.example", &example, fault) != 0) {
+        fail_msg("%s", fault);
+    }
+    assert_memory_equal(&plain->timers, &example->timers, sizeof(plain->timers));
+    assert_memory_equal(&plain->limits, &example->limits, sizeof(plain->limits));
+    assert_int_equal(plain->c2s.port, example->c2s.port);
+    assert_string_equal(plain->control.socket, example->control.socket);
+    conf_free(&plain);
+    conf_free(&example);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
+        cmocka_unit_test(test_example),
+    };
+    int fd = mkstemp(path);
+    int rc;
+
+    assert_true(fd >= 0);
+    (void)close(fd);
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)unlink(path);
+    return rc;
+}
