@@ -149,3 +149,14 @@ class Kill(unittest.IsolatedAsyncioTestCase):
             self.cluster.unpause(victim)
             await self.cluster.wait_equal()
         await self._run(2, lambda scene: scene.chance.choice(scene.cluster.ids), hang)
+
+    async def test_wiped(self) -> None:
+        """A node that lost its disk joins again by one command, under a new raft id, while its
+        former clients chat on."""
+        async def wipe(scene: Scene, victim: int) -> None:
+            old = self.cluster.raft_id(victim)
+            await scene.lose_node(victim, self.cluster.kill)
+            await self.cluster.rejoin(victim)
+            self.assertNotEqual(old, self.cluster.raft_id(victim))
+            await self.cluster.wait_equal()
+        await self._run(2, lambda scene: scene.chance.choice(scene.cluster.ids), wipe)

@@ -102,6 +102,15 @@ class TestCluster:
         """Start a node that was killed and wait until it serves."""
         await asyncio.to_thread(self._tool, "start", str(node_id))
 
+    async def rejoin(self, node_id: int) -> None:
+        """Wipe a node that was killed and let it join again; wait until it serves."""
+        await asyncio.to_thread(self._tool, "rejoin", str(node_id))
+
+    def raft_id(self, node_id: int) -> int:
+        """The raft id of a node's present membership."""
+        peers = self.ask(node_id, "node.status")["peers"]
+        return next(peer["raft_id"] for peer in peers if peer["node"] == node_id)
+
     def ask(self, node_id: int, verb: str, **args: Any) -> Any:
         """Ask a node through its control socket."""
         return ask(self.cluster.node(node_id).control, verb, args)

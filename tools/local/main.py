@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tools.local import certificates, node_config, ports, processes
+from tools.local import certificates, membership, node_config, ports, processes
 from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, save
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def create(options: argparse.Namespace) -> Cluster:
     for _ in range(options.nodes):
         cluster.nodes.append(new_node(folder, cluster, options.bind, options.port_base))
     for node in cluster.nodes:
-        node_config.write(folder, cluster, node, cluster.nodes, timers_of(options.timer))
+        node_config.write(folder, cluster, node, True, timers_of(options.timer))
     return cluster
 
 
@@ -140,6 +140,30 @@ def start(options: argparse.Namespace) -> None:
         processes.wait_serving([node], options.timeout)
 
 
+def add(options: argparse.Namespace) -> None:
+    """Add a node: it takes a copy of the state and becomes a voter."""
+    with locked(options.dir):
+        cluster = load(options.dir)
+        node = new_node(options.dir, cluster, options.bind, options.port_base)
+        cluster.nodes.append(node)
+        node_config.write(options.dir, cluster, node, False, timers_of(options.timer))
+        membership.join(cluster, node, options.timeout)
+        save(options.dir, cluster)
+    print(f"node {node.id} serves")
+
+
+def rejoin(options: argparse.Namespace) -> None:
+    """Wipe a node that does not run and let it join again, under a new raft id."""
+    with locked(options.dir):
+        cluster = load(options.dir)
+        node = cluster.node(options.id)
+        membership.wipe(cluster, node)
+        node_config.write(options.dir, cluster, node, False, timers_of(options.timer))
+        membership.join(cluster, node, options.timeout)
+        save(options.dir, cluster)
+    print(f"node {node.id} serves")
+
+
 def down(options: argparse.Namespace) -> None:
     """Stop all nodes; --purge also removes what they stored."""
     with locked(options.dir):
@@ -161,23 +185,28 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("id", type=int, metavar="ID")
         return one
 
-    one = verb("up", up)
-    one.add_argument("--nodes", type=int, default=3)
-    one.add_argument("--bind", default="127.0.0.1", metavar="HOST")
-    one.add_argument("--port-base", type=int, metavar="P")
-    one.add_argument("--domain", default="example.test")
-    one.add_argument("--timer", action="append", default=[], metavar="NAME=NUMBER",
-                     help="a timer of the configuration, such as lease_ms=500")
-    one.add_argument("--launcher", default="", help="command in front of musterd (valgrind ...)")
-    one.add_argument("--timeout", type=float, default=SERVE_TIMEOUT_S, metavar="SECONDS")
+    up_verb = verb("up", up)
+    up_verb.add_argument("--nodes", type=int, default=3)
+    up_verb.add_argument("--domain", default="example.test")
+    up_verb.add_argument("--launcher", default="",
+                         help="command in front of musterd (valgrind ...)")
+    add_verb = verb("add", add)
+    for one in (up_verb, add_verb):
+        one.add_argument("--bind", default="127.0.0.1", metavar="HOST")
+        one.add_argument("--port-base", type=int, metavar="P")
+    rejoin_verb = verb("rejoin", rejoin, takes_id=True)
+    for one in (up_verb, add_verb, rejoin_verb):
+        one.add_argument("--timer", action="append", default=[], metavar="NAME=NUMBER",
+                         help="a timer of the configuration, such as lease_ms=500")
     verb("status", show_status).add_argument("--json", action="store_true")
     verb("kill", kill, takes_id=True)
     verb("pause", pause, takes_id=True)
     verb("resume", resume, takes_id=True)
     verb("stop", stop, takes_id=True)
-    one = verb("start", start, takes_id=True)
-    one.add_argument("--no-wait", dest="wait", action="store_false")
-    one.add_argument("--timeout", type=float, default=SERVE_TIMEOUT_S, metavar="SECONDS")
+    start_verb = verb("start", start, takes_id=True)
+    start_verb.add_argument("--no-wait", dest="wait", action="store_false")
+    for one in (up_verb, add_verb, rejoin_verb, start_verb):
+        one.add_argument("--timeout", type=float, default=SERVE_TIMEOUT_S, metavar="SECONDS")
     verb("down", down).add_argument("--purge", action="store_true")
     return top
 

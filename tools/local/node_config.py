@@ -9,22 +9,23 @@ from tools.local.layout import Cluster, Node
 TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 50, "resume_window_s": 600}
 
 
-def write(folder: Path, cluster: Cluster, node: Node, founders: list[Node],
+def write(folder: Path, cluster: Cluster, node: Node, founds: bool,
           timers: dict[str, int]) -> None:
-    """Write the file that node.config names; founders is empty for a node that joins later."""
+    """Write the file that node.config names; founds: the node makes the cluster with the others,
+    else it joins one that is there."""
     tls = folder / "tls"
     sections: dict[str, object] = {
         "node": {"id": node.id, "name": f"node-{node.id}", "data": node.data},
         "cluster": {
             "name": folder.name,
             "domain": cluster.domain,
-            "bind": _address(node),
-            "address": _address(node),
+            "bind": link_address(node),
+            "address": link_address(node),
             "ca": str(tls / f"{NODE_AUTHORITY}.pem"),
             "certificate": str(tls / f"node-{node.id}.pem"),
             "key": str(tls / f"node-{node.id}.key"),
-            "members": [{"node": one.id, "address": _address(one)} for one in founders],
-            "bootstrap": bool(founders),
+            "members": [{"node": one.id, "address": link_address(one)} for one in cluster.nodes],
+            "bootstrap": founds,
         },
         "c2s": {
             "bind": node.host,
@@ -45,6 +46,7 @@ def write(folder: Path, cluster: Cluster, node: Node, founders: list[Node],
     Path(node.config).write_text("".join(lines))
 
 
-def _address(node: Node) -> str:
+def link_address(node: Node) -> str:
+    """Where the other nodes reach it."""
     host = f"[{node.host}]" if ":" in node.host else node.host
     return f"{host}:{node.ports['link']}"

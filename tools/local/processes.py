@@ -15,13 +15,16 @@ STOP_TIMEOUT_S = 30.0
 
 
 def is_running(node: Node) -> bool:
-    """Whether the node's process lives: by its configuration file, since ids are used again."""
+    """Whether the node's process lives: by its configuration file, since ids are used again.
+
+    A process that has only just begun has no arguments yet.
+    """
     try:
-        arguments = Path(f"/proc/{node.pid}/cmdline").read_bytes().split(b"\0")
+        line = Path(f"/proc/{node.pid}/cmdline").read_bytes()
         state = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return node.config.encode() in arguments and state not in "ZX"
+    return state not in "ZX" and (not line or node.config.encode() in line.split(b"\0"))
 
 
 def is_paused(node: Node) -> bool:
@@ -80,6 +83,15 @@ def accepts_clients(node: Node) -> bool:
             return True
     except OSError:
         return False
+
+
+def wait_answering(node: Node, timeout_s: float) -> None:
+    """Wait until a node answers on its control socket, serving or not."""
+    deadline = time.monotonic() + timeout_s
+    while "error" in (report := status(node)):
+        if not is_running(node) or time.monotonic() > deadline:
+            raise LocalError(f"node {node.id} does not answer: {report}\n{log_tail(node)}")
+        time.sleep(POLL_S)
 
 
 def wait_serving(nodes: list[Node], timeout_s: float) -> None:

@@ -1,0 +1,46 @@
+"""A node joins a running cluster: as a spare that holds no vote, it takes a copy of the state, then
+it becomes a voter. A node that lost its disk comes back the same way, never under its old raft id:
+its old votes are forgotten with the disk (DESIGN: a wiped node)."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tools.local import processes
+from tools.local.control import ControlError, ask
+from tools.local.layout import Cluster, LocalError, Node
+from tools.local.node_config import link_address
+
+CHANGE_TIMEOUT_S = 70.0  # the leader gives a change up to a minute
+
+
+def join(cluster: Cluster, node: Node, timeout_s: float) -> None:
+    """Make a node that has no data a voter of the cluster, and wait until it serves."""
+    added = _change(cluster, node, "member.add", node=node.id, address=link_address(node))
+    data = Path(node.data)
+    data.mkdir(mode=0o700)
+    (data / "node.json").write_text(json.dumps(added) + "\n")
+    processes.start(cluster, node)
+    processes.wait_answering(node, timeout_s)
+    _change(cluster, node, "member.assign", node=node.id, role="voter")
+    processes.wait_serving([node], timeout_s)
+
+
+def wipe(cluster: Cluster, node: Node) -> None:
+    """Remove the membership and the data of a node that does not run."""
+    if processes.is_running(node):
+        raise LocalError(f"node {node.id} runs: stop or kill it first")
+    _change(cluster, node, "member.remove", node=node.id)
+    shutil.rmtree(node.data, ignore_errors=True)
+
+
+def _change(cluster: Cluster, subject: Node, verb: str, **args: Any) -> Any:
+    """Ask one of the other nodes that serves."""
+    for node in cluster.nodes:
+        if node.id != subject.id and processes.status(node).get("serving"):
+            try:
+                return ask(node.control, verb, args, CHANGE_TIMEOUT_S)
+            except ControlError as error:
+                raise LocalError(f"{verb} for node {subject.id}: {error}") from error
+    raise LocalError("no other node serves")
