@@ -62,8 +62,6 @@ Pb__From actions_from(const struct stream *stream)
 
     from.session = stream->session;
     from.epoch = stream->epoch;
-    from.counted = stream->counted;
-    from.count = stream->counted ? stream->in.read : 0;
     return from;
 }
 

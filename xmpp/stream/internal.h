@@ -141,7 +141,7 @@ void actions_init(struct stream *stream);
 void actions_deinit(struct stream *stream);
 struct effect_ref actions_ref(const struct stream *stream, uint64_t cookie);
 Pb__Owner actions_owner(const struct stream *stream);
-/** This connection, and the count up to the last stanza read. */
+/** This connection, without a count: every stanza's own command carries that. */
 Pb__From actions_from(const struct stream *stream);
 
 /* ---- header.c: stream headers and features (RFC 6120 §4) */

@@ -48,6 +48,7 @@ struct town {
     struct chat_client clients[CLIENTS];
     uint32_t link_of[CLIENTS]; /* the client's present connection */
     uint32_t kills;
+    bool has_faults;
 };
 
 static uint32_t draw(struct town *town, uint32_t below)
@@ -225,13 +226,37 @@ static void expand(struct town *town)
     arena_deinit(&arena);
 }
 
+/* What the leader proposes instead of a record that it has no room for: the same place, the reason
+ * (DESIGN 3). */
+static void refuse(struct buf *bytes)
+{
+    Pb__Command *command = pb__command__unpack(NULL, buf_len(bytes), buf_slice(bytes).data);
+    Pb__Command refused = PB__COMMAND__INIT;
+    Pb__Empty empty = PB__EMPTY__INIT;
+
+    assert_non_null(command);
+    if (command->body_case == PB__COMMAND__BODY_NOTES) {
+        empty.reason = ERR_NO_SPACE;
+        refused.ref = command->ref;
+        refused.body_case = PB__COMMAND__BODY_EMPTY;
+        refused.empty = &empty;
+        buf_clear(bytes);
+        (void)buf_reserve(bytes, pb__command__get_packed_size(&refused));
+        buf_commit(bytes, pb__command__pack(&refused, bytes->data));
+    }
+    pb__command__free_unpacked(command, NULL);
+}
+
 static void take_command(struct town *town, struct town_node *node, struct entry_writer *writer)
 {
     struct buf *command = ring_at(&node->commands, 0);
-    const struct entry_command item = {.incarnation = node->incarnation,
-                                       .seq = ++town->world.seq[node->incarnation],
-                                       .bytes = buf_slice(command)};
+    struct entry_command item = {.incarnation = node->incarnation};
 
+    if (town->has_faults && draw(town, 100) == 0) {
+        refuse(command);
+    }
+    item.seq = ++town->world.seq[node->incarnation];
+    item.bytes = buf_slice(command);
     entry_add(writer, &item);
     buf_deinit(command);
     ring_drop(&node->commands);
@@ -539,6 +564,7 @@ static void test_chat(void **state)
 
         open_town(&town, seed);
         befriend(&town);
+        town.has_faults = true;
         for (int i = 0; i < STEPS; i++) {
             work(&town);
             if (draw(&town, 10) == 0) {
@@ -552,6 +578,7 @@ static void test_chat(void **state)
                 fail_something(&town);
             }
         }
+        town.has_faults = false;
         for (int i = 0; i < CLIENTS; i++) {
             settle(&town);
             if (town.clients[i].ready) {
