@@ -214,6 +214,7 @@ static void run(struct apply *a, const struct decoded *item)
     a->arena = &a->state->scratch;
     a->origin = item->incarnation;
     a->outcome = (struct outcome){.kind = OUTCOME_DONE, .address = "", .location = ""};
+    a->replaced = 0;
     a->doomed = NULL;
     if (is_next(a, item)) {
         if (item->incarnation != 0) {
@@ -221,7 +222,7 @@ static void run(struct apply *a, const struct decoded *item)
         }
         rc = run_body(a, item->command);
         push_outcome(a, item->command->ref, rc);
-        session_end_doomed(a);
+        session_end_deferred(a);
     }
     arena_reset(&a->state->scratch);
 }

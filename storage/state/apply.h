@@ -20,6 +20,8 @@ struct apply {
     uint64_t origin; /* incarnation that sent the command, 0: a leader's decision */
     uint32_t drawn;  /* random numbers taken from the seed so far */
     struct outcome outcome;
+    uint64_t replaced;       /* session to end after the outcome, 0: none; */
+    uint64_t replaced_by;    /* the one that bound its address */
     struct doomed *doomed;   /* sessions to end after the command: their lists overflowed */
     uint64_t refused_origin; /* EFFECT_REFUSED_SEQ was pushed for it in this entry */
 };

@@ -33,11 +33,14 @@ void session_drop(struct apply *a, uint64_t session, const Pb__SessionRow *row,
 void session_end(struct apply *a, uint64_t session, enum drop_reason reason);
 /** The same, by its client: nobody is dropped. */
 void session_end_closed(struct apply *a, uint64_t session);
-/** Another session binds its address: as session_end(), but its presence stays for the window. */
-void session_replace(struct apply *a, uint64_t session, uint64_t by);
+/* What waits until the outcome is out: effects for a connection follow the outcome that made it
+ * one, and no handler loses its session half way. */
 
-/** Mark a session whose list overflowed; it ends when the command is done. */
+/** by has bound the session's address: it ends, by inherits its list, its presence stays a while.
+ */
+void session_replace(struct apply *a, uint64_t session, uint64_t by);
+/** The session's list overflowed. */
 void session_doom(struct apply *a, uint64_t session);
-void session_end_doomed(struct apply *a);
+void session_end_deferred(struct apply *a);
 
 #endif

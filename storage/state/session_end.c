@@ -41,7 +41,7 @@ static void remove_row(struct apply *a, uint64_t session, Pb__SessionRow *row)
 static void end(struct apply *a, uint64_t session, Pb__SessionRow *row)
 {
     remove_row(a, session, row);
-    settle_list(a, session, row->user);
+    settle_list(a, session, row->user, 0);
     presence_end_session(a, session, row->user, row->resource);
 }
 
@@ -64,7 +64,7 @@ void session_end_closed(struct apply *a, uint64_t session)
     }
 }
 
-void session_replace(struct apply *a, uint64_t session, uint64_t by)
+static void end_replaced(struct apply *a, uint64_t session, uint64_t by)
 {
     Pb__SessionRow *row = state_session(a->state, a->arena, session);
     uint64_t deadline_ms;
@@ -75,9 +75,15 @@ void session_replace(struct apply *a, uint64_t session, uint64_t by)
     }
     session_drop(a, session, row, DROP_CONFLICT);
     remove_row(a, session, row);
-    settle_list(a, session, row->user);
+    settle_list(a, session, row->user, by);
     directed_move(a, session, by);
     presence_leave_standing(a, session, row->user, deadline_ms);
+}
+
+void session_replace(struct apply *a, uint64_t session, uint64_t by)
+{
+    a->replaced = session;
+    a->replaced_by = by;
 }
 
 void session_doom(struct apply *a, uint64_t session)
@@ -88,8 +94,11 @@ void session_doom(struct apply *a, uint64_t session)
     a->doomed = doomed;
 }
 
-void session_end_doomed(struct apply *a)
+void session_end_deferred(struct apply *a)
 {
+    if (a->replaced != 0) {
+        end_replaced(a, a->replaced, a->replaced_by);
+    }
     while (a->doomed != NULL) {
         struct doomed *doomed = a->doomed;
 

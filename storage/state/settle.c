@@ -33,7 +33,7 @@ static uint32_t move_to_sessions(struct apply *a, uint64_t shared, const struct 
 }
 
 /* A message that no session had and no other list names. */
-static void move_message(struct apply *a, const char *user, uint64_t shared)
+static void move_message(struct apply *a, const char *user, uint64_t heir, uint64_t shared)
 {
     Pb__StanzaRow *row = row_get(a->state, a->arena, TABLE_STANZA, key_u64(shared));
     struct targets targets;
@@ -46,7 +46,8 @@ static void move_message(struct apply *a, const char *user, uint64_t shared)
     }
     row->stanza->delayed = true;
     row_put(a->state, TABLE_STANZA, key_u64(shared), row);
-    targets = message_targets(a, user);
+    targets =
+        heir == 0 ? message_targets(a, user) : (struct targets){.sessions = &heir, .count = 1};
     count = move_to_sessions(a, shared, &targets);
     if (count > 0) {
         pending_set_refs(a, shared, count);
@@ -58,11 +59,12 @@ static void move_message(struct apply *a, const char *user, uint64_t shared)
     }
 }
 
-static void settle_entry(struct apply *a, const char *user, const Pb__PendingRow *entry)
+static void settle_entry(struct apply *a, const char *user, uint64_t heir,
+                         const Pb__PendingRow *entry)
 {
     if (entry->what_case == PB__PENDING_ROW__WHAT_SHARED) {
         if (pending_release(a, entry->shared, false) == PENDING_WAS_LAST) {
-            move_message(a, user, entry->shared);
+            move_message(a, user, heir, entry->shared);
         }
     } else if (entry->what_case == PB__PENDING_ROW__WHAT_OWN &&
                entry->own->kind == PB__STANZA__KIND__IQ) {
@@ -70,12 +72,12 @@ static void settle_entry(struct apply *a, const char *user, const Pb__PendingRow
     }
 }
 
-void settle_list(struct apply *a, uint64_t session, const char *user)
+void settle_list(struct apply *a, uint64_t session, const char *user, uint64_t heir)
 {
     struct row_list list = rows_all(a->state, a->arena, TABLE_PENDING, key_u64(session));
 
     for (size_t i = 0; i < list.count; i++) {
         kv_delete(a->state->kv, TABLE_PENDING, list.items[i].key);
-        settle_entry(a, user, list.items[i].row);
+        settle_entry(a, user, heir, list.items[i].row);
     }
 }

@@ -155,25 +155,36 @@ static void test_a_standing_presence_gets_nothing(void **state)
     assert_non_null(strstr(world_pending(&world, 2), "id=m1"));
 }
 
-/* Goal: what was pending at the bind is settled as at the deadline, in order.
- * Method: two messages for the detached session; the new one gets them. */
-static void test_a_rebind_settles_the_list(void **state)
+/* Goal: what was pending at the bind goes to the session that has the address now, in front of what
+ * comes later, even before its initial presence (P2).
+ * Method: two messages for the detached session, one for the new one; another session of the user
+ * is there and gets none of them. */
+static void test_a_rebind_inherits_the_list(void **state)
 {
-    const char *list, *first, *second;
+    const char *list, *at[3];
     (void)state;
 
     run("2 bind owner=2:0:8:1 user=bob@x resource=b credential_version=$");
     run("0 node_down incarnation=1");
-    run("2 message from=2:1 store=1 stanza.to=alice@x stanza.type=chat stanza.id=m1");
-    run("2 message from=2:1 store=1 stanza.to=alice@x/a stanza.type=chat stanza.id=m2");
-    rebind(7);
+    run("2 message from=2:1 store=1 stanza.to=alice@x stanza.type=chat stanza.id=m0");
+    run("2 message from=2:1 store=1 stanza.to=alice@x/a stanza.type=chat stanza.id=m1");
+    run("2 message from=2:1 store=1 stanza.to=alice@x/a stanza.type=headline stanza.id=no");
+    run("2 bind owner=2:0:9:1 user=alice@x resource=phone credential_version=$");
     run("2 presence from=3:1 stanza.kind=PRESENCE");
-    list = world_pending(&world, 3);
-    first = strstr(list, "id=m1");
-    second = strstr(list, "id=m2");
-    assert_non_null(first);
-    assert_non_null(second);
-    assert_true(first < second);
+    rebind(7);
+    run("2 message from=2:1 store=1 stanza.to=alice@x/a stanza.type=chat stanza.id=m2");
+    run("2 presence from=4:1 stanza.kind=PRESENCE");
+    list = world_pending(&world, 4);
+    for (unsigned i = 0; i < ARRAY_COUNT(at); i++) {
+        char id[8];
+
+        (void)snprintf(id, sizeof(id), "id=m%u", i);
+        at[i] = strstr(list, id);
+        assert_non_null(at[i]);
+        assert_true(i == 0 || at[i - 1] < at[i]);
+    }
+    assert_null(strstr(list, "id=no"));
+    assert_int_equal(world_session(&world, 3)->pending_count, 0);
 }
 
 /* Goal: those who got directed presence hear of the end, by whoever has the address then.
@@ -426,7 +437,7 @@ int main(void)
         TEST(test_a_rebind_takes_the_presence_over),
         TEST(test_a_silent_rebind_ends_it_at_the_deadline),
         TEST(test_a_standing_presence_gets_nothing),
-        TEST(test_a_rebind_settles_the_list),
+        TEST(test_a_rebind_inherits_the_list),
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
         TEST(test_ended_presence_leaves_a_tombstone),
