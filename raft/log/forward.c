@@ -5,6 +5,8 @@
 #include "node/base/clock.h"
 
 #define START_AGAIN_MS 1000
+/* A command neither applied nor refused for so long was lost between here and the leader. */
+#define SEND_AGAIN_MS 5000
 
 void rlog_forget_counts(struct rlog *rlog, size_t count_before, size_t bytes_before)
 {
@@ -55,14 +57,26 @@ static bool forward_frame(struct rlog *rlog)
     return true;
 }
 
-void rlog_send_commands(struct rlog *rlog)
+static void send_lost_again(struct rlog *rlog, uint64_t now_ms)
 {
-    uint64_t now_ms = clock_mono_ms();
+    uint64_t oldest = rlog->origin.first == NULL ? 0 : rlog->origin.first->seq;
 
+    if (oldest != rlog->oldest_seq || oldest == 0) {
+        rlog->oldest_seq = oldest;
+        rlog->oldest_ms = now_ms;
+    } else if (now_ms - rlog->oldest_ms >= SEND_AGAIN_MS && rlog->role.leader_node != 0) {
+        rlog->oldest_ms = now_ms;
+        origin_rewind(&rlog->origin);
+    }
     if (rlog->origin.start != NULL && now_ms - rlog->start_sent_ms >= START_AGAIN_MS) {
         rlog->start_sent_ms = now_ms;
         rlog->origin.start_sent = false;
     }
+}
+
+void rlog_send_commands(struct rlog *rlog)
+{
+    send_lost_again(rlog, clock_mono_ms());
     if (rlog->raft.state == RAFT_LEADER) {
         take_own(rlog);
         return;
@@ -85,7 +99,7 @@ int rlog_on_forward(struct rlog *rlog, struct slice bytes)
     if (rc == 0 && (rlog->raft.state != RAFT_LEADER || term != rlog->raft.current_term)) {
         return 0;
     }
-    while (rc == 0) {
+    while (rc == 0 && rlog->intake.bytes <= INTAKE_BYTES_MAX) {
         rc = forward_next(&bytes, &forwarded);
         if (rc != 1) {
             break;

@@ -23,7 +23,9 @@
 /* Entries handed to the state thread and not yet applied; above it no more are taken. */
 #define UNAPPLIED_BYTES_MAX (64 * 1024 * 1024)
 #define FORWARD_FRAME_BYTES (64 * 1024)
-#define EXIT_FAIL_STOP      74 /* EX_IOERR */
+/* What waits at a leader; more is dropped, and sent again by its origins. */
+#define INTAKE_BYTES_MAX (64 * 1024 * 1024)
+#define EXIT_FAIL_STOP   74 /* EX_IOERR */
 
 enum order_kind {
     ORDER_SUBMIT,
@@ -151,6 +153,8 @@ struct rlog {
     /* commands */
     struct origin origin;
     uint64_t start_sent_ms;
+    uint64_t oldest_seq;  /* of our commands under way, ... */
+    uint64_t oldest_ms;   /* ... since when it is the oldest */
     struct intake intake; /* leader only */
     struct proposal proposals[PROPOSALS_MAX];
     struct stamp_clock clock;

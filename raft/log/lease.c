@@ -76,6 +76,13 @@ void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, u
     }
 }
 
+void lease_lapsed(struct lease_book *book, uint64_t now_ms)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        book->nodes[i].heard_ms = now_ms;
+    }
+}
+
 /* The answer time that a majority of the voters reached, this node's own being now. */
 uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms)
 {

@@ -38,6 +38,9 @@ void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uin
 void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
 /** A member answered; probe_ms is when we sent the probe, 0 when it answers none. */
 void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms);
+/** The leader's own lease had lapsed (it hung, or was cut off): it saw nobody meanwhile, so
+ * nobody's silence counts from before now. */
+void lease_lapsed(struct lease_book *book, uint64_t now_ms);
 /** Until when the leader itself holds the lease: a majority answered probes within lease_ms. */
 uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms);
 /** May this incarnation of node_id be granted a lease? */

@@ -83,6 +83,9 @@ void rlog_lease_beat(struct rlog *rlog)
         send_probes(rlog);
     }
     hold_own_lease(rlog);
+    if (lease_own_end(&rlog->leases, now_ms) <= now_ms) {
+        lease_lapsed(&rlog->leases, now_ms);
+    }
     if (!rlog_leads_applied(rlog)) {
         return;
     }

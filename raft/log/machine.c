@@ -78,6 +78,17 @@ static void note_stamp(struct rlog *rlog, raft_index index, struct slice bytes)
     rlog->mark_index = reader.kind == ENTRY_MARK ? index : 0;
 }
 
+/* The mean size follows the last tens of thousands of entries. */
+static void count_entry(struct rlog *rlog, size_t bytes)
+{
+    rlog->entries_seen++;
+    rlog->entry_bytes_seen += bytes;
+    if (rlog->entries_seen >= SNAPSHOT_ENTRIES_MAX) {
+        rlog->entries_seen /= 2;
+        rlog->entry_bytes_seen /= 2;
+    }
+}
+
 static int machine_apply(struct raft_fsm *machine, const struct raft_buffer *entry, void **result)
 {
     struct rlog *rlog = machine->data;
@@ -85,8 +96,7 @@ static int machine_apply(struct raft_fsm *machine, const struct raft_buffer *ent
     struct slice bytes = slice_make(entry->base, entry->len);
 
     *result = NULL;
-    rlog->entries_seen++;
-    rlog->entry_bytes_seen += entry->len;
+    count_entry(rlog, entry->len);
     note_stamp(rlog, index, bytes);
     if (index > rlog->delivered) {
         deliver_gaps_until(rlog, index - 1);

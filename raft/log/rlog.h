@@ -87,7 +87,9 @@ struct rlog_config {
 };
 
 /** Start the raft thread; returns when the log is loaded and the link listener is open.
- * ERR_CORRUPT: the log on disk is damaged, the node must rejoin under a new raft id. */
+ * ERR_CORRUPT: the log on disk is damaged, or ahead of the store: the node must rejoin under a new
+ * raft id. ERR_NO_SPACE, ERR_TLS, ERR_IO; all logged. Later, when the log fails, the process ends
+ * at once with status 74 (EX_IOERR); started again it goes on from what is on disk. */
 NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_events *events,
                          struct rlog **out);
 /** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
@@ -141,6 +143,7 @@ struct rlog_peer_status {
 };
 
 struct rlog_status {
+    uint64_t as_of_ms; /* CLOCK_MONOTONIC; stands still while the raft thread hangs */
     bool is_leader;
     uint32_t leader_node;
     uint64_t term, last_index, commit_index, applied_index;
@@ -153,8 +156,8 @@ struct rlog_status {
 void rlog_get_status(struct rlog *rlog, struct rlog_status *out);
 
 /* Membership: one change at a time, carried out by the leader, asked for at any node. done is
- * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED:
- * the log stopped first). */
+ * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED,
+ * from rlog_stop(): the log stopped first). */
 typedef void (*rlog_done)(void *ctx, int status);
 void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done,
                      void *ctx);

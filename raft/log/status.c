@@ -41,7 +41,8 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
 {
     struct raft *raft = &rlog->raft;
 
-    *out = (struct rlog_status){.is_leader = rlog->role.is_leader,
+    *out = (struct rlog_status){.as_of_ms = rlog->status_ms,
+                                .is_leader = rlog->role.is_leader,
                                 .leader_node = rlog->role.leader_node,
                                 .term = raft->current_term,
                                 .last_index = raft_last_index(raft),

@@ -201,6 +201,19 @@ static void test_silent_node_is_fenced(void **state)
     assert_false(lease_may_grant(&book, 2, 22));
 }
 
+/* Goal: a leader that hung presumes nobody dead for what it did not see meanwhile.
+ * Method: a gap, then the lapse, then silence from there. */
+static void test_lapsed_leader_counts_anew(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    lease_lapsed(&book, 30000);
+    assert_int_equal(lease_take_silent(&book, 30500), 0);
+    assert_true(lease_may_grant(&book, 2, 21));
+    assert_int_equal(lease_take_silent(&book, 31101), 2);
+}
+
 /* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
 static void test_forward_frame(void **state)
 {
@@ -261,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_cluster_time),
         cmocka_unit_test(test_own_lease_counts_from_sending),
         cmocka_unit_test(test_silent_node_is_fenced),
+        cmocka_unit_test(test_lapsed_leader_counts_anew),
         cmocka_unit_test(test_forward_frame),
         cmocka_unit_test(test_lease_frames),
     };
