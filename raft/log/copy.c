@@ -7,6 +7,8 @@
 #include "node/base/clock.h"
 #include "node/base/log.h"
 
+/* The log may grow so far above a snapshot that a copy is made for: it lives in memory. */
+#define COPY_LOG_BYTES_MAX (512ull * 1024 * 1024)
 /* After a failed copy: the source may be gone, and another node leads soon. */
 #define COPY_RETRY_MS 500
 
@@ -68,4 +70,23 @@ void rlog_copy_beat(struct rlog *rlog)
     if (rlog->offer.retry_ms != 0 && clock_mono_ms() >= rlog->offer.retry_ms) {
         go_on(rlog);
     }
+}
+
+static bool offers_snapshot(const struct raft *raft)
+{
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        if (raft->leader_state.progress[i].snapshot_index != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rlog_keeps_log_for_copy(const struct rlog *rlog)
+{
+    const struct raft *raft = &rlog->raft;
+    uint64_t mean = rlog->entries_seen == 0 ? 1 : rlog->entry_bytes_seen / rlog->entries_seen + 1;
+
+    return raft->state == RAFT_LEADER && offers_snapshot(raft) &&
+           (raft->last_applied - raft->log.offset) * mean < COPY_LOG_BYTES_MAX;
 }

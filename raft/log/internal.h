@@ -215,6 +215,8 @@ NODISCARD int rlog_check_space(const struct rlog *rlog);
 void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index);
 void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);
 void rlog_copy_beat(struct rlog *rlog);
+/** Take no snapshot now: it would cut off what a node needs after the copy that it is taking. */
+bool rlog_keeps_log_for_copy(const struct rlog *rlog);
 
 /* role.c */
 void rlog_follow_role(struct rlog *rlog);

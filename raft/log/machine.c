@@ -125,7 +125,7 @@ static int machine_snapshot(struct raft_fsm *machine, struct raft_buffer *bufs[]
     struct rlog *rlog = machine->data;
 
     if (rlog->mark_index != rlog->raft.last_applied || rlog->life != LIFE_RUNS ||
-        !shim_snapshot_allowed(rlog->shim)) {
+        rlog_keeps_log_for_copy(rlog) || !shim_snapshot_allowed(rlog->shim)) {
         return RAFT_BUSY; /* asked again after the next entries */
     }
     *bufs = raft_calloc(1, sizeof(**bufs));
