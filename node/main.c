@@ -8,6 +8,7 @@
 #include "node/base/mem.h"
 #include "node/conf/conf.h"
 #include "node/core/identity.h"
+#include "node/net/listener.h"
 #include "node/worker/worker.h"
 
 #include <errno.h>
@@ -40,7 +41,8 @@ struct node {
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t pulse;
     bool was_ready;
-    uint64_t turns_seen;
+    uint64_t turns_seen; /* what the watchdog saw move last */
+    uint64_t log_seen_ms;
 };
 
 /* ---- configuration to what the parts want */
@@ -190,12 +192,33 @@ static int reload(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX])
 
 /* ---- start */
 
+#define ADDRESS_TEXT_BYTES_MAX (RLOG_ADDRESS_MAX + 1)
+
+/* "host:port", with brackets around an IPv6 literal. */
+static void format_address(const char *host, uint16_t port, char out[ADDRESS_TEXT_BYTES_MAX])
+{
+    (void)snprintf(out, ADDRESS_TEXT_BYTES_MAX, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u",
+                   host, port);
+}
+
+/* Is the port free? Workers share theirs, so another program's use of it would go unseen. */
+static int check_port(const char *address)
+{
+    int fd;
+    int rc = listener_open(address, LISTENER_ALONE, &fd);
+
+    if (rc == 0) {
+        (void)close(fd);
+    }
+    return rc;
+}
+
 static int start_core(struct node *node)
 {
     const struct conf *conf = node->conf;
     struct rlog_member founders[RLOG_MEMBERS_MAX];
     size_t founder_count = founders_of(conf, founders);
-    char client_address[RLOG_ADDRESS_MAX + 1];
+    char client_address[ADDRESS_TEXT_BYTES_MAX];
     struct core_config config = {.node_id = conf->node.id,
                                  .name = conf->node.name,
                                  .data_dir = conf->node.data,
@@ -217,9 +240,7 @@ static int start_core(struct node *node)
                                  .map_bytes = (uint64_t)conf->limits.map_gib << 30,
                                  .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20};
 
-    (void)snprintf(client_address, sizeof(client_address),
-                   strchr(conf->c2s.address, ':') == NULL ? "%s:%u" : "[%s]:%u", conf->c2s.address,
-                   conf->c2s.port);
+    format_address(conf->c2s.address, conf->c2s.port, client_address);
     return core_open(&config, &node->core);
 }
 
@@ -227,22 +248,25 @@ static int start_workers(struct node *node)
 {
     const struct conf *conf = node->conf;
     uint8_t decoy_secret[HASH_SIZE_MAX];
+    char address[ADDRESS_TEXT_BYTES_MAX];
+    char tls_address[ADDRESS_TEXT_BYTES_MAX];
     struct worker_config config = {.core = node->core,
                                    .tls = node->tls,
-                                   .host = conf->c2s.bind,
-                                   .port = conf->c2s.port,
-                                   .tls_port = conf->c2s.tls_port,
+                                   .address = address,
+                                   .tls_address = conf->c2s.tls_port == 0 ? NULL : tls_address,
                                    .default_domain = conf->cluster.domain,
                                    .decoy_secret = slice_make(decoy_secret, sizeof(decoy_secret)),
                                    .stop_ms = conf->timers.stop_s * 1000};
     uint32_t count = count_workers(conf);
     int rc = read_decoy_secret(conf->cluster.ca, decoy_secret);
 
+    format_address(conf->c2s.bind, conf->c2s.port, address);
+    format_address(conf->c2s.bind, conf->c2s.tls_port, tls_address);
     if (rc == 0) {
-        rc = worker_check_port(conf->c2s.bind, conf->c2s.port);
+        rc = check_port(address);
     }
     if (rc == 0 && conf->c2s.tls_port != 0) {
-        rc = worker_check_port(conf->c2s.bind, conf->c2s.tls_port);
+        rc = check_port(tls_address);
     }
     if (rc != 0) {
         return rc;
@@ -335,15 +359,18 @@ static void on_hup_signal(uv_signal_t *handle, int number)
 }
 
 /* The watchdog is fed while both threads that the cluster depends on move: the state thread counts
- * its turns, the raft thread its status. */
+ * its turns, the raft thread dates its status. */
 static void on_pulse(uv_timer_t *timer)
 {
     struct node *node = timer->data;
     struct core_status core;
+    struct rlog_status log;
 
     core_get_status(node->core, &core);
-    if (core.turns != node->turns_seen) {
+    rlog_get_status(core_log(node->core), &log);
+    if (core.turns != node->turns_seen && log.as_of_ms != node->log_seen_ms) {
         node->turns_seen = core.turns;
+        node->log_seen_ms = log.as_of_ms;
         (void)sd_notify(0, "WATCHDOG=1");
     }
     if (core.serving && !node->was_ready) {

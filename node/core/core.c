@@ -317,12 +317,13 @@ void core_run(struct core *core, struct mailbox *const *workers, uint32_t worker
 
 static void wait_for_last_words(struct core *core)
 {
-    const uint64_t deadline_ms = clock_mono_ms() + LAST_WORDS_MS;
+    const uint64_t begin_ms = clock_mono_ms();
+    const uint64_t deadline_ms = begin_ms + LAST_WORDS_MS;
     struct rlog_status status;
 
     do {
         rlog_get_status(core->log, &status);
-        if (status.outstanding == 0 || status.incarnation == 0) {
+        if (status.as_of_ms > begin_ms && (status.outstanding == 0 || status.incarnation == 0)) {
             return;
         }
         (void)usleep(10 * 1000);

@@ -20,7 +20,7 @@ static void set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-int listener_open(const char *address, int *fd_out)
+int listener_open(const char *address, enum listener_use use, int *fd_out)
 {
     struct sockaddr_storage socket_address;
     int fd = -1;
@@ -34,6 +34,9 @@ int listener_open(const char *address, int *fd_out)
         goto fail;
     }
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* restart while old connections linger */
+    if (use == LISTENER_SHARED) {
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
     if (socket_address.ss_family == AF_INET6) {
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }

@@ -3,6 +3,7 @@
 #include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
+#include "node/net/listener.h"
 
 #define WRITE_BYTES_MAX (64 * 1024)   /* encrypted at once; the rest waits in the stream, counted */
 #define FINISH_MS       5000          /* for the last bytes of a stream */
@@ -424,6 +425,17 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
                                   .ctx = worker};
 }
 
+/* A peer that acknowledges nothing is given up by the kernel as late as the stream would do it. */
+static void tune(struct conn *conn)
+{
+    const struct worker_settings *settings = &conn->worker->settings;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0) {
+        listener_tune_client(fd, settings->idle_probe_ms + settings->idle_dead_ms);
+    }
+}
+
 static void on_refused_closed(uv_handle_t *handle)
 {
     struct conn *conn = handle->data;
@@ -449,7 +461,7 @@ struct conn *conn_accept(struct worker *worker, uint32_t slot, uint32_t generati
         uv_close((uv_handle_t *)&conn->tcp, on_refused_closed);
         return NULL;
     }
-    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    tune(conn);
     conn->address = address_key((const struct sockaddr *)&peer);
     config = stream_config_of(conn, door->direct_tls);
     conn->stream = stream_new(&config, clock_mono_ms());

@@ -1,45 +1,11 @@
 #include "node/worker/door.h"
 
-#include "node/base/address.h"
 #include "node/base/log.h"
+#include "node/net/listener.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
-
-int door_bind(const char *host, uint16_t port, bool shared)
-{
-    struct address address = {.port = port};
-    struct sockaddr_storage storage;
-    socklen_t len;
-    int on = 1;
-    int fd;
-
-    (void)snprintf(address.host, sizeof(address.host), "%s", host);
-    if (!address_numeric(&address, &storage)) {
-        errno = EINVAL;
-        return -1;
-    }
-    len = storage.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
-        bind(fd, (const struct sockaddr *)&storage, len) != 0) {
-        int cause = errno;
-
-        (void)close(fd);
-        errno = cause;
-        return -1;
-    }
-    return fd;
-}
+#define BACKLOG 4096 /* after the death of a node all its clients come at once */
 
 static void on_connection(uv_stream_t *stream, int status)
 {
@@ -68,7 +34,7 @@ void door_close(struct door *door)
     }
 }
 
-int door_open(struct door *door, uv_loop_t *loop, const char *host, uint16_t port)
+int door_open(struct door *door, uv_loop_t *loop, const char *address)
 {
     int fd;
     int rc;
@@ -79,11 +45,9 @@ int door_open(struct door *door, uv_loop_t *loop, const char *host, uint16_t por
     if (door->is_closing) {
         return ERR_BUSY;
     }
-    fd = door_bind(host, port, true);
-    if (fd < 0) {
-        log_error("door.bind_failed", LOG_STR("host", host), LOG_UINT("port", port),
-                  LOG_STR("cause", strerror(errno)));
-        return ERR_IO;
+    rc = listener_open(address, LISTENER_SHARED, &fd);
+    if (rc != 0) {
+        return rc;
     }
     (void)uv_tcp_init(loop, &door->tcp);
     door->tcp.data = door;
@@ -95,7 +59,8 @@ int door_open(struct door *door, uv_loop_t *loop, const char *host, uint16_t por
         rc = uv_listen((uv_stream_t *)&door->tcp, BACKLOG, on_connection);
     }
     if (rc != 0) {
-        log_error("door.listen_failed", LOG_UINT("port", port), LOG_STR("cause", uv_strerror(rc)));
+        log_error("door.open_failed", LOG_STR("address", address),
+                  LOG_STR("cause", uv_strerror(rc)));
         door_close(door);
         return ERR_IO;
     }

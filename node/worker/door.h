@@ -1,6 +1,5 @@
-/* door - the listening sockets of one worker. Each worker has its own for the same ports; the
- * kernel spreads connections over them (SO_REUSEPORT). Closed while the node does not serve, so
- * that clients are refused at once and go elsewhere. */
+/* door - where clients come in: a listening socket of one worker on its loop. Closed while the node
+ * does not serve, so that clients are refused at once and go elsewhere. */
 #ifndef NODE_WORKER_DOOR_H
 #define NODE_WORKER_DOOR_H
 
@@ -19,11 +18,10 @@ struct door {
     void (*on_connection)(struct door *door);
 };
 
-/** Listen; on_connection() accepts with uv_accept(&door->tcp). ERR_IO, logged. Does nothing when
- * open already; ERR_BUSY while the last close is under way. */
-NODISCARD int door_open(struct door *door, uv_loop_t *loop, const char *host, uint16_t port);
+/** Listen at address ("host:port"); on_connection() accepts with uv_accept(&door->tcp). ERR_IO or
+ * ERR_CONFIG, logged. Does nothing when open already; ERR_BUSY while the last close is under way.
+ */
+NODISCARD int door_open(struct door *door, uv_loop_t *loop, const char *address);
 void door_close(struct door *door);
-/** A bound socket, not listening: shared with the other workers or alone. Negative on failure. */
-int door_bind(const char *host, uint16_t port, bool shared);
 
 #endif

@@ -5,9 +5,6 @@
 #include "node/base/mem.h"
 #include "node/worker/conn.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #define TICK_MS     100
 #define TICK_PHASES 10 /* each connection is looked at once in so many ticks: every second */
 #define SLOTS_MIN   64
@@ -146,12 +143,12 @@ static void tell_doors(struct worker *worker, bool are_open)
 
 static void open_doors(struct worker *worker)
 {
-    const uint16_t ports[] = {worker->port, worker->tls_port};
     bool all_open = true;
 
-    for (size_t i = 0; i < ARRAY_COUNT(ports); i++) {
-        if (ports[i] != 0 &&
-            door_open(&worker->doors[i], &worker->loop, worker->host, ports[i]) != 0) {
+    for (size_t i = 0; i < ARRAY_COUNT(worker->doors); i++) {
+        const char *address = worker->door_addresses[i];
+
+        if (address != NULL && door_open(&worker->doors[i], &worker->loop, address) != 0) {
             all_open = false; /* logged, and tried again at the next tick */
         }
     }
@@ -357,19 +354,6 @@ static void wake_loop(void *ctx)
 
 /* ---- start and stop */
 
-int worker_check_port(const char *host, uint16_t port)
-{
-    int fd = door_bind(host, port, false);
-
-    if (fd < 0) {
-        log_error("worker.port_unusable", LOG_STR("host", host), LOG_UINT("port", port),
-                  LOG_STR("cause", strerror(errno)));
-        return ERR_IO;
-    }
-    (void)close(fd);
-    return 0;
-}
-
 static void init_loop(struct worker *worker)
 {
     (void)uv_loop_init(&worker->loop);
@@ -394,9 +378,10 @@ struct worker *worker_start(const struct worker_config *config)
     worker->index = config->index;
     worker->core = config->core;
     worker->tls = config->tls;
-    worker->host = mem_strdup(config->host);
-    worker->port = config->port;
-    worker->tls_port = config->tls_port;
+    worker->door_addresses[0] = mem_strdup(config->address);
+    if (config->tls_address != NULL) {
+        worker->door_addresses[1] = mem_strdup(config->tls_address);
+    }
     worker->default_domain = mem_strdup(config->default_domain);
     worker->decoy_secret = blob_new(config->decoy_secret);
     worker->stop_ms = config->stop_ms;
@@ -444,7 +429,8 @@ void worker_free(struct worker **address)
     blob_unref(&worker->domains);
     blob_unref(&worker->decoy_secret);
     mem_release(worker->slots);
-    mem_free(&worker->host);
+    mem_free(&worker->door_addresses[0]);
+    mem_free(&worker->door_addresses[1]);
     mem_free(&worker->default_domain);
     mem_free(address);
 }

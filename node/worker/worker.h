@@ -24,20 +24,15 @@ struct worker_settings {
 
 struct worker_config {
     uint32_t index;
-    struct core *core;     /* borrowed */
-    struct tls_store *tls; /* borrowed */
-    const char *host;      /* to listen on, numeric */
-    uint16_t port;
-    uint16_t tls_port;          /* 0: none */
+    struct core *core;          /* borrowed */
+    struct tls_store *tls;      /* borrowed */
+    const char *address;        /* "host:port" to listen at, copied */
+    const char *tls_address;    /* the same for direct TLS; NULL: none */
     const char *default_domain; /* copied */
     struct slice decoy_secret;  /* copied; see sasl.h */
     uint32_t stop_ms;           /* time for a graceful end */
     struct worker_settings settings;
 };
-
-/** Can this node listen there? Checked once before workers start, since they share ports and
- * another program's use of them would go unseen. ERR_IO, logged. */
-NODISCARD int worker_check_port(const char *host, uint16_t port);
 
 /** Start the thread. */
 struct worker *worker_start(const struct worker_config *config);

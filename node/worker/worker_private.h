@@ -24,9 +24,7 @@ struct worker {
     uint32_t index;
     struct core *core;
     struct tls_store *tls;
-    char *host;
-    uint16_t port;
-    uint16_t tls_port;
+    char *door_addresses[2]; /* "host:port"; NULL: no such door */
     char *default_domain;
     struct blob *decoy_secret;
     uint32_t stop_ms;
