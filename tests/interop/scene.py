@@ -1,5 +1,6 @@
 """What the tests with slixmpp share: one cluster a class, fresh accounts a test, expectations."""
 
+import asyncio
 import unittest
 import xml.etree.ElementTree as ET
 from typing import Any, ClassVar
@@ -63,6 +64,7 @@ class InteropTest(unittest.IsolatedAsyncioTestCase):
         cls.addClassCleanup(cls.cluster.close)
 
     async def asyncSetUp(self) -> None:
+        asyncio.get_running_loop().set_debug(False)  # unittest's choice; it slows the clients
         self.people: list[Person] = []
 
     async def asyncTearDown(self) -> None:

@@ -101,6 +101,9 @@ class Kill(unittest.IsolatedAsyncioTestCase):
         self.cluster = TestCluster("--nodes", "3")
         self.addCleanup(self.cluster.close)
 
+    async def asyncSetUp(self) -> None:
+        asyncio.get_running_loop().set_debug(False)  # unittest's choice; it slows the clients
+
     async def _run(self, kills: int, choose: Callable[[Scene], int],
                    act: Callable[[Scene, int], object] | None = None) -> None:
         scene = Scene(self.cluster, self.chance)

@@ -1,0 +1,80 @@
+"""profanity, a terminal client on libstrophe, against a cluster, with slixmpp as the other side."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.interop.profanity import Profanity
+from tests.interop.scene import InteropTest, Person
+from tests.lib.cluster import PASSWORD
+from tests.lib.forwarder import Forwarder
+
+
+class Terminal(InteropTest):
+    """profanity knows one address: a forwarder to the first node that is up stands there."""
+
+    async def _terminal(self, jid: str) -> Profanity:
+        forwarder = Forwarder(self.cluster.addresses(1))
+        await forwarder.start()
+        self.addAsyncCleanup(forwarder.stop)
+        folder = Path(tempfile.mkdtemp(prefix="muster-prof-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        terminal = Profanity(folder, jid, PASSWORD, forwarder.port, self.cluster.cluster.ca)
+        self.addCleanup(terminal.close)
+        await terminal.shows("logged in successfully")
+        return terminal
+
+    async def _friends(self) -> tuple[Profanity, Person]:
+        """profanity and slixmpp, subscribed to each other by typed commands."""
+        terminal = await self._terminal(self.account("alice"))
+        bob = await self.person("bob", 2)
+        terminal.type(f"/sub request {bob.jid}")
+        await bob.sees_presence(terminal.jid, "subscribe")
+        bob.client.send_presence(terminal.jid, "subscribed")
+        await terminal.shows(f"Subscription received from {bob.jid}")
+        bob.client.send_presence(terminal.jid, "subscribe")
+        await terminal.logs('RECV: <presence[^>]*type="subscribe"')
+        terminal.type(f"/sub allow {bob.jid}")
+        await bob.has_subscription(terminal.jid, "both")
+        await bob.sees_presence(terminal.jid)
+        return terminal, bob
+
+    async def test_subscribe_and_chat(self) -> None:
+        """Subscription both ways by typed commands, messages both ways, presence, logout."""
+        terminal, bob = await self._friends()
+        terminal.type(f"/msg {bob.jid} hello from the terminal")
+        await bob.sees_body(terminal.jid, "hello from the terminal")
+        bob.client.send_message(terminal.jid, "hello from slixmpp")
+        await terminal.shows("hello from slixmpp")
+        terminal.type("/status set away lunch")
+        await bob.client.wait_until(
+            lambda: any("lunch" in "".join(item.itertext())
+                        for item in bob.presences(terminal.jid)), 10, "lunch")
+        terminal.type("/quit")
+        await bob.sees_presence(terminal.jid, "unavailable")
+
+    async def test_offline(self) -> None:
+        """What was sent while it was away is shown at login."""
+        bob = await self.person("bob", 3)
+        jid = self.account("alice")
+        bob.client.send_message(jid, "kept for you")
+        await bob.client.all_acked()
+        terminal = await self._terminal(jid)
+        await terminal.logs("kept for you")
+
+    async def test_node_killed(self) -> None:
+        """profanity resumes its stream on another node; nothing lost or repeated, no flap."""
+        terminal, bob = await self._friends()
+        self.cluster.kill(1)
+        for number in range(5):
+            bob.client.send_message(terminal.jid, f"while away {number};")
+        await terminal.logs("Session resumed successfully")
+        terminal.type(f"/msg {bob.jid} still here")
+        await bob.sees_body(terminal.jid, "still here")
+        await terminal.logs("while away 4;")
+        for number in range(5):
+            self.assertEqual(1, terminal.log().count(f"<body>while away {number};</body>"))
+        self.assertEqual(1, bob.bodies(terminal.jid).count("still here"))
+        self.assertEqual([], bob.presences(terminal.jid, "unavailable"))
+        await self.cluster.start(1)
+        await self.cluster.wait_equal()
