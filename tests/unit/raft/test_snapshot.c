@@ -142,11 +142,42 @@ static void test_far_behind_node_wants_a_copy(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a copy that takes longer than the leader needs to fill its log is followed by the log, not
+ * by another copy. Method: copy the store when asked, install it after several snapshots' worth. */
+static void test_log_is_kept_while_a_copy_is_made(void **state)
+{
+    static struct cluster cluster;
+    struct replica *late;
+    size_t leader;
+    size_t at;
+    (void)state;
+
+    start_three(&cluster);
+    leader = (size_t)cluster_leader(&cluster);
+    late = &cluster.replicas[(leader + 1) % 3];
+    at = (leader + 2) % 3;
+    cluster_stop(&cluster, (leader + 1) % 3);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    cluster_start(&cluster, (leader + 1) % 3, true);
+    UNTIL(peek(late, &late->copy_wanted) != 0);
+    copy_store(late, &cluster.replicas[at]);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    rlog_copy_installed(late->rlog, late->applied_index, 0);
+    UNTIL(done_count(late) == 16 * ENTRIES);
+    assert_int_equal(peek(late, &late->copy_count), 1);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[at], late);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_manifest_and_restart),
         cmocka_unit_test(test_far_behind_node_wants_a_copy),
+        cmocka_unit_test(test_log_is_kept_while_a_copy_is_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
