@@ -200,25 +200,26 @@ static void step_reading(struct conn *conn)
 
 /* ---- writing */
 
-/* Clear bytes of the stream into bytes for the socket. */
-static void take_output(struct conn *conn, size_t bytes_max)
+/* Clear bytes of the stream into bytes for the socket. True when some are left that may follow. */
+static bool take_output(struct conn *conn, size_t bytes_max)
 {
     struct buf *clear = stream_output(conn->stream);
     struct slice bytes = buf_slice(clear);
     size_t len = bytes.len < bytes_max ? bytes.len : bytes_max;
 
     if (len == 0) {
-        return;
+        return false;
     }
     if (conn->tls == NULL) {
         buf_append(&conn->out, slice_sub(bytes, 0, len));
     } else if (!tls_conn_handshake_done(conn->tls)) {
-        return;
+        return false;
     } else if (tls_conn_write(conn->tls, slice_sub(bytes, 0, len), &conn->out) != 0) {
         lose_socket(conn);
-        return;
+        return false;
     }
     buf_consume(clear, len);
+    return bytes.len > len;
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -287,7 +288,7 @@ static void on_shut(uv_shutdown_t *shutdown, int status)
 
 static void finish(struct conn *conn, uint64_t now_ms)
 {
-    take_output(conn, SIZE_MAX);
+    (void)take_output(conn, SIZE_MAX);
     if (conn->tls != NULL) {
         tls_conn_close_notify(conn->tls, &conn->out);
     }
@@ -313,7 +314,7 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
     while (conn->stream != NULL && stream_pop(conn->stream, &action)) {
         switch (action.kind) {
         case STREAM_START_TLS:
-            take_output(conn, SIZE_MAX); /* <proceed/> goes out in clear */
+            (void)take_output(conn, SIZE_MAX); /* <proceed/> goes out in clear */
             start_tls(conn, NULL);
             break;
         case STREAM_WANT_CREDENTIALS:
@@ -337,10 +338,13 @@ void conn_step(struct conn *conn, uint64_t now_ms)
 {
     take_actions(conn, now_ms);
     if (conn->socket == SOCKET_OPEN || conn->socket == SOCKET_FINISHING) {
-        if (conn->stream != NULL && !conn->is_writing) {
-            take_output(conn, WRITE_BYTES_MAX);
-        }
+        bool has_more =
+            conn->stream != NULL && !conn->is_writing && take_output(conn, WRITE_BYTES_MAX);
+
         write_out(conn);
+        if (has_more && !conn->is_writing) {
+            worker_touch(conn->worker, conn); /* the kernel took it all: write on */
+        }
     }
     if (conn->socket == SOCKET_FINISHING && !conn->is_writing && buf_len(&conn->out) == 0 &&
         conn->shutdown.handle == NULL) {
