@@ -1,0 +1,1 @@
+"""Measurements of a cluster on this machine; see tools/bench --help."""
