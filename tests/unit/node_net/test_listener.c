@@ -43,7 +43,7 @@ static void test_listens(void **state)
         int accepted;
         int fd;
 
-        assert_int_equal(listener_open(rows[i].address, &fd), 0);
+        assert_int_equal(listener_open(rows[i].address, LISTENER_ALONE, &fd), 0);
         assert_true(listener_port(fd) != 0);
         if (rows[i].reached != NULL) {
             assert_int_equal(dial(rows[i].reached, listener_port(fd)), 0);
@@ -57,23 +57,28 @@ static void test_listens(void **state)
     }
 }
 
-/* Goal: a port that is taken is an error, also by another listener of ours: a second node started
- * at the same port must not share its clients. */
+/* Goal: workers share a port, and nobody else gets at it: a node that opens it alone first is
+ * refused while another has it, shared or not. */
 static void test_taken_port_is_refused(void **state)
 {
     char address[32];
+    int shared[2];
     int other;
     int fd;
     (void)state;
 
-    assert_int_equal(listener_open("127.0.0.1:0", &fd), 0);
+    assert_int_equal(listener_open("127.0.0.1:0", LISTENER_ALONE, &fd), 0);
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", listener_port(fd));
-    assert_int_equal(listener_open(address, &other), ERR_IO);
+    assert_int_equal(listener_open(address, LISTENER_ALONE, &other), ERR_IO);
+    assert_int_equal(listener_open(address, LISTENER_SHARED, &other), ERR_IO);
     (void)close(fd);
-    assert_int_equal(listener_open(address, &fd), 0);
-    (void)close(fd);
-    assert_int_equal(listener_open("127.0.0.1", &fd), ERR_CONFIG);
-    assert_int_equal(listener_open("no-such-host.invalid:1", &fd), ERR_CONFIG);
+    assert_int_equal(listener_open(address, LISTENER_SHARED, &shared[0]), 0);
+    assert_int_equal(listener_open(address, LISTENER_SHARED, &shared[1]), 0);
+    assert_int_equal(listener_open(address, LISTENER_ALONE, &fd), ERR_IO);
+    (void)close(shared[0]);
+    (void)close(shared[1]);
+    assert_int_equal(listener_open("127.0.0.1", LISTENER_ALONE, &fd), ERR_CONFIG);
+    assert_int_equal(listener_open("no-such-host.invalid:1", LISTENER_ALONE, &fd), ERR_CONFIG);
 }
 
 int main(void)
