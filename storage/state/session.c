@@ -15,6 +15,9 @@ int session_take(struct apply *a, const Pb__From *from, Pb__SessionRow **out)
         return ERR_CONFLICT;
     }
     if (from->counted && row->acks) {
+        if (from->count - row->count > 1) {
+            return ERR_CONFLICT; /* one before it was refused: <resumed h/> must not cover that */
+        }
         row->count = from->count;
         session_put(a, from->session, row);
     }

@@ -85,10 +85,21 @@ static void test_another_node_is_refused(void **state)
 static void test_resumed_tells_the_count(void **state)
 {
     (void)state;
-    world_run(&world, "1 message from=1:1:4294967295:1 stanza.to=bob@x/b");
-    world_run(&world, "1 notes counts.0=1:1:0:1");
+    world_run(&world, "1 message from=1:1:1:1 stanza.to=bob@x/b");
+    world_run(&world, "1 notes counts.0=1:1:2:1");
     world_run(&world, "0 node_down incarnation=1");
-    assert_string_equal(resume(7), "outcome resumed session=1 epoch=2 alice@x/a h=0\n");
+    assert_string_equal(resume(7), "outcome resumed session=1 epoch=2 alice@x/a h=2\n");
+}
+
+/* Goal: <resumed h/> never covers a stanza that was refused before it reached the state.
+ * Method: the first stanza never comes, the second does. */
+static void test_a_gap_in_the_count_is_refused(void **state)
+{
+    (void)state;
+    world_expect(&world, "1 message from=1:1:2:1 stanza.to=bob@x/b", "outcome done: conflict\n");
+    world_run(&world, "1 notes counts.0=1:1:2:1");
+    assert_string_equal(resume(7), "dropped session=1 resumed owner=1:0:1:1\n"
+                                   "outcome resumed session=1 epoch=2 alice@x/a h=0\n");
 }
 
 /* Goal: a resume completes and erases nothing; what the client has is known by CONFIRM alone.
@@ -245,10 +256,10 @@ static void test_requests_stay_open(void **state)
 static void test_a_resume_after_the_deadline_is_refused(void **state)
 {
     (void)state;
-    world_run(&world, "1 notes counts.0=1:1:5:1");
+    world_run(&world, "1 notes counts.0=1:1:1:1");
     world_run(&world, "1 detach session=1 epoch=1");
     world.now_ms += WINDOW_MS + 1;
-    assert_string_equal(resume(7), "outcome resume-failed: not found h=5\n");
+    assert_string_equal(resume(7), "outcome resume-failed: not found h=1\n");
     assert_int_equal(world_session(&world, 1)->epoch, 1);
 }
 
@@ -459,8 +470,8 @@ static void test_a_tombstone_keeps_the_count(void **state)
     Pb__Expire due;
     (void)state;
 
-    world_run(&world, "1 close from=1:1:8:1");
-    assert_string_equal(resume(7), "outcome resume-failed: not found h=8\n");
+    world_run(&world, "1 close from=1:1:1:1");
+    assert_string_equal(resume(7), "outcome resume-failed: not found h=1\n");
     world.now_ms += STATE_TOMBSTONE_MS;
     assert_int_equal(state_due(world.state, &world.arena, world.now_ms, 10, &due), 2);
     world_runf(&world, "0 expire items.0=1:0:%u:SESSION_TOMBSTONE", (unsigned)world.now_ms);
@@ -478,6 +489,7 @@ int main(void)
         TEST(test_an_old_epoch_is_refused),
         TEST(test_another_node_is_refused),
         TEST(test_resumed_tells_the_count),
+        TEST(test_a_gap_in_the_count_is_refused),
         TEST(test_confirm_completes_by_recorded_numbers),
         TEST(test_a_late_record_is_void),
         TEST(test_nothing_counts_before_confirm),
