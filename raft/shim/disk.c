@@ -31,6 +31,7 @@ static void on_appended(struct raft_io_append *inner, int status)
     struct append *append = CONTAINER_OF(inner, struct append, inner);
     struct shim *shim = append->shim;
 
+    shim->appends_under_way--;
     if (append->as_follower) {
         shim->appends_in_flight--;
     }
@@ -42,6 +43,7 @@ static void on_appended(struct raft_io_append *inner, int status)
     }
     append->callback(append->outer, status);
     mem_free(&append);
+    shim_close_when_written(shim);
 }
 
 int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
@@ -70,6 +72,7 @@ int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
         mem_free(&append);
         return rv;
     }
+    shim->appends_under_way++;
     if (append->as_follower) {
         shim->appends_in_flight++;
     }

@@ -37,6 +37,7 @@ struct shim {
     bool closing;
     bool started;
     bool intake_open;
+    unsigned appends_under_way; /* of any role */
 
     /* sending */
     struct wire_frame frame;
@@ -81,6 +82,9 @@ static inline raft_time shim_now(const struct shim *shim)
 {
     return shim->config.disk->time(shim->config.disk);
 }
+
+/* shim.c */
+void shim_close_when_written(struct shim *shim);
 
 /* disk.c */
 int shim_disk_append(struct raft_io *io, struct raft_io_append *request,

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define LAB_NODES        3
-#define LAB_LOG_MAX      64
+#define LAB_LOG_MAX      1024
 #define LAB_MAIL_MAX     4096
 #define LAB_PENDING_MAX  64
 #define LAB_ELECTION_MS  1000
@@ -33,6 +33,7 @@ struct lab_entry {
 struct lab_append {
     struct raft_io_append *request;
     raft_io_append_cb callback;
+    int end; /* entries in the log behind this write */
 };
 
 /* A write of a node that stopped: never called back. Defined by the test; keeps what the process
@@ -54,6 +55,9 @@ struct lab_node {
     raft_term term;
     struct lab_entry log[LAB_LOG_MAX]; /* [0] is index 1 */
     int log_count;
+    int written_count; /* of them on disk for good */
+    raft_id voted_for;
+    raft_index applied;
     struct lab_append pending[LAB_PENDING_MAX];
     int pending_count;
     int truncate_count;
@@ -78,6 +82,10 @@ struct lab {
     int mail_count;
     raft_time now;
     bool cut[LAB_NODES + 1]; /* nothing leaves or reaches it */
+    unsigned guards_off;
+    /* What was applied first at an index, by anyone, and whether anyone applied something else. */
+    uint64_t truth[LAB_LOG_MAX + 1];
+    bool diverged;
 };
 
 static inline raft_id lab_id(int number)
@@ -100,12 +108,7 @@ static inline int lab_disk_init(struct raft_io *disk, raft_id id, const char *ad
 
 static inline void lab_disk_close(struct raft_io *disk, raft_io_close_cb closed)
 {
-    struct lab_node *node = lab_of(disk);
-
-    for (int i = 0; i < node->pending_count; i++) {
-        node->pending[i].callback(node->pending[i].request, RAFT_CANCELED);
-    }
-    node->pending_count = 0;
+    assert_int_equal(lab_of(disk)->pending_count, 0);
     closed(disk);
 }
 
@@ -121,7 +124,7 @@ static inline int lab_disk_load(struct raft_io *disk, raft_term *term, raft_id *
         total += node->log[i].len;
     }
     *term = node->term;
-    *voted_for = 0;
+    *voted_for = node->voted_for;
     *snapshot = NULL;
     *start_index = 1;
     *count = (size_t)node->log_count;
@@ -151,13 +154,13 @@ static inline int lab_disk_start(struct raft_io *disk, unsigned tick_ms, raft_io
 static inline int lab_disk_set_term(struct raft_io *disk, raft_term term)
 {
     lab_of(disk)->term = term;
+    lab_of(disk)->voted_for = 0;
     return lab_of(disk)->set_term_status;
 }
 
 static inline int lab_disk_set_vote(struct raft_io *disk, raft_id id)
 {
-    (void)disk;
-    (void)id;
+    lab_of(disk)->voted_for = id;
     return 0;
 }
 
@@ -181,7 +184,7 @@ static inline int lab_disk_append(struct raft_io *disk, struct raft_io_append *r
         lab_put(node, entries[i].term, entries[i].type, entries[i].buf.base, entries[i].buf.len);
     }
     node->pending[node->pending_count++] =
-        (struct lab_append){.request = request, .callback = callback};
+        (struct lab_append){.request = request, .callback = callback, .end = node->log_count};
     return 0;
 }
 
@@ -193,6 +196,9 @@ static inline int lab_disk_truncate(struct raft_io *disk, raft_index index)
     while (node->log_count >= (int)index) {
         node->log_count--;
         mem_free(&node->log[node->log_count].bytes);
+    }
+    if (node->written_count > node->log_count) {
+        node->written_count = node->log_count;
     }
     return 0;
 }
@@ -247,8 +253,16 @@ static inline void lab_on_offer(void *ctx, raft_id from, raft_index index)
 
 static inline int lab_apply(struct raft_fsm *machine, const struct raft_buffer *buf, void **result)
 {
-    (void)machine;
-    (void)buf;
+    struct lab_node *node = machine->data;
+    raft_index index = node->raft.last_applied + 1;
+    uint64_t value;
+
+    memcpy(&value, buf->base, sizeof(value));
+    if (node->lab->truth[index] == 0) {
+        node->lab->truth[index] = value;
+    }
+    node->lab->diverged |= node->lab->truth[index] != value;
+    node->applied = index;
     *result = NULL;
     return 0;
 }
@@ -299,41 +313,47 @@ static inline void lab_put_command(struct lab *lab, int number, raft_term term)
     lab_put(&lab->nodes[number], term, RAFT_COMMAND, bytes, sizeof(bytes));
 }
 
+static inline void lab_start_node(struct lab *lab, int number)
+{
+    struct lab_node *node = &lab->nodes[number];
+    const struct shim_config config = {
+        .id = node->id,
+        .disk = &node->disk,
+        .transport = {.ctx = node, .send = lab_transport_send},
+        .ctx = node,
+        .fail_stop = lab_fail_stop,
+        .on_snapshot_offered = lab_on_offer,
+        .guards_off = lab->guards_off,
+    };
+
+    node->disk = (struct raft_io){.version = 1,
+                                  .impl = node,
+                                  .init = lab_disk_init,
+                                  .close = lab_disk_close,
+                                  .load = lab_disk_load,
+                                  .start = lab_disk_start,
+                                  .set_term = lab_disk_set_term,
+                                  .set_vote = lab_disk_set_vote,
+                                  .append = lab_disk_append,
+                                  .truncate = lab_disk_truncate,
+                                  .time = lab_disk_time,
+                                  .random = lab_disk_random};
+    node->machine = (struct raft_fsm){.version = 1, .data = node, .apply = lab_apply};
+    node->written_count = node->log_count;
+    node->shim = shim_new(&config);
+    shim_attach(node->shim, &node->raft);
+    assert_int_equal(
+        raft_init(&node->raft, shim_io(node->shim), &node->machine, node->id, node->address), 0);
+    raft_set_election_timeout(&node->raft, LAB_ELECTION_MS);
+    raft_set_heartbeat_timeout(&node->raft, LAB_HEARTBEAT_MS);
+    assert_int_equal(raft_start(&node->raft), 0);
+}
+
 static inline void lab_start(struct lab *lab, unsigned guards_off)
 {
+    lab->guards_off = guards_off;
     for (int i = 1; i <= LAB_NODES; i++) {
-        struct lab_node *node = &lab->nodes[i];
-        const struct shim_config config = {
-            .id = node->id,
-            .disk = &node->disk,
-            .transport = {.ctx = node, .send = lab_transport_send},
-            .ctx = node,
-            .fail_stop = lab_fail_stop,
-            .on_snapshot_offered = lab_on_offer,
-            .guards_off = guards_off,
-        };
-
-        node->disk = (struct raft_io){.version = 1,
-                                      .impl = node,
-                                      .init = lab_disk_init,
-                                      .close = lab_disk_close,
-                                      .load = lab_disk_load,
-                                      .start = lab_disk_start,
-                                      .set_term = lab_disk_set_term,
-                                      .set_vote = lab_disk_set_vote,
-                                      .append = lab_disk_append,
-                                      .truncate = lab_disk_truncate,
-                                      .time = lab_disk_time,
-                                      .random = lab_disk_random};
-        node->machine = (struct raft_fsm){.version = 1, .data = node, .apply = lab_apply};
-        node->shim = shim_new(&config);
-        shim_attach(node->shim, &node->raft);
-        assert_int_equal(
-            raft_init(&node->raft, shim_io(node->shim), &node->machine, node->id, node->address),
-            0);
-        raft_set_election_timeout(&node->raft, LAB_ELECTION_MS);
-        raft_set_heartbeat_timeout(&node->raft, LAB_HEARTBEAT_MS);
-        assert_int_equal(raft_start(&node->raft), 0);
+        lab_start_node(lab, i);
     }
 }
 
@@ -342,23 +362,6 @@ static inline void lab_on_closed(struct raft *raft)
     struct lab_node *node = raft->data;
 
     node->closed = true;
-}
-
-static inline void lab_free(struct lab **lab)
-{
-    for (int i = 1; i <= LAB_NODES; i++) {
-        struct lab_node *node = &(*lab)->nodes[i];
-
-        node->raft.data = node;
-        raft_close(&node->raft, lab_on_closed);
-        assert_true(node->closed);
-        shim_free(&node->shim);
-        (void)lab_disk_truncate(&node->disk, 1);
-    }
-    for (int i = 0; i < (*lab)->mail_count; i++) {
-        mem_free(&(*lab)->mail[i].bytes);
-    }
-    mem_free(lab);
 }
 
 static inline void lab_turn(struct lab *lab)
@@ -380,11 +383,40 @@ static inline void lab_write(struct lab *lab, int number, int status)
     memcpy(pending, node->pending, sizeof(pending));
     node->pending_count = 0;
     for (int i = 0; i < count; i++) {
+        if (status == 0 && pending[i].end > node->written_count) {
+            node->written_count = pending[i].end;
+        }
         pending[i].callback(pending[i].request, status);
         if (node->stopped != NULL) {
             lab_unfinished = pending[i];
         }
     }
+}
+
+static inline void lab_stop_node(struct lab *lab, int number)
+{
+    struct lab_node *node = &lab->nodes[number];
+
+    node->raft.data = node;
+    node->closed = false;
+    raft_close(&node->raft, lab_on_closed);
+    lab_write(lab, number, 0);
+    assert_true(node->closed);
+    shim_free(&node->shim);
+}
+
+static inline void lab_free(struct lab **lab)
+{
+    for (int i = 1; i <= LAB_NODES; i++) {
+        struct lab_node *node = &(*lab)->nodes[i];
+
+        lab_stop_node(*lab, i);
+        (void)lab_disk_truncate(&node->disk, 1);
+    }
+    for (int i = 0; i < (*lab)->mail_count; i++) {
+        mem_free(&(*lab)->mail[i].bytes);
+    }
+    mem_free(lab);
 }
 
 /* Deliver at most max messages of a type (0: any) to a node, oldest first. */
@@ -456,8 +488,13 @@ static inline void lab_run(struct lab *lab, int leader, int heartbeats)
 
 static inline int lab_propose(struct lab *lab, int number, struct raft_apply *request, size_t len)
 {
+    static uint64_t value;
     struct raft_buffer bytes = {.base = raft_calloc(1, len), .len = len};
-    int rv = raft_apply(&lab->nodes[number].raft, request, &bytes, 1, NULL);
+    int rv;
+
+    value++;
+    memcpy(bytes.base, &value, sizeof(value));
+    rv = raft_apply(&lab->nodes[number].raft, request, &bytes, 1, NULL);
 
     if (rv != 0) {
         raft_free(bytes.base);
