@@ -17,8 +17,8 @@
 
 /** Print the failed condition to stderr and abort. */
 _Noreturn void assert_failed(const char *condition, const char *file, int line);
-/** End the process at once, after the cause was logged: for what is no bug but leaves no way on, as a
- * disk that can not be read. The cluster is there for that. */
+/** End the process at once, after the cause was logged: for what is no bug but leaves no way on, as
+ * a disk that can not be read. The cluster is there for that. */
 _Noreturn void fail_stop(void);
 
 #endif

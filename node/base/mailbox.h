@@ -18,7 +18,7 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t count;
-    size_t count_max; /* 0: no bound */
+    size_t count_max;        /* 0: no bound */
     void (*wake)(void *ctx); /* called by the sender; must be thread-safe (uv_async_send) */
     void *wake_ctx;
 };
