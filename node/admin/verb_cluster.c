@@ -45,14 +45,11 @@ void verb_cluster_status(struct request *request)
 
 /* ---- membership */
 
-static const struct rlog_peer_status *find_member(const struct rlog_status *log, json_int_t node,
-                                                  json_int_t raft_id)
+static const struct rlog_peer_status *find_member(const struct rlog_status *log, json_int_t node)
 {
     for (size_t i = 0; i < log->peer_count; i++) {
-        const struct rlog_peer_status *peer = &log->peers[i];
-
-        if (raft_id != 0 ? peer->raft_id == (uint64_t)raft_id : peer->node_id == node) {
-            return peer;
+        if (log->peers[i].node_id == node) {
+            return &log->peers[i];
         }
     }
     return NULL;
@@ -63,7 +60,7 @@ static bool read_role(struct request *request, enum rlog_role *out)
     static const struct {
         const char *name;
         enum rlog_role role;
-    } roles[] = {{"voter", RLOG_VOTER}, {"standby", RLOG_STANDBY}, {"spare", RLOG_SPARE}};
+    } roles[] = {{"voter", RLOG_VOTER}, {"standby", RLOG_STANDBY}};
     const char *text = request_text(request, "role");
 
     for (size_t i = 0; text != NULL && i < ARRAY_COUNT(roles); i++) {
@@ -72,7 +69,7 @@ static bool read_role(struct request *request, enum rlog_role *out)
             return true;
         }
     }
-    request_fail_usage(request, "role must be voter, standby or spare");
+    request_fail_usage(request, "role must be voter or standby");
     return false;
 }
 
@@ -112,15 +109,19 @@ void verb_member_add(struct request *request)
     rlog_member_add(log, &member, request_on_log_done, request);
 }
 
-/* The member that "raft_id" or "node" names; 0: the request has failed already. */
+/* The member that "raft_id" or "node" names; 0: the request has failed already. A node that is not
+ * yet told who the members are can still name a raft id. */
 static uint64_t named_member(struct request *request)
 {
+    json_int_t raft_id = request_number(request, "raft_id", 0);
     const struct rlog_peer_status *peer;
     struct rlog_status status;
 
+    if (raft_id > 0) {
+        return (uint64_t)raft_id;
+    }
     rlog_get_status(core_log(request->admin->core), &status);
-    peer = find_member(&status, request_number(request, "node", 0),
-                       request_number(request, "raft_id", 0));
+    peer = find_member(&status, request_number(request, "node", 0));
     if (peer == NULL) {
         request_fail(request, ERR_NOT_FOUND, "no such member");
         return 0;

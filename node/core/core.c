@@ -70,6 +70,9 @@ static void handle(struct core *core, struct note *note)
     case NOTE_FETCHED:
         core_on_fetched(core, note->index, note->status);
         break;
+    case NOTE_PROMOTED:
+        core_on_promoted(core, note->status);
+        break;
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);
         break;

@@ -26,7 +26,9 @@ struct leader {
     uint64_t term;
     uint64_t marked_ms;      /* when the last mark was put into the log */
     uint64_t expire_sent_ms; /* an expiry is under way since; 0: none */
-    uint64_t time_seen_ms;   /* cluster time last seen, and when */
+    uint64_t promoted_ms;    /* when spares were looked for */
+    bool is_promoting;
+    uint64_t time_seen_ms; /* cluster time last seen, and when */
     uint64_t time_seen_at_ms;
 };
 
@@ -94,6 +96,7 @@ void core_step_gate(struct core *core);
 void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint64_t term);
 void core_lead(struct core *core, uint64_t now_ms);
 void core_presume_dead(struct core *core, uint32_t node_id);
+void core_on_promoted(struct core *core, int status);
 bool core_leads(const struct core *core);
 
 /* copy.c */

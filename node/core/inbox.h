@@ -15,6 +15,7 @@ enum note_kind {
     NOTE_MANIFEST,
     NOTE_COPY,
     NOTE_FETCHED,
+    NOTE_PROMOTED,
     NOTE_DURABLE,
     NOTE_CREDENTIALS,
     NOTE_JOB,

@@ -6,6 +6,7 @@
 
 #define EXPIRE_ITEMS_MAX 200  /* a tick: 2000 sessions a second */
 #define EXPIRE_LOST_MS   2000 /* a decision not seen by then died with its term */
+#define PROMOTE_MS       1000
 #define STAMP_MS         10000
 #define WINDOW_BYTES_MAX (8u * 1024 * 1024)
 
@@ -134,6 +135,60 @@ static void stamp_when_idle(struct core *core, uint64_t now_ms)
     }
 }
 
+/* ---- new members */
+
+static void on_promoted(void *ctx, int status)
+{
+    struct note *note = note_new(NOTE_PROMOTED);
+
+    note->status = status;
+    inbox_post_take(ctx, note);
+}
+
+void core_on_promoted(struct core *core, int status)
+{
+    core->leader.is_promoting = false;
+    if (status != 0) {
+        log_info("core.promotion_failed", LOG_STR("cause", err_text(status)));
+    }
+}
+
+static enum rlog_role promotion(const struct rlog_status *log)
+{
+    size_t voters = 0;
+
+    for (size_t i = 0; i < log->peer_count; i++) {
+        voters += log->peers[i].role == RLOG_VOTER;
+    }
+    return voters < RLOG_VOTERS_MAX ? RLOG_VOTER : RLOG_STANDBY;
+}
+
+/* A member is added as a spare, which gets no log. As soon as it is there it becomes a voter, or a
+ * standby beside five of them; one at a time (DESIGN 4). */
+static void promote_spare(struct core *core, uint64_t now_ms)
+{
+    struct leader *leader = &core->leader;
+    struct rlog_status log;
+
+    if (leader->is_promoting || now_ms - leader->promoted_ms < PROMOTE_MS) {
+        return;
+    }
+    leader->promoted_ms = now_ms;
+    rlog_get_status(core->log, &log);
+    for (size_t i = 0; i < log.peer_count; i++) {
+        const struct rlog_peer_status *peer = &log.peers[i];
+
+        if (peer->role == RLOG_SPARE && peer->connected) {
+            log_info("core.promoting", LOG_UINT("node", peer->node_id),
+                     LOG_UINT("raft_id", peer->raft_id));
+            leader->is_promoting = true;
+            rlog_member_assign(core->log, peer->raft_id, promotion(&log), on_promoted,
+                               &core->inbox);
+            return;
+        }
+    }
+}
+
 void core_lead(struct core *core, uint64_t now_ms)
 {
     if (!core_leads(core)) {
@@ -142,4 +197,5 @@ void core_lead(struct core *core, uint64_t now_ms)
     expire_due(core, now_ms);
     close_window_when_due(core, now_ms);
     stamp_when_idle(core, now_ms);
+    promote_spare(core, now_ms);
 }
