@@ -45,7 +45,7 @@ void tls_store_set_ticket_keys(struct tls_store *store, const struct tls_ticket_
 struct tls_conn_options {
     const char *domain; /* certificate when the client sends no SNI (the stream's 'to'), or NULL */
     const char *alpn;   /* "xmpp-client" on a direct TLS port (XEP-0368); NULL: ALPN is ignored.
-                           A client that offers ALPN without it is refused, one without ALPN is not */
+                           A client that offers others only is refused, one without ALPN is not */
 };
 
 /** A new server connection; ERR_NOT_FOUND when the store has no certificates. Options are read for

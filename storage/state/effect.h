@@ -60,8 +60,8 @@ enum effect_kind {
                          (the next free one when it was applied), then presence changes */
     EFFECT_DROPPED,   /* owner, session, drop: that connection lost the session */
     EFFECT_PRESENCE,  /* session, user, stanza, position; initial: the session wants to know who is
-                         there; the sender's roster decides who gets it. Directed presence is pending
-                       */
+                         there. The sender's roster decides who gets it (directed presence is a
+                         pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_DOMAINS,     /* the list of domains changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */

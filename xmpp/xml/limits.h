@@ -8,7 +8,7 @@
 struct xml_limits {
     uint32_t stanza_bytes_max; /* from '<' of the first to '>' of the last tag; default 256 KiB */
     uint32_t token_bytes_max;  /* one tag with its attributes; an unfinished one is scanned again
-                                  with every piece that comes, so it must be small; default 16 KiB */
+                                  with every piece that comes, so keep it small; default 16 KiB */
     uint32_t depth_max;        /* elements inside each other, a stanza counts as one; default 32 */
     uint32_t elements_max;     /* in one stanza: each takes memory beyond its bytes; default 4096 */
     uint32_t attributes_max;   /* on one element, xmlns ones apart; default 64 */

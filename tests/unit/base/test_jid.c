@@ -35,165 +35,168 @@ static void run_cases(prep prepare, const struct prep_case *cases, size_t count)
     }
 }
 
+static const struct prep_case local_cases[] = {
+    {"juliet", "juliet"},
+    {"Juliet", "juliet"},
+    {"juliet.O_o-7!#$%()*+,;=?[\\]^`{|}~", "juliet.o_o-7!#$%()*+,;=?[\\]^`{|}~"},
+    {"fu\xc3\x9f"
+     "ball",
+     "fussball"},
+    {"\xc3\x89TOILE", "\xc3\xa9toile"},
+    {"\xcf\x80", "\xcf\x80"},
+    {"\xce\xa3", "\xcf\x83"},  /* capital sigma folds to the small one */
+    {"\xcf\x82", "\xcf\x83"},  /* so does final sigma: RFC 7622's example, here by B.2 */
+    {"\xe2\x85\xa3", "iv"},    /* ROMAN NUMERAL FOUR: NFKC and fold */
+    {"\xef\xbd\x81", "a"},     /* fullwidth a */
+    {"e\xcc\x81", "\xc3\xa9"}, /* composed by NFKC */
+    {"a\xc2\xad"
+     "b",
+     "ab"}, /* B.1: soft hyphen to nothing */
+    {"\xef\xbb\xbf"
+     "a",
+     "a"}, /* B.1: zero width no-break space */
+    {"", NULL},
+    {"\xc2\xad", NULL}, /* empty after mapping */
+    {"a b", NULL},
+    {"a\xc2\xa0"
+     "b",
+     NULL}, /* C.1.2 no-break space */
+    {"a\"b", NULL},
+    {"a&b", NULL},
+    {"a'b", NULL},
+    {"a/b", NULL},
+    {"a:b", NULL},
+    {"a<b", NULL},
+    {"a>b", NULL},
+    {"a@b", NULL},
+    {"a\tb", NULL},
+    {"a\x7f", NULL},
+    {"a\xc2\x80", NULL},                      /* C.2.2 control */
+    {"\xe2\x84\x80", NULL},                   /* ACCOUNT OF decomposes to a/c (A.7) */
+    {"\xef\xbc\xa0", NULL},                   /* fullwidth @ */
+    {"\xef\xbc\x8f", NULL},                   /* fullwidth / */
+    {"\xe2\x80\x8e", NULL},                   /* C.8 left-to-right mark */
+    {"\xee\x80\x80", NULL},                   /* C.3 private use */
+    {"\xef\xbf\xbe", NULL},                   /* C.4 */
+    {"\xef\xbf\xbd", NULL},                   /* C.6 replacement character */
+    {"\xe2\xbf\xb0", NULL},                   /* C.7 ideographic description */
+    {"\xf3\xa0\x80\x81", NULL},               /* C.9 language tag */
+    {"\xe0\xa0\x80", NULL},                   /* unassigned in Unicode 3.2 */
+    {"\xd7\x90\xd7\x91", "\xd7\x90\xd7\x91"}, /* right to left throughout */
+    {"\xd7\x90"
+     "a",
+     NULL}, /* RFC 3454 §6: mixed */
+    {"\xd8\xa7"
+     "1",
+     NULL}, /* must end right to left */
+    {"\xd8\xa7"
+     "1\xd8\xa7",
+     "\xd8\xa7"
+     "1\xd8\xa7"},
+    {"a\xff", NULL},
+    {"\xc0\xaf", NULL},         /* overlong '/' */
+    {"\xed\xa0\x80", NULL},     /* surrogate */
+    {"\xf4\x90\x80\x80", NULL}, /* beyond U+10FFFF */
+    {"\xe2\x82", NULL},         /* cut short */
+    {"a\xe2\x82", NULL},
+};
+
 static void test_local(void **state)
 {
-    static const struct prep_case cases[] = {
-        {"juliet", "juliet"},
-        {"Juliet", "juliet"},
-        {"juliet.O_o-7!#$%()*+,;=?[\\]^`{|}~", "juliet.o_o-7!#$%()*+,;=?[\\]^`{|}~"},
-        {"fu\xc3\x9f"
-         "ball",
-         "fussball"},
-        {"\xc3\x89TOILE", "\xc3\xa9toile"},
-        {"\xcf\x80", "\xcf\x80"},
-        {"\xce\xa3", "\xcf\x83"},  /* capital sigma folds to the small one */
-        {"\xcf\x82", "\xcf\x83"},  /* so does final sigma: RFC 7622's example, here by B.2 */
-        {"\xe2\x85\xa3", "iv"},    /* ROMAN NUMERAL FOUR: NFKC and fold */
-        {"\xef\xbd\x81", "a"},     /* fullwidth a */
-        {"e\xcc\x81", "\xc3\xa9"}, /* composed by NFKC */
-        {"a\xc2\xad"
-         "b",
-         "ab"}, /* B.1: soft hyphen to nothing */
-        {"\xef\xbb\xbf"
-         "a",
-         "a"}, /* B.1: zero width no-break space */
-        {"", NULL},
-        {"\xc2\xad", NULL}, /* empty after mapping */
-        {"a b", NULL},
-        {"a\xc2\xa0"
-         "b",
-         NULL}, /* C.1.2 no-break space */
-        {"a\"b", NULL},
-        {"a&b", NULL},
-        {"a'b", NULL},
-        {"a/b", NULL},
-        {"a:b", NULL},
-        {"a<b", NULL},
-        {"a>b", NULL},
-        {"a@b", NULL},
-        {"a\tb", NULL},
-        {"a\x7f", NULL},
-        {"a\xc2\x80", NULL},                      /* C.2.2 control */
-        {"\xe2\x84\x80", NULL},                   /* ACCOUNT OF decomposes to a/c (A.7) */
-        {"\xef\xbc\xa0", NULL},                   /* fullwidth @ */
-        {"\xef\xbc\x8f", NULL},                   /* fullwidth / */
-        {"\xe2\x80\x8e", NULL},                   /* C.8 left-to-right mark */
-        {"\xee\x80\x80", NULL},                   /* C.3 private use */
-        {"\xef\xbf\xbe", NULL},                   /* C.4 */
-        {"\xef\xbf\xbd", NULL},                   /* C.6 replacement character */
-        {"\xe2\xbf\xb0", NULL},                   /* C.7 ideographic description */
-        {"\xf3\xa0\x80\x81", NULL},               /* C.9 language tag */
-        {"\xe0\xa0\x80", NULL},                   /* unassigned in Unicode 3.2 */
-        {"\xd7\x90\xd7\x91", "\xd7\x90\xd7\x91"}, /* right to left throughout */
-        {"\xd7\x90"
-         "a",
-         NULL}, /* RFC 3454 §6: mixed */
-        {"\xd8\xa7"
-         "1",
-         NULL}, /* must end right to left */
-        {"\xd8\xa7"
-         "1\xd8\xa7",
-         "\xd8\xa7"
-         "1\xd8\xa7"},
-        {"a\xff", NULL},
-        {"\xc0\xaf", NULL},         /* overlong '/' */
-        {"\xed\xa0\x80", NULL},     /* surrogate */
-        {"\xf4\x90\x80\x80", NULL}, /* beyond U+10FFFF */
-        {"\xe2\x82", NULL},         /* cut short */
-        {"a\xe2\x82", NULL},
-    };
     (void)state;
-    run_cases(jid_prep_local, cases, ARRAY_COUNT(cases));
+    run_cases(jid_prep_local, local_cases, ARRAY_COUNT(local_cases));
 }
+
+static const struct prep_case resource_cases[] = {
+    {"Balcony", "Balcony"}, /* case stays */
+    {"a b", "a b"},
+    {"a/b@c", "a/b@c"},
+    {"\"&'<>:", "\"&'<>:"},
+    {"\xf0\x9f\x93\xb1 phone", "\xf0\x9f\x93\xb1 phone"}, /* emoji: unassigned is let through */
+    {"\xe2\x85\xa3", "IV"},
+    {"\xc2\xaa", "a"},
+    {"x\xc2\xad", "x"},
+    {"", NULL},
+    {"\xc2\xad", NULL},
+    {"a\nb", NULL},
+    {"a\x7f", NULL},
+    {"\xe2\x80\xa8", NULL}, /* C.2.2 line separator */
+    {"\xee\x80\x80", NULL},
+    {"\xe2\x80\xae", NULL}, /* C.8 right-to-left override */
+    {"\xff", NULL},
+};
 
 static void test_resource(void **state)
 {
-    static const struct prep_case cases[] = {
-        {"Balcony", "Balcony"}, /* case stays */
-        {"a b", "a b"},
-        {"a/b@c", "a/b@c"},
-        {"\"&'<>:", "\"&'<>:"},
-        {"\xf0\x9f\x93\xb1 phone", "\xf0\x9f\x93\xb1 phone"}, /* emoji: unassigned is let through */
-        {"\xe2\x85\xa3", "IV"},
-        {"\xc2\xaa", "a"},
-        {"x\xc2\xad", "x"},
-        {"", NULL},
-        {"\xc2\xad", NULL},
-        {"a\nb", NULL},
-        {"a\x7f", NULL},
-        {"\xe2\x80\xa8", NULL}, /* C.2.2 line separator */
-        {"\xee\x80\x80", NULL},
-        {"\xe2\x80\xae", NULL}, /* C.8 right-to-left override */
-        {"\xff", NULL},
-    };
     (void)state;
-    run_cases(jid_prep_resource, cases, ARRAY_COUNT(cases));
+    run_cases(jid_prep_resource, resource_cases, ARRAY_COUNT(resource_cases));
 }
+
+static const struct prep_case domain_cases[] = {
+    {"example.com", "example.com"},
+    {"EXAMPLE.Com", "example.com"},
+    {"example.com.", "example.com"}, /* RFC 6122 §2.2: the final dot is stripped */
+    {"localhost", "localhost"},
+    {"127.0.0.1", "127.0.0.1"},
+    {"[::1]", "[::1]"},
+    {"[0:0:0:0:0:0:0:1]", "[::1]"},
+    {"[2001:DB8::A]", "[2001:db8::a]"},
+    {"b\xc3\xbc"
+     "cher.example",
+     "b\xc3\xbc"
+     "cher.example"},
+    {"B\xc3\x9c"
+     "CHER.example",
+     "b\xc3\xbc"
+     "cher.example"},
+    {"xn--bcher-kva.example", "b\xc3\xbc"
+                              "cher.example"},
+    {"XN--BCHER-KVA.example", "b\xc3\xbc"
+                              "cher.example"},
+    {"stra\xc3\x9f"
+     "e.example",
+     "strasse.example"}, /* IDNA2003 maps sharp s */
+    {"a\xe3\x80\x82"
+     "b\xef\xbc\x8e"
+     "c\xef\xbd\xa1"
+     "d",
+     "a.b.c.d"}, /* ideographic and other full stops separate labels */
+    {"\xef\xbd\x85xample.com", "example.com"},
+    {"", NULL},
+    {".", NULL},
+    {"..", NULL},
+    {"a..b", NULL},
+    {".a", NULL},
+    {"a..", NULL},
+    {"-a.b", NULL},
+    {"a-.b", NULL},
+    {"a_b.c", NULL}, /* UseSTD3ASCIIRules */
+    {"a b.c", NULL},
+    {"a@b", NULL},
+    {"a/b", NULL},
+    {"a\xef\xbc\xa0"
+     "b",
+     NULL}, /* fullwidth @ becomes @ */
+    {"a\xe2\x80\xa4"
+     "b",
+     NULL}, /* ONE DOT LEADER becomes a dot inside a label */
+    {"xn--\xc3\xbc.example", NULL},
+    {"xn--a.example", NULL},      /* decodes to U+0080 */
+    {"xn--ASCII-.example", NULL}, /* an ACE label that needs none */
+    {"[::1", NULL},
+    {"[]", NULL},
+    {"[::g]", NULL},
+    {"[127.0.0.1]", NULL},
+    {"\xff.example", NULL},
+    {"123456789012345678901234567890123456789012345678901234567890123.example",
+     "123456789012345678901234567890123456789012345678901234567890123.example"},
+    {"1234567890123456789012345678901234567890123456789012345678901234.example", NULL},
+};
 
 static void test_domain(void **state)
 {
-    static const struct prep_case cases[] = {
-        {"example.com", "example.com"},
-        {"EXAMPLE.Com", "example.com"},
-        {"example.com.", "example.com"}, /* RFC 6122 §2.2: the final dot is stripped */
-        {"localhost", "localhost"},
-        {"127.0.0.1", "127.0.0.1"},
-        {"[::1]", "[::1]"},
-        {"[0:0:0:0:0:0:0:1]", "[::1]"},
-        {"[2001:DB8::A]", "[2001:db8::a]"},
-        {"b\xc3\xbc"
-         "cher.example",
-         "b\xc3\xbc"
-         "cher.example"},
-        {"B\xc3\x9c"
-         "CHER.example",
-         "b\xc3\xbc"
-         "cher.example"},
-        {"xn--bcher-kva.example", "b\xc3\xbc"
-                                  "cher.example"},
-        {"XN--BCHER-KVA.example", "b\xc3\xbc"
-                                  "cher.example"},
-        {"stra\xc3\x9f"
-         "e.example",
-         "strasse.example"}, /* IDNA2003 maps sharp s */
-        {"a\xe3\x80\x82"
-         "b\xef\xbc\x8e"
-         "c\xef\xbd\xa1"
-         "d",
-         "a.b.c.d"}, /* ideographic and other full stops separate labels */
-        {"\xef\xbd\x85xample.com", "example.com"},
-        {"", NULL},
-        {".", NULL},
-        {"..", NULL},
-        {"a..b", NULL},
-        {".a", NULL},
-        {"a..", NULL},
-        {"-a.b", NULL},
-        {"a-.b", NULL},
-        {"a_b.c", NULL}, /* UseSTD3ASCIIRules */
-        {"a b.c", NULL},
-        {"a@b", NULL},
-        {"a/b", NULL},
-        {"a\xef\xbc\xa0"
-         "b",
-         NULL}, /* fullwidth @ becomes @ */
-        {"a\xe2\x80\xa4"
-         "b",
-         NULL}, /* ONE DOT LEADER becomes a dot inside a label */
-        {"xn--\xc3\xbc.example", NULL},
-        {"xn--a.example", NULL},      /* decodes to U+0080 */
-        {"xn--ASCII-.example", NULL}, /* an ACE label that needs none */
-        {"[::1", NULL},
-        {"[]", NULL},
-        {"[::g]", NULL},
-        {"[127.0.0.1]", NULL},
-        {"\xff.example", NULL},
-        {"123456789012345678901234567890123456789012345678901234567890123.example",
-         "123456789012345678901234567890123456789012345678901234567890123.example"},
-        {"1234567890123456789012345678901234567890123456789012345678901234.example", NULL},
-    };
     (void)state;
-    run_cases(jid_prep_domain, cases, ARRAY_COUNT(cases));
+    run_cases(jid_prep_domain, domain_cases, ARRAY_COUNT(domain_cases));
 }
 
 static void append_repeated(struct buf *out, const char *text, size_t count)
