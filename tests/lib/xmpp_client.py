@@ -29,6 +29,7 @@ IQ = f"{{{CLIENT_NS}}}iq"
 COUNT_MODULUS = 2 ** 32
 ATTEMPT_TIMEOUT_S = 3.0
 RETRY_PAUSE_S = 0.02
+CANCEL_AGAIN_S = 0.1
 
 
 class SessionLost(Exception):
@@ -110,10 +111,10 @@ class Client(Watched):
 
     async def _stop(self) -> None:
         self._writable = False
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        while self._task is not None and not self._task.done():
+            self._task.cancel()  # wait_for() of Python 3.11 may swallow it: then once more
+            await asyncio.wait([self._task], timeout=CANCEL_AGAIN_S)
+        self._task = None
 
     def break_connection(self) -> None:
         """Cut the connection as a network would; the client then resumes by itself."""
