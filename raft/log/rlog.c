@@ -38,6 +38,7 @@ static void on_snapshot_offered(void *ctx, raft_id from, raft_index index)
 static void turn(struct rlog *rlog)
 {
     if (rlog->life == LIFE_CLOSES) {
+        shim_turn(rlog->shim); /* may still have something to write */
         return;
     }
     rlog_execute_orders(rlog);

@@ -43,7 +43,6 @@ static void on_appended(struct raft_io_append *inner, int status)
     }
     append->callback(append->outer, status);
     mem_free(&append);
-    shim_close_when_written(shim);
 }
 
 int shim_disk_append(struct raft_io *io, struct raft_io_append *request,

@@ -35,6 +35,7 @@ struct shim {
     raft_io_recv_cb receive;
     raft_io_close_cb closed;
     bool closing;
+    bool disk_closing;
     bool started;
     bool intake_open;
     unsigned appends_under_way; /* of any role */
@@ -82,9 +83,6 @@ static inline raft_time shim_now(const struct shim *shim)
 {
     return shim->config.disk->time(shim->config.disk);
 }
-
-/* shim.c */
-void shim_close_when_written(struct shim *shim);
 
 /* disk.c */
 int shim_disk_append(struct raft_io *io, struct raft_io_append *request,

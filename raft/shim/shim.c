@@ -32,10 +32,12 @@ static void on_disk_closed(struct raft_io *disk)
 }
 
 /* raft_uv would cancel the writes that wait, and 0.15 cuts its log at each of them as if it were
- * the only one: two are a crash. So they are written first. */
-void shim_close_when_written(struct shim *shim)
+ * the only one: two are a crash. So they are written first. Not from a callback of raft_uv, which
+ * goes on with what is closed there. */
+static void close_when_written(struct shim *shim)
 {
-    if (shim->closing && shim->appends_under_way == 0) {
+    if (!shim->disk_closing && shim->appends_under_way == 0) {
+        shim->disk_closing = true;
         shim->config.disk->close(shim->config.disk, on_disk_closed);
     }
 }
@@ -49,7 +51,7 @@ static void io_close(struct raft_io *io, raft_io_close_cb closed)
     shim_complete_sends(shim);
     shim_snapshot_ready(shim, RAFT_CANCELED);
     shim_refuse_snapshot(shim);
-    shim_close_when_written(shim);
+    close_when_written(shim);
 }
 
 static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
@@ -334,7 +336,11 @@ static void check_invariants(struct shim *shim)
 
 void shim_turn(struct shim *shim)
 {
-    if (!shim->started || shim->closing) {
+    if (shim->closing) {
+        close_when_written(shim);
+        return;
+    }
+    if (!shim->started) {
         return;
     }
     shim_complete_sends(shim);

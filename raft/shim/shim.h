@@ -64,8 +64,8 @@ void shim_attach(struct shim *shim, struct raft *raft);
 /** A message of transport, from a node proven to be the one that `from` names by its upper half.
  * ERR_MALFORMED, ERR_LIMIT, ERR_VERSION: the peer is not sane. */
 NODISCARD int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes);
-/** Once per turn of the loop, before it may sleep: completes sends, submits the no-op, pushes the
- * commit index, checks libraft's invariants. */
+/** Once per turn of the loop, before it may sleep, until raft_close() has called back: completes
+ * sends, submits the no-op, pushes the commit index, checks libraft's invariants. */
 void shim_turn(struct shim *shim);
 /** The process of a member is gone: if it led, hold an election now instead of at the timeout; if
  * it was to install a snapshot, offer it again when it is back. */

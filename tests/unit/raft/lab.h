@@ -401,6 +401,7 @@ static inline void lab_stop_node(struct lab *lab, int number)
     node->closed = false;
     raft_close(&node->raft, lab_on_closed);
     lab_write(lab, number, 0);
+    shim_turn(node->shim);
     assert_true(node->closed);
     shim_free(&node->shim);
 }

@@ -480,6 +480,7 @@ static void test_close_waits_for_writes(void **state)
     raft_close(&node->raft, lab_on_closed);
     assert_false(node->closed);
     lab_write(lab, 2, 0);
+    shim_turn(node->shim);
     assert_true(node->closed);
     shim_free(&node->shim);
     lab_start_node(lab, 2);
