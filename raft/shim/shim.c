@@ -273,6 +273,21 @@ static const char *address_of(const struct shim *shim, raft_id id)
     return i < 0 ? "" : shim->raft->configuration.servers[i].address;
 }
 
+/* A node that was wiped joined again under a new id: its old membership has no say any more, though
+ * a process of it may still run (DESIGN 4). */
+static bool is_retired(const struct shim *shim, raft_id id)
+{
+    const struct raft_configuration *members = &shim->raft->configuration;
+
+    for (unsigned i = 0; i < members->n; i++) {
+        if (shim_node_of(members->servers[i].id) == shim_node_of(id) &&
+            members->servers[i].id > id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
 {
     struct wire_received received;
@@ -282,7 +297,7 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
         return rc;
     }
     if (!shim->started || shim->closing || received.to != shim->config.id ||
-        shim_node_of(received.from) != from_node) {
+        shim_node_of(received.from) != from_node || is_retired(shim, received.from)) {
         wire_release(&received.message); /* another membership of one of us: not for this log */
         return 0;
     }

@@ -487,6 +487,42 @@ static void test_close_waits_for_writes(void **state)
     lab_free(&lab);
 }
 
+/* Goal: nothing of a retired membership, of another node, or for another membership of ours counts.
+ * Method: requests for a vote in a far term from such ids; the term must not move. */
+static void test_retired_ids_are_not_heard(void **state)
+{
+    const struct {
+        raft_id from, to;
+        raft_term term;
+    } cases[] = {
+        {(raft_id)1 << 32, lab_id(3), 2}, /* before lab_id(1) */
+        {lab_id(2), lab_id(3), 2},        /* but it comes over the link of node 1 */
+        {lab_id(1), lab_id(3) + 1, 2},
+        {lab_id(1), lab_id(3), 99},
+    };
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_start(lab, 0);
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        const struct raft_message message = {
+            .type = RAFT_IO_REQUEST_VOTE,
+            .server_id = cases[k].to,
+            .request_vote = {.term = 99,
+                             .candidate_id = cases[k].from,
+                             .last_log_index = 9,
+                             .last_log_term = 9},
+        };
+        struct wire_frame frame = {0};
+
+        wire_encode(&message, cases[k].from, &frame);
+        assert_int_equal(shim_receive(lab->nodes[3].shim, 1, frame.parts[0]), 0);
+        assert_int_equal(lab->nodes[3].raft.current_term, cases[k].term);
+        wire_frame_deinit(&frame);
+    }
+    lab_free(&lab);
+}
+
 /* Goal: back-pressure: with the intake closed a follower takes no entries but stays a follower, and
  * catches up once it is open. Method: propose while node 3 is closed. */
 static void test_closed_intake_takes_only_heartbeats(void **state)
@@ -527,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_libraft_giving_up_stops_the_node),
         cmocka_unit_test(test_append_entries_are_bounded),
         cmocka_unit_test(test_commit_is_pushed),
+        cmocka_unit_test(test_retired_ids_are_not_heard),
         cmocka_unit_test(test_close_waits_for_writes),
         cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
     };
