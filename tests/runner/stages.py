@@ -167,6 +167,8 @@ STAGES = [
           ["build-gcc"], parallel=True),
     Stage("interop", "real clients against a real cluster", 240, _python("interop", "gcc", 300),
           ["build-gcc"]),
+    Stage("hostile", "broken and hostile input on every port", 240, _python("hostile", "gcc", 300),
+          ["build-gcc"]),
     Stage("kill", "nodes killed at random moments while clients chat", 300,
           _python("kill", "gcc", 600), ["build-gcc"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-asan"], parallel=True),
