@@ -84,7 +84,7 @@ def _build(build: str) -> Callable[[Options], list[Program]]:
     def programs(options: Options) -> list[Program]:
         folder = build_dir(options, build)
         configure = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(folder), *BUILDS[build]]
-        compile_all = ["ninja", "-C", str(folder), "-j", str(options.jobs)]
+        compile_all = ["ninja", "--quiet", "-C", str(folder), "-j", str(options.jobs)]
         return [
             Program(f"configure-{build}", "CMake finds all it needs", configure, 60, ROOT),
             Program(f"build-{build}", "everything builds without a warning", compile_all, 900,
