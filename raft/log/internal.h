@@ -76,7 +76,6 @@ struct unapplied_queue {
 
 struct proposal {
     struct raft_apply request;
-    struct rlog *rlog;
     bool in_flight;
 };
 
@@ -172,8 +171,6 @@ struct rlog {
     struct copy_offer offer;
 
     struct lease_book leases;
-    uint64_t beat_ms;
-    uint64_t probed_ms;
     uint64_t status_ms;
 };
 

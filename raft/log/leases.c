@@ -35,7 +35,6 @@ static void send_probes(struct rlog *rlog)
 {
     const struct lease_probe probe = {.term = rlog->raft.current_term, .sent_ms = clock_boot_ms()};
 
-    rlog->probed_ms = probe.sent_ms;
     buf_clear(&rlog->scratch);
     lease_probe_encode(&probe, &rlog->scratch);
     for (size_t i = 0; i < rlog->peer_count; i++) {
@@ -79,9 +78,7 @@ void rlog_lease_beat(struct rlog *rlog)
     if (!rlog->role.is_leader) {
         return;
     }
-    if (now_ms - rlog->probed_ms >= rlog->config.lease_ms / 3) {
-        send_probes(rlog);
-    }
+    send_probes(rlog);
     hold_own_lease(rlog);
     if (lease_own_end(&rlog->leases, now_ms) <= now_ms) {
         lease_lapsed(&rlog->leases, now_ms);

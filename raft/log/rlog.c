@@ -194,9 +194,6 @@ static bool send_member_frame(void *ctx, uint32_t node_id, bool is_ask, struct s
 
 static void init_parts(struct rlog *rlog)
 {
-    for (size_t i = 0; i < PROPOSALS_MAX; i++) {
-        rlog->proposals[i].rlog = rlog;
-    }
     rlog->delivered = rlog->config.applied_index;
     rlog->store_index = rlog->config.applied_index;
     rlog->durable_index = rlog->config.applied_index;
@@ -212,6 +209,7 @@ static void init_parts(struct rlog *rlog)
 
 static void init_loop(struct rlog *rlog)
 {
+    uint64_t beat_ms = rlog->config.lease_ms / 3;
     int rc = uv_loop_init(&rlog->loop);
 
     ASSERT(rc == 0);
@@ -224,8 +222,7 @@ static void init_loop(struct rlog *rlog)
     rlog->beat.data = rlog;
     (void)uv_prepare_start(&rlog->prepare, on_prepare);
     (void)uv_check_start(&rlog->check, on_check);
-    rlog->beat_ms = rlog->config.lease_ms / 3;
-    (void)uv_timer_start(&rlog->beat, on_beat, rlog->beat_ms, rlog->beat_ms);
+    (void)uv_timer_start(&rlog->beat, on_beat, beat_ms, beat_ms);
 }
 
 static int from_raft(struct rlog *rlog, const char *step, int rv)
