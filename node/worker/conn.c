@@ -6,7 +6,9 @@
 #include "node/net/listener.h"
 
 #define WRITE_BYTES_MAX (64 * 1024)   /* encrypted at once; the rest waits in the stream, counted */
+#define OUT_BYTES_MAX   (256 * 1024)  /* unwritten; above it TLS gets no more questions to answer */
 #define FINISH_MS       5000          /* for the last bytes of a stream */
+#define LINGER_MS       2000          /* for the peer to read them and hang up */
 #define ALPN_XMPP       "xmpp-client" /* XEP-0368 §2 */
 
 /* ---- ending */
@@ -168,7 +170,8 @@ static bool wants_read(const struct conn *conn)
 {
     bool is_shaking_hands = conn->tls != NULL && !tls_conn_handshake_done(conn->tls);
 
-    return conn->stream != NULL && (is_shaking_hands || stream_wants_read(conn->stream));
+    return conn->stream != NULL && buf_len(&conn->out) < OUT_BYTES_MAX &&
+           (is_shaking_hands || stream_wants_read(conn->stream));
 }
 
 static void step_reading(struct conn *conn)
@@ -276,27 +279,37 @@ static void write_out(struct conn *conn)
     }
 }
 
+/* The last bytes are in the kernel. Closing now, with bytes of the peer unread, would reset the
+ * connection and could take them away again before the peer has read them: an error that it never
+ * sees. So what still comes is read and dropped until the peer hangs up, for a moment. */
 static void on_shut(uv_shutdown_t *shutdown, int status)
 {
     struct conn *conn = CONTAINER_OF(shutdown, struct conn, shutdown);
 
-    (void)status;
-    close_socket(conn);
+    if (status != 0) {
+        close_socket(conn);
+    } else {
+        conn->finish_by_ms = clock_mono_ms() + LINGER_MS;
+    }
 }
 
 /* ---- the stream's wishes */
 
+/* The last words of a stream, unless the socket is gone already: TLS may have failed over the bytes
+ * right behind those that ended the stream, and then it takes no more. */
 static void finish(struct conn *conn, uint64_t now_ms)
 {
-    (void)take_output(conn, SIZE_MAX);
-    if (conn->tls != NULL) {
-        tls_conn_close_notify(conn->tls, &conn->out);
-    }
-    stream_free(&conn->stream);
     if (conn->socket == SOCKET_OPEN) {
+        (void)take_output(conn, SIZE_MAX);
+    }
+    if (conn->socket == SOCKET_OPEN) {
+        if (conn->tls != NULL) {
+            tls_conn_close_notify(conn->tls, &conn->out);
+        }
         conn->socket = SOCKET_FINISHING;
         conn->finish_by_ms = now_ms + FINISH_MS;
     }
+    stream_free(&conn->stream);
 }
 
 static void ask_credentials(struct conn *conn, const char *user)

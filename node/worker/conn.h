@@ -1,8 +1,8 @@
 /* conn - one client connection: socket, TLS, stream. The socket may end before the stream, which
  * then still waits for the outcome of a bind or resume; memory lives until both have ended.
  *
- *   OPEN --stream closes--> FINISHING --all written--> CLOSED --uv's callback--> GONE
- *     '------socket lost, drop, time is up-----------------^
+ *   OPEN --stream closes--> FINISHING --written, peer hangs up--> CLOSED --uv's callback--> GONE
+ *     '------socket lost, drop, time is up----------------------------^
  */
 #ifndef NODE_WORKER_CONN_H
 #define NODE_WORKER_CONN_H

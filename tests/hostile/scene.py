@@ -1,0 +1,131 @@
+"""What all tests of hostile input share: a cluster, bystanders, and the look at the node after.
+
+Method of all tests: three nodes; while two bystanders on different nodes chat through resumable
+sessions, a hostile peer does something bad to the first node. Afterwards the peer must have been
+told in its own protocol, the bystanders must have noticed nothing, the log must be short, memory
+must not have grown, and both doors of the node must still let somebody in.
+"""
+
+import collections
+import time
+import unittest
+from pathlib import Path
+
+from tests.hostile.peer import Peer
+from tests.lib.cluster import PASSWORD, TestCluster
+from tests.lib.recorder import Chat, befriend
+from tests.lib.xmpp_client import Client
+from tests.lib.xmpp_stream import Address
+
+MESSAGE_INTERVAL_S = 0.02
+ARRIVAL_TIMEOUT_S = 10.0
+SILENCE_S = 3.0              # a bystander that waits longer for an ack has noticed something
+GROWTH_KIB_MAX = 64 * 1024   # of the node's memory, by one test
+WARNING_INTERVAL_S = 1.0     # a warning that repeats comes no faster
+LINES_MAX = 60               # in the node's log, by one test
+
+
+class HostileCase(unittest.IsolatedAsyncioTestCase):
+    """One cluster a class, fresh bystanders a test."""
+
+    cluster: TestCluster
+    node_id: int
+    timers: list[str] = []
+    counter = 0
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        options = [word for timer in cls.timers for word in ("--timer", timer)]
+        cls.cluster = TestCluster("--nodes", "3", *options)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.node_id = cls.cluster.ids[0]
+
+    async def asyncSetUp(self) -> None:  # noqa: N802 (unittest's name)
+        self.bystanders = [self._bystander(name, node) for name, node in
+                           (("romeo", self.node_id), ("juliet", self.cluster.ids[1]))]
+        for client in self.bystanders:
+            await client.start()
+            client.send_presence()
+        await befriend(*self.bystanders)
+        self.log_begin = len(self._log_lines())
+        self.resident_kib = self.resident()
+        self.began = time.monotonic()
+        self.chat = Chat(*self.bystanders)
+        self.chat.begin(MESSAGE_INTERVAL_S)
+
+    def _bystander(self, name: str, node_id: int) -> Client:
+        return self.cluster.client(self.new_user(name), node_id, silence_s=SILENCE_S)
+
+    async def asyncTearDown(self) -> None:  # noqa: N802
+        grown_kib = self.resident() - self.resident_kib
+        judgement = await self.chat.end(ARRIVAL_TIMEOUT_S)
+        try:
+            self.assertEqual(0, judgement.faults(), f"bystanders: {judgement}")
+            self.assertGreater(judgement.received, 0)
+            for client in self.bystanders:
+                self.assertEqual(0, client.event_count("dropped"), f"{client.jid} was cut off")
+            self._check_log()
+            self.assertLess(grown_kib, GROWTH_KIB_MAX, "the node's memory grew")
+            await self._check_doors()
+        except BaseException:
+            self.cluster.show_logs()
+            raise
+        finally:
+            for client in self.bystanders:
+                await client.close()
+
+    def _check_log(self) -> None:
+        """At most one warning of a kind and second; what a stranger does is nobody's error."""
+        lines = self._log_lines()[self.log_begin:]
+        levels = [line.split()[1:3] for line in lines if len(line.split()) > 2]
+        warned = collections.Counter(event for level, event in levels if level == "warn")
+        allowed = 1 + (time.monotonic() - self.began) / WARNING_INTERVAL_S
+        self.assertLessEqual(max(warned.values(), default=0), allowed, warned)
+        self.assertEqual([], [event for level, event in levels if level == "error"])
+        self.assertLess(len(lines), LINES_MAX, "the log is flooded")
+
+    async def _check_doors(self) -> None:
+        """The node still serves whoever comes, at both doors."""
+        for direct in (False, True):
+            peer = await self.peer().log_in(self.address(direct), *self.account())
+            self.assertTrue(await peer.bind())
+            await peer.close()
+
+    # ------------------------------------------------------------ for the tests
+
+    def resident(self) -> int:
+        """Memory of the node in KiB."""
+        status = Path(f"/proc/{self.cluster.node(self.node_id).pid}/status").read_text()
+        found = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+        self.assertTrue(found, "the node is dead")
+        return int(found[0])
+
+    def _log_lines(self) -> list[str]:
+        return Path(self.cluster.node(self.node_id).log).read_text(errors="replace").splitlines()
+
+    def new_user(self, name: str) -> str:
+        """An account that no other test uses; its bare address."""
+        type(self).counter += 1
+        return self.cluster.add_user(f"{name}{self.counter}")
+
+    def account(self) -> tuple[str, str]:
+        """User and password of a fresh account."""
+        return self.new_user("mallory").split("@")[0], PASSWORD
+
+    def address(self, direct: bool = True) -> Address:
+        """Where the node under attack listens for clients."""
+        return self.cluster.addresses(self.node_id, direct)[0]
+
+    def peer(self) -> Peer:
+        """A connection to be."""
+        return Peer(self.cluster.cluster.domain, self.cluster.cluster.ca)
+
+    async def stranger(self) -> Peer:
+        """A peer with TLS and nothing else."""
+        return await self.peer().secure(self.address())
+
+    async def bound(self) -> Peer:
+        """A peer that has logged in and bound a resource."""
+        peer = await self.peer().log_in(self.address(), *self.account())
+        await peer.bind()
+        return peer

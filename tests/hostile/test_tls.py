@@ -1,0 +1,80 @@
+"""Bytes that are no TLS, and TLS that breaks in the middle."""
+
+import asyncio
+import os
+import random
+
+from tests.hostile.peer import RecordPeer, header
+from tests.hostile.scene import HostileCase
+from tests.lib.xmpp_stream import Address, TLS_NS
+
+GARBAGE = [
+    b"GET / HTTP/1.1\r\nHost: example.test\r\n\r\n",
+    b"\x16\x03\x01\xff\xff" + b"\x00" * 70000,           # a record longer than records may be
+    b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",         # a truncated ClientHello
+    b"\x80\x2e\x01\x00\x02" + b"\x00" * 64,              # an SSLv2 hello
+    b"\x15\x03\x03\x00\x02\x02\x28",                     # an alert before anything
+]
+BROKEN_RECORD = b"\x17\x03\x03\x00\x20" + b"\xaa" * 32   # fails its authentication
+
+
+class Tls(HostileCase):
+    """The TLS layer of the client ports and of the link between nodes."""
+
+    async def test_garbage_on_direct_tls(self) -> None:
+        """Garbage instead of a ClientHello ends the connection with an alert or none, at once."""
+        noise = random.Random(1)
+        for garbage in [*GARBAGE, noise.randbytes(5000)]:
+            peer = await self.peer().dial(self.address())
+            await peer.pour(garbage)
+            peer.finish_writing()
+            answer = await peer.whatever_comes()
+            self.assertIn(answer[:1], (b"", b"\x15"), "neither silence nor an alert")
+
+    async def test_garbage_after_starttls(self) -> None:
+        """Garbage where the handshake should begin: no XML comes back, the connection ends."""
+        for garbage in GARBAGE:
+            peer = await self.peer().dial(self.address(direct=False))
+            await peer.open()
+            await peer.ask(f"<starttls xmlns='{TLS_NS}'/>", f"{{{TLS_NS}}}proceed")
+            await peer.pour(garbage)
+            peer.finish_writing()
+            self.assertIn((await peer.whatever_comes())[:1], (b"", b"\x15"))
+
+    async def test_clear_text_behind_starttls(self) -> None:
+        """What stands in clear behind <starttls/> is not taken for part of the protected stream
+        (CVE-2011-0411 in its XMPP form)."""
+        peer = await self.peer().dial(self.address(direct=False))
+        await peer.open()
+        await peer.ask(f"<starttls xmlns='{TLS_NS}'/>{header()}<message to='x'>",
+                       f"{{{TLS_NS}}}proceed")
+        await peer.upgrade()
+        await peer.open()
+        self.assertIsNotNone(peer.features)
+        peer.abort()
+
+    async def test_bad_xml_and_broken_record_at_once(self) -> None:
+        """A stream error and a TLS failure in the same read: only this connection ends."""
+        for clear in (b"<no/>", header().encode() + b"<message/></stream:stream>",
+                      header().encode() + b"</stream:stream>"):
+            peer = RecordPeer(self.address(), self.cluster.cluster.domain,
+                              self.cluster.cluster.ca)
+            await peer.connect()
+            await peer.send_and_wait(peer.records(clear) + BROKEN_RECORD)
+
+    async def test_garbage_on_the_link(self) -> None:
+        """The port between nodes refuses whoever is no node, and the cluster does not feel it."""
+        node = self.cluster.cluster.node(self.node_id)
+        address = Address(node.host, node.ports["link"])
+        for garbage in [*GARBAGE, os.urandom(5000)]:
+            peer = await self.peer().dial(address)
+            await peer.pour(garbage)
+            peer.finish_writing()
+            self.assertIn((await peer.whatever_comes())[:1], (b"", b"\x15"))
+
+    async def test_strangers_crowd_the_link(self) -> None:
+        """Silent connections to the port between nodes are few at a time and do not stay."""
+        node = self.cluster.cluster.node(self.node_id)
+        address = Address(node.host, node.ports["link"])
+        peers = [await self.peer().dial(address) for _ in range(200)]
+        await asyncio.gather(*(peer.whatever_comes() for peer in peers))
