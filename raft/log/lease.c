@@ -28,6 +28,7 @@ void lease_elected(struct lease_book *book, uint64_t now_ms)
     for (size_t i = 0; i < book->count; i++) {
         book->nodes[i].answered_ms = 0;
         book->nodes[i].heard_ms = now_ms;
+        book->nodes[i].fenced = 0; /* an earlier term's verdict: what became of it is applied */
         book->nodes[i].silent_told_ms = 0;
     }
 }
@@ -124,10 +125,14 @@ uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms)
 {
     for (size_t i = 0; i < book->count; i++) {
         struct lease_node *node = &book->nodes[i];
-        bool silent = node->heard_ms + book->lease_ms + book->drift_ms < now_ms;
         bool fenced = node->fenced != 0 && node->fenced == node->incarnation;
+        bool silent;
 
-        if (node->member && node->incarnation != 0 && (silent || fenced) &&
+        if (node->heard_ms == 0) {
+            node->heard_ms = now_ms; /* known by its incarnation alone, since a moment ago */
+        }
+        silent = node->heard_ms + book->lease_ms + book->drift_ms < now_ms;
+        if (node->incarnation != 0 && (silent || fenced) &&
             node->silent_told_ms + book->lease_ms <= now_ms) {
             node->silent_told_ms = now_ms;
             node->fenced = node->incarnation;

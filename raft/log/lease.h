@@ -29,7 +29,7 @@ struct lease_book {
     size_t count;
 };
 
-/** This node was elected: what was answered in earlier terms does not count. */
+/** This node was elected: what was answered, or decided, in earlier terms does not count. */
 void lease_elected(struct lease_book *book, uint64_t now_ms);
 /** The members other than this node, as the configuration has them: clear, then add each. */
 void lease_clear_members(struct lease_book *book, bool own_voter);
@@ -45,7 +45,8 @@ void lease_lapsed(struct lease_book *book, uint64_t now_ms);
 uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms);
 /** May this incarnation of node_id be granted a lease? */
 bool lease_may_grant(const struct lease_book *book, uint32_t node_id, uint64_t incarnation);
-/** A node to report as silent now, 0 when there is none (any more). It is fenced from here on. */
+/** A node to report as silent now, 0 when there is none (any more). It is fenced from here on. A
+ * node that is no member any more counts too: nobody else would end what its incarnation left. */
 uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms);
 
 #endif

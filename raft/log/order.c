@@ -195,7 +195,9 @@ static void execute(struct rlog *rlog, struct order *order)
         rlog_copy_answer(rlog, order->a, order->status);
         break;
     case ORDER_NODE:
-        lease_set_incarnation(&rlog->leases, (uint32_t)order->a, order->b);
+        if (order->a != rlog->config.node_id) { /* the book is about the others */
+            lease_set_incarnation(&rlog->leases, (uint32_t)order->a, order->b);
+        }
         break;
     case ORDER_CALL:
         order->call(rlog, order->ctx);

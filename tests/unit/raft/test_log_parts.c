@@ -214,6 +214,46 @@ static void test_lapsed_leader_counts_anew(void **state)
     assert_int_equal(lease_take_silent(&book, 31101), 2);
 }
 
+/* Goal: a node that was presumed dead in a term that came to nothing lives on when this node leads
+ * again (P6). Method: fence it, be elected again, its incarnation still up. */
+static void test_an_earlier_terms_verdict_is_forgotten(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    lease_heard(&book, 3, 0, 11000);
+    assert_int_equal(lease_take_silent(&book, 11101), 2);
+    lease_elected(&book, 20000);
+    assert_int_equal(lease_take_silent(&book, 20000), 0);
+    assert_true(lease_may_grant(&book, 2, 21));
+    lease_heard(&book, 2, 0, 21000);
+    lease_heard(&book, 3, 0, 21000);
+    assert_int_equal(lease_take_silent(&book, 21101), 0);
+}
+
+/* Goal: sessions of a node that was removed from the cluster do not stay live for ever (P5).
+ * Method: a member that is removed; a node that only the state knows. */
+static void test_a_removed_node_is_presumed_dead(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    lease_heard(&book, 3, 0, 10900);
+    lease_clear_members(&book, true);
+    lease_add_member(&book, 2, true, 10900);
+    lease_heard(&book, 2, 0, 12000);
+    assert_int_equal(lease_take_silent(&book, 12000), 0); /* its lease may still run */
+    assert_int_equal(lease_take_silent(&book, 12001), 3);
+    lease_set_incarnation(&book, 3, 0);
+
+    lease_heard(&book, 2, 0, 13000);
+    lease_set_incarnation(&book, 4, 41);
+    assert_int_equal(lease_take_silent(&book, 13000), 0);
+    lease_heard(&book, 2, 0, 14000);
+    assert_int_equal(lease_take_silent(&book, 14100), 0);
+    assert_int_equal(lease_take_silent(&book, 14101), 4);
+}
+
 /* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
 static void test_forward_frame(void **state)
 {
@@ -276,6 +316,8 @@ int main(void)
         cmocka_unit_test(test_silent_node_is_fenced),
         cmocka_unit_test(test_lapsed_leader_counts_anew),
         cmocka_unit_test(test_forward_frame),
+        cmocka_unit_test(test_an_earlier_terms_verdict_is_forgotten),
+        cmocka_unit_test(test_a_removed_node_is_presumed_dead),
         cmocka_unit_test(test_lease_frames),
     };
 
