@@ -13,7 +13,8 @@ struct shown {
     atomic_uint_fast64_t leads;
     atomic_uint_fast64_t submitted_us; /* of the newest command done */
     atomic_uint_fast64_t done_us;
-    atomic_uint_fast64_t done_count;
+    atomic_uint_fast64_t done_count; /* of this incarnation */
+    atomic_uint_fast64_t without_lease;
 };
 
 static struct shown *shown_new(void)
@@ -23,6 +24,17 @@ static struct shown *shown_new(void)
 
     assert_true(memory != MAP_FAILED);
     return memory;
+}
+
+/* As a node does that applies the end of its own incarnation: starts again (DESIGN 3). */
+static bool was_ended(struct replica *replica)
+{
+    bool ended;
+
+    (void)pthread_mutex_lock(&replica->mutex);
+    ended = replica->incarnation != 0 && !replica->up[replica->incarnation];
+    (void)pthread_mutex_unlock(&replica->mutex);
+    return ended;
 }
 
 /* One command at a time, for ever. */
@@ -37,6 +49,14 @@ static _Noreturn void run_node(struct cluster *cluster, size_t i, struct shown *
         uint64_t incarnation = peek(replica, &replica->incarnation);
         uint64_t done = incarnation == 0 ? 0 : peek(replica, &replica->last_seq[incarnation]);
 
+        if (was_ended(replica)) {
+            send_start(replica);
+            submitted = 0;
+            continue;
+        }
+        if (incarnation != 0 && !rlog_lease_held(replica->rlog)) {
+            atomic_fetch_add(&shown->without_lease, 1);
+        }
         (void)pthread_mutex_lock(&replica->mutex);
         atomic_store(&shown->leads, replica->is_leader);
         (void)pthread_mutex_unlock(&replica->mutex);
@@ -144,10 +164,45 @@ static void test_kill_9_of_the_leader(void **state)
     (void)munmap(shown, NODES_MAX * sizeof(*shown));
 }
 
+/* Goal: a leader that hangs (SIGSTOP) is replaced; when it goes on it holds no lease, presumes
+ * nobody dead, follows, and serves again under a new incarnation. Method: stop it for longer than a
+ * lease and an election, let it go on. */
+static void test_leader_that_hangs(void **state)
+{
+    static struct cluster cluster;
+    struct shown *shown = shown_new();
+    pid_t pids[3];
+    uint64_t stopped_us;
+    int leader;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        pids[i] = start_node(&cluster, i, shown);
+    }
+    UNTIL(all_serve(shown) && shown_leader(shown) >= 0);
+    leader = shown_leader(shown);
+    atomic_store(&shown[leader].without_lease, 0);
+    stopped_us = clock_mono_us();
+    assert_int_equal(kill(pids[leader], SIGSTOP), 0);
+    UNTIL(done_after(shown, leader, stopped_us + 2500000) != 0);
+    atomic_store(&shown[leader].done_count, 0);
+    assert_int_equal(kill(pids[leader], SIGCONT), 0);
+    UNTIL(all_serve(shown));
+    assert_true(atomic_load(&shown[leader].without_lease) > 0);
+    for (size_t i = 0; i < 3; i++) {
+        (void)kill(pids[i], SIGKILL);
+        (void)waitpid(pids[i], NULL, 0);
+    }
+    cluster_deinit(&cluster);
+    (void)munmap(shown, NODES_MAX * sizeof(*shown));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill_9_of_the_leader),
+        cmocka_unit_test(test_leader_that_hangs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
