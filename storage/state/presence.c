@@ -110,6 +110,36 @@ void presence_show(struct apply *a, const char *user, const char *viewer)
     }
 }
 
+/* Has the session been shown this presence, and not acked its end? */
+static bool may_miss_end(struct apply *a, uint64_t session, const Pb__TombstoneRow *ended)
+{
+    const Pb__SessionRow *row = state_session(a->state, a->arena, session);
+
+    return ended->position > row->presence_position && ended->position > row->initial_position;
+}
+
+/* What ended lately: its unavailable was volatile, or is not even expanded yet, and from now on
+ * neither fan-out nor the repair after a resume looks at this contact. */
+static void hide_ended(struct apply *a, const char *user, const char *viewer)
+{
+    struct row_list ended = rows_all(a->state, a->arena, TABLE_TOMBSTONE, key_user(user));
+    struct row_list viewers = presence_list(a, viewer);
+
+    for (size_t i = 0; i < ended.count; i++) {
+        const Pb__TombstoneRow *tombstone = ended.items[i].row;
+        const char *from = apply_printf(a, "%s/%s", user, tombstone->resource);
+        const Pb__Stanza *stanza = stanza_presence(a, "unavailable", from, viewer);
+
+        for (size_t n = 0; n < viewers.count; n++) {
+            const Pb__PresenceRow *row = viewers.items[n].row;
+
+            if (presence_is_own(row) && may_miss_end(a, row->session, tombstone)) {
+                (void)pending_add_own(a, row->session, stanza);
+            }
+        }
+    }
+}
+
 void presence_hide(struct apply *a, const char *user, const char *viewer)
 {
     struct row_list list = presence_list(a, user);
@@ -120,6 +150,7 @@ void presence_hide(struct apply *a, const char *user, const char *viewer)
 
         presence_deliver_available(a, viewer, 0, stanza_presence(a, "unavailable", from, viewer));
     }
+    hide_ended(a, user, viewer);
 }
 
 void presence_deliver_available(struct apply *a, const char *user, uint64_t except,

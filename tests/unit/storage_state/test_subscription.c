@@ -357,6 +357,32 @@ static void test_presence_is_shown_to_the_detached(void **state)
     assert_non_null(strstr(world_pending(&world, bob), " presence alice@x/a->bob@x"));
 }
 
+/* Goal: who has not acked that a contact went away hears of it when the subscription ends: from
+ * then on no fan-out and no repair after a resume would tell. One who has acked it hears nothing
+ * more. Method: alice leaves, then ends the subscription; bob has not acked her leave, or has. */
+static void test_an_end_that_was_missed_is_told(void **state)
+{
+    (void)state;
+    for (int acked = 0; acked < 2; acked++) {
+        put_state("alice@x", "bob@x", BOTH, false);
+        put_state("bob@x", "alice@x", BOTH, false);
+        world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE\n"
+                          "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable");
+        if (acked) {
+            world_runf(&world, "1 notes acks.0=2:1:%u:%u",
+                       (unsigned)world.state->meta.next_position - 1,
+                       (unsigned)world.state->meta.next_position - 1);
+        } else {
+            world_run(&world, "1 notes acks.0=2:1:99999:0");
+        }
+        send_move(alice, "unsubscribed", "bob@x");
+        assert_int_equal(
+            strstr(world_pending(&world, bob), " presence unavailable alice@x/a->bob@x") != NULL,
+            !acked);
+        check_invariants(world.state);
+    }
+}
+
 /* Goal: a request is shown at each login until it is answered, and asked once only.
  * Method: subscribe twice to somebody away; log in twice; deny; log in again. */
 static void test_requests_are_shown_until_answered(void **state)
@@ -390,6 +416,7 @@ int main(void)
         TEST(test_pre_approval),
         TEST(test_presence_is_hidden),
         TEST(test_presence_is_shown_to_the_detached),
+        TEST(test_an_end_that_was_missed_is_told),
         TEST(test_requests_are_shown_until_answered),
     };
 
