@@ -109,15 +109,16 @@ class Demo:
     def say_goodbye(self) -> None:
         """How to go on by hand."""
         node = self.cluster.nodes[0]
+        tool = ROOT / "tools" / "cluster"
         print(f"""
 The cluster keeps running. To log in with a desktop client (Gajim, Dino, Psi, profanity):
     address   {USERS[0]}@{self.cluster.domain}  or  {USERS[1]}@{self.cluster.domain}
     password  in {self.password_file}
     server    {node.host}  port {node.ports["c2s"]} (STARTTLS) or {node.ports["c2s_tls"]} (TLS)
     trust     {self.cluster.ca}
-Look at it:   tools/cluster status --dir {self.folder}
-Stop it:      tools/cluster down --dir {self.folder}
-Remove it:    tools/cluster down --dir {self.folder} --purge""")
+Look at it:   {tool} status --dir {self.folder}
+Stop it:      {tool} down --dir {self.folder}
+Remove it:    {tool} down --dir {self.folder} --purge""")
 
 
 def report(judgement: Judgement, seconds: float) -> None:

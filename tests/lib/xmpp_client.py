@@ -97,6 +97,11 @@ class Client(Watched):
         await asyncio.wait_for(self._login(self.address), ATTEMPT_TIMEOUT_S * 3)
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def resume_id(self) -> str:
+        """What a resume of this session has to name (XEP-0198 §5)."""
+        return self._sm_id
+
     async def close(self) -> None:
         """End the session politely."""
         await self._stop()
