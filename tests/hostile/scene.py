@@ -54,7 +54,7 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
         self.chat.begin(MESSAGE_INTERVAL_S)
 
     def _bystander(self, name: str, node_id: int) -> Client:
-        return self.cluster.client(self.new_user(name), node_id, silence_s=SILENCE_S)
+        return self.cluster.client(self.new_user(name, node_id), node_id, silence_s=SILENCE_S)
 
     async def asyncTearDown(self) -> None:  # noqa: N802
         grown_kib = self.resident() - self.resident_kib
@@ -103,10 +103,13 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
     def _log_lines(self) -> list[str]:
         return Path(self.cluster.node(self.node_id).log).read_text(errors="replace").splitlines()
 
-    def new_user(self, name: str) -> str:
-        """An account that no other test uses; its bare address."""
+    def new_user(self, name: str, node_id: int | None = None) -> str:
+        """An account that no other test uses; its bare address. It is made through the node that
+        it will log in to: others may learn of it a moment later."""
         type(self).counter += 1
-        return self.cluster.add_user(f"{name}{self.counter}")
+        jid = f"{name}{self.counter}@{self.cluster.cluster.domain}"
+        self.cluster.ask(node_id or self.node_id, "user.add", user=jid, password=PASSWORD)
+        return jid
 
     def account(self) -> tuple[str, str]:
         """User and password of a fresh account."""
