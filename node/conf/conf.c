@@ -258,6 +258,7 @@ const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
         {"timers.heartbeat_ms", old->timers.heartbeat_ms == fresh->timers.heartbeat_ms},
         {"timers.mark_ms", old->timers.mark_ms == fresh->timers.mark_ms},
         {"limits.workers", old->limits.workers == fresh->limits.workers},
+        {"limits.log_entries", old->limits.log_entries == fresh->limits.log_entries},
         {"limits.map_gib", old->limits.map_gib == fresh->limits.map_gib},
         {"limits.unwritten_mib", old->limits.unwritten_mib == fresh->limits.unwritten_mib},
     };
