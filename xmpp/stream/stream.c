@@ -123,10 +123,19 @@ static bool reads_in(enum stream_state state)
     }
 }
 
+static bool waits_for_log(const struct stream *stream)
+{
+    return !reads_in(stream->state) || stream->in.awaited.count >= AWAITED_MAX;
+}
+
+static bool has_room(const struct stream *stream)
+{
+    return buf_len(&stream->output) < stream->config.output_bytes_max;
+}
+
 static bool takes_input(const struct stream *stream)
 {
-    return reads_in(stream->state) && stream->in.awaited.count < AWAITED_MAX &&
-           buf_len(&stream->output) < stream->config.output_bytes_max;
+    return !waits_for_log(stream) && has_room(stream);
 }
 
 bool stream_wants_read(const struct stream *stream)
@@ -343,13 +352,25 @@ static void on_deadline(struct stream *stream)
     }
 }
 
+/* Are we the ones who do not listen? While the output is full we do not, until the client has taken
+ * some of it; one that takes nothing is silent. */
+static bool is_deaf(struct stream *stream)
+{
+    uint64_t taken_bytes = stream->output_put - buf_len(&stream->output);
+    bool takes = taken_bytes != stream->taken_bytes;
+
+    stream->taken_bytes = taken_bytes;
+    return waits_for_log(stream) || (!has_room(stream) && takes);
+}
+
 /* Silence is the client's only while we read. */
 static void watch_silence(struct stream *stream)
 {
     uint64_t silent_ms;
 
-    if (!takes_input(stream)) {
+    if (is_deaf(stream)) {
         stream->received_ms = stream->now_ms;
+        stream->probed_ms = 0;
     }
     silent_ms = stream->now_ms - stream->received_ms;
     if (stream->probed_ms == 0 && silent_ms >= stream->config.idle_probe_ms) {

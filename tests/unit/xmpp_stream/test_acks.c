@@ -453,6 +453,31 @@ static void script_silence(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
+/* Goal: a client that hangs with its connection open and takes nothing is detached, however much
+ * waits for it; one that takes a little now and then is not.
+ * Method: fill the output, so that nothing is read; take some of it, then nothing. */
+static void script_takes_nothing(struct dialogue *d)
+{
+    d->config.output_bytes_max = 1000;
+    reach_enabled(d);
+    for (uint64_t i = 1; i <= 60; i++) {
+        log_volatile(d, i, "<presence>0123456789012345678901234567890</presence>");
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_false(stream_wants_read(d->stream));
+        time_passes(d, 50000);
+        expect_no_action(d);
+        buf_consume(stream_output(d->stream), 100);
+        client_says(d, ""); /* a turn: what waits goes into the room */
+    }
+    time_passes(d, 1000);
+    time_passes(d, 60000);
+    expect_no_action(d);
+    time_passes(d, 30000);
+    expect_log(d, "detach epoch=1");
+    expect_action(d, STREAM_DROP);
+}
+
 /* Goal: a session resumed elsewhere leaves this connection without a word (DESIGN 5). */
 static void script_dropped(struct dialogue *d)
 {
@@ -502,6 +527,7 @@ int main(void)
         DIALOGUE_TEST(script_footer),
         DIALOGUE_TEST(script_footer_late),
         DIALOGUE_TEST(script_silence),
+        DIALOGUE_TEST(script_takes_nothing),
         DIALOGUE_TEST(script_dropped),
         DIALOGUE_TEST(script_shutdown),
     };
