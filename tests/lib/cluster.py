@@ -22,6 +22,7 @@ from tools.local.layout import FILE, Cluster, Node, load
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse"
 POLL_S = 0.02
+APPLY_TIMEOUT_S = 10.0
 UP_TIMEOUT_S = 120.0
 LOG_LINES_SHOWN = 60
 COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid|uninit)|assertion")
@@ -158,11 +159,27 @@ class TestCluster:
     # ------------------------------------------------------------ users
 
     def add_user(self, name: str) -> str:
-        """Make an account; returns its address. Its password is PASSWORD."""
+        """Make an account that every serving node knows; returns its address. Its password is
+        PASSWORD."""
         jid = f"{name}@{self.cluster.domain}"
         leader = self.leader() or self.ids[0]
         self.ask(leader, "user.add", user=jid, password=PASSWORD)
+        for node_id in self.ids:
+            if processes.status(self.node(node_id)).get("serving"):
+                self._wait_known(node_id, jid)
         return jid
+
+    def _wait_known(self, node_id: int, jid: str) -> None:
+        """The answer to user.add speaks for the node that was asked; the others apply it too."""
+        deadline = time.monotonic() + APPLY_TIMEOUT_S
+        while True:
+            try:
+                self.ask(node_id, "user.show", user=jid)
+                return
+            except ControlError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_S)
 
     def addresses(self, first: int, direct: bool = False) -> list[Address]:
         """Where the nodes listen for clients, beginning with one and going round."""

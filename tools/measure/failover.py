@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from tests.lib.cluster import PASSWORD, TestCluster
+from tests.lib.cluster import TestCluster
 from tests.lib.xmpp_client import Client
 from tools.measure.figures import Figures
 
@@ -11,9 +11,7 @@ WAIT_S = 30.0
 
 
 async def _log_in(cluster: TestCluster, name: str, node_id: int) -> Client:
-    jid = f"{name}@{cluster.cluster.domain}"
-    cluster.ask(node_id, "user.add", user=jid, password=PASSWORD)  # applied there when answered
-    client = cluster.client(jid, node_id)
+    client = cluster.client(cluster.add_user(name), node_id)
     await client.start()
     client.send_presence()
     await client.all_acked()
