@@ -157,8 +157,9 @@ static void on_read(uv_stream_t *tcp, ssize_t count, const uv_buf_t *buffer)
         lose_socket(conn);
         return;
     }
-    if (!core_may_serve(conn->worker->core)) {
-        buf_append(&conn->held, slice_make(buffer->base, (size_t)count)); /* P6 */
+    if (!core_may_serve(conn->worker->core) || buf_len(&conn->held) > 0) {
+        /* P6; and what comes after held bytes, in the same turn of the loop, stays behind them */
+        buf_append(&conn->held, slice_make(buffer->base, (size_t)count));
         conn->worker->may_read = false;
         return;
     }
