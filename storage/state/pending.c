@@ -1,6 +1,7 @@
 #include "storage/state/pending.h"
 
 #include "storage/state/session.h"
+#include "storage/state/stanza.h"
 
 /* ---- adding */
 
@@ -266,10 +267,15 @@ int answer(struct apply *a, const Pb__Answer *command)
 int ask(struct apply *a, const Pb__Ask *command)
 {
     Pb__SessionRow *row;
-    int rc = command->request == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+    Pb__Stanza *request = command->request;
+    int rc = request == NULL ? ERR_INVALID : session_take(a, command->from, &row);
 
     if (rc != 0) {
         return rc;
+    }
+    if (request->to[0] != '\0' && !address_is_local(a, request->to)) {
+        stanza_refuse(a, command->from->session, request, STANZA_REMOTE_SERVER_NOT_FOUND);
+        return 0;
     }
     if (command->roster && !row->wants_roster) {
         row->wants_roster = true;

@@ -170,6 +170,20 @@ static void test_limits(void **state)
     assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
 }
 
+/* Goal: nobody answers for a domain that is not served here (RFC 6120 §8.3.3.16).
+ * Method: ask a foreign server, and its user; the error is queued at once. */
+static void test_a_foreign_server_is_not_asked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        world_runf(&world, "1 ask from=1:1 request.kind=IQ request.type=get request.to=%s",
+                   i == 0 ? "elsewhere" : "bob@elsewhere");
+        assert_non_null(strstr(buf_text(&world.text), "<remote-server-not-found"));
+    }
+    world_run(&world, "1 ask from=1:1 request.kind=IQ request.type=get request.to=x");
+    assert_null(strstr(buf_text(&world.text), "<remote-server-not-found"));
+}
+
 /* Goal: a client that asks and never acks is cut, not remembered without bound.
  * Method: let it ask until its list overflows. */
 static void test_an_overflow_ends_the_session(void **state)
@@ -252,6 +266,7 @@ int main(void)
         TEST(test_detached_is_present),
         TEST(test_offline_keeps_order),
         TEST(test_limits),
+        TEST(test_a_foreign_server_is_not_asked),
         TEST(test_an_overflow_ends_the_session),
         TEST(test_from_is_the_sessions_own),
         TEST(test_settle_knows_what_others_had),
