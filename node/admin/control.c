@@ -19,7 +19,8 @@ struct control {
     unsigned request_count; /* under way */
     bool is_closing;
     bool is_reading;
-    bool is_taking; /* inside read_on(): a request that ends at once must not call it again */
+    bool is_taking;   /* inside read_on(): a request that ends at once must not call it again */
+    bool is_skipping; /* the rest of a line that was too long */
     struct buf in;
     uint8_t bytes[READ_BYTES];
 };
@@ -76,21 +77,58 @@ void control_close_all(struct admin *admin)
 
 /* ---- reading */
 
-/* True when a whole line was taken. */
+/* Not more at once than are worked on, and nothing new for a peer that leaves answers unread. */
+static bool may_take(const struct control *control)
+{
+    return control->request_count < CONTROL_REQUESTS_MAX &&
+           uv_stream_get_write_queue_size((const uv_stream_t *)&control->pipe) <
+               CONTROL_UNREAD_BYTES_MAX;
+}
+
+/* Forget the first len bytes; there may be a password in them. */
+static void consume(struct control *control, size_t len)
+{
+    explicit_bzero((void *)(uintptr_t)buf_slice(&control->in).data, len);
+    buf_consume(&control->in, len);
+}
+
+/* What is too long is answered at once and dropped as it comes; the next line is one again. */
+static void refuse_line(struct control *control)
+{
+    json_t *answer = json_pack("{s:b,s:s,s:s,s:i}", "ok", 0, "error", "limit", "text",
+                               "the line is too long", "id", 0);
+
+    log_warn("admin.line_too_long", LOG_UINT("bytes", buf_len(&control->in)));
+    control->is_skipping = true;
+    control_send(control, answer);
+    json_decref(answer);
+}
+
+/* True when a line was taken, or something else was done about the bytes: look again. */
 static bool take_line(struct control *control)
 {
     struct slice bytes = buf_slice(&control->in);
     const uint8_t *end = bytes.len == 0 ? NULL : memchr(bytes.data, '\n', bytes.len);
+    size_t len = end == NULL ? bytes.len : (size_t)(end - bytes.data);
     json_t *message;
-    size_t len;
 
-    if (end == NULL || control->request_count >= CONTROL_REQUESTS_MAX) {
+    if (bytes.len == 0) {
         return false;
     }
-    len = (size_t)(end - bytes.data);
+    if (control->is_skipping) {
+        consume(control, end == NULL ? len : len + 1);
+        control->is_skipping = end == NULL;
+        return end != NULL;
+    }
+    if (len > CONTROL_LINE_BYTES_MAX) {
+        refuse_line(control);
+        return true;
+    }
+    if (end == NULL || !may_take(control)) {
+        return false;
+    }
     message = json_loadb((const char *)bytes.data, len, 0, NULL);
-    explicit_bzero((void *)(uintptr_t)bytes.data, len); /* there may be a password in it */
-    buf_consume(&control->in, len + 1);
+    consume(control, len + 1);
     request_start(control->admin, control, message);
     return true;
 }
@@ -119,12 +157,7 @@ static void read_on(struct control *control)
     if (control->is_closing) {
         return;
     }
-    if (buf_len(&control->in) > CONTROL_LINE_BYTES_MAX) {
-        log_warn("admin.line_too_long", LOG_UINT("bytes", buf_len(&control->in)));
-        close_control(control);
-        return;
-    }
-    wanted = control->request_count < CONTROL_REQUESTS_MAX;
+    wanted = may_take(control);
     if (wanted != control->is_reading) {
         control->is_reading = wanted;
         if (wanted) {
@@ -168,6 +201,8 @@ static void on_written(uv_write_t *write, int status)
 
     if (status != 0 && status != UV_ECANCELED) {
         close_control(answer->control);
+    } else if (!answer->control->is_closing) {
+        read_on(answer->control);
     }
     drop_ref(answer->control);
     buf_deinit(&answer->text);

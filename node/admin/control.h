@@ -9,6 +9,8 @@
 
 #define CONTROL_LINE_BYTES_MAX (4 * 1024 * 1024) /* an import batch is a tenth of it */
 #define CONTROL_REQUESTS_MAX   64                /* at once; then reading waits */
+/* Answers that the peer has not read; then reading waits as well. */
+#define CONTROL_UNREAD_BYTES_MAX (1024 * 1024)
 
 struct control;
 
