@@ -49,7 +49,7 @@ static void node_outcome(struct core *core, const struct effect *effect)
     if (effect->outcome.kind == OUTCOME_STARTED && effect->ref.cookie == core->start_cookie) {
         core_incarnation_started(core, effect->outcome.incarnation);
     } else if (effect->ref.cookie == COOKIE_EXPIRE) {
-        core->leader.expire_sent_ms = 0;
+        core->leader.lead.expiry_sent_ms = 0;
     }
 }
 

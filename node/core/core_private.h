@@ -2,10 +2,11 @@
 #ifndef NODE_CORE_CORE_PRIVATE_H
 #define NODE_CORE_CORE_PRIVATE_H
 
+#include "ha/gate/gate.h"
+#include "ha/lead/lead.h"
+#include "ha/marks/marks.h"
 #include "node/core/core.h"
-#include "node/core/gate.h"
 #include "node/core/inbox.h"
-#include "node/core/marks.h"
 #include "raft/snapshot/snapshot.h"
 
 #include <pthread.h>
@@ -19,17 +20,12 @@
  */
 enum { COOKIE_NONE = 0, COOKIE_EXPIRE = 1 };
 
-/* What only the leader keeps, forgotten with each change of leadership. */
+/* Who leads, and what a leader keeps; forgotten with each change of leadership. */
 struct leader {
     bool is_leader;
     uint32_t leader_node;
     uint64_t term;
-    uint64_t marked_ms;      /* when the last mark was put into the log */
-    uint64_t expire_sent_ms; /* an expiry is under way since; 0: none */
-    uint64_t promoted_ms;    /* when spares were looked for */
-    bool is_promoting;
-    uint64_t time_seen_ms; /* cluster time last seen, and when */
-    uint64_t time_seen_at_ms;
+    struct lead lead;
 };
 
 struct core {

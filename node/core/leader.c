@@ -1,14 +1,10 @@
-/* What the leader decides from facts and time: deaths, expiry, marks, time stamps (DESIGN 3, 4, 7).
- * Each decision names its own precondition; one that is lost is found again at the next tick. */
+/* The leader's duties: what ha/lead finds due, as commands for the log (DESIGN 3, 4, 7). Each
+ * command names its own precondition; one that is lost is found again at the next tick. */
 #include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 
-#define EXPIRE_ITEMS_MAX 200  /* a tick: 2000 sessions a second */
-#define EXPIRE_LOST_MS   2000 /* a decision not seen by then died with its term */
-#define PROMOTE_MS       1000
-#define STAMP_MS         10000
-#define WINDOW_BYTES_MAX (8u * 1024 * 1024)
+#define EXPIRE_ITEMS_MAX 200 /* a tick: 2000 sessions a second */
 
 void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint64_t term)
 {
@@ -68,46 +64,19 @@ void core_presume_dead(struct core *core, uint32_t node_id)
     decide(core, &command, COOKIE_NONE);
 }
 
-/* Cluster time goes on between entries by this leader's clock. */
-static uint64_t cluster_time_ms(struct core *core, uint64_t now_ms)
-{
-    struct leader *leader = &core->leader;
-    uint64_t time_ms = rlog_time_ms(core->log);
-
-    if (time_ms != leader->time_seen_ms) {
-        leader->time_seen_ms = time_ms;
-        leader->time_seen_at_ms = now_ms;
-    }
-    return time_ms + (now_ms - leader->time_seen_at_ms);
-}
-
 static void expire_due(struct core *core, uint64_t now_ms)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__Expire expire = PB__EXPIRE__INIT;
-    struct leader *leader = &core->leader;
+    uint64_t time_ms = lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms);
 
-    if (leader->expire_sent_ms != 0 && now_ms - leader->expire_sent_ms < EXPIRE_LOST_MS) {
+    if (state_due(core->state, &core->arena, time_ms, EXPIRE_ITEMS_MAX, &expire) == 0) {
         return;
     }
-    if (state_due(core->state, &core->arena, cluster_time_ms(core, now_ms), EXPIRE_ITEMS_MAX,
-                  &expire) == 0) {
-        return;
-    }
-    leader->expire_sent_ms = now_ms;
+    core->leader.lead.expiry_sent_ms = now_ms;
     command.body_case = PB__COMMAND__BODY_EXPIRE;
     command.expire = &expire;
     decide(core, &command, COOKIE_EXPIRE);
-}
-
-static void close_window_when_due(struct core *core, uint64_t now_ms)
-{
-    bool is_due =
-        now_ms - core->leader.marked_ms >= core->mark_ms || core->window_bytes >= WINDOW_BYTES_MAX;
-
-    if (is_due) {
-        (void)core_close_window(core);
-    }
 }
 
 bool core_close_window(struct core *core)
@@ -120,19 +89,17 @@ bool core_close_window(struct core *core)
     }
     kv_usage(core->kv, &unwritten_bytes, &open_rows);
     if (open_rows != 0) {
-        core->leader.marked_ms = clock_mono_ms();
+        core->leader.lead.window_closed_ms = clock_mono_ms();
         core->window_bytes = 0;
         rlog_decide_mark(core->log, core->leader.term, ENTRY_MARK);
     }
     return true;
 }
 
-static void stamp_when_idle(struct core *core, uint64_t now_ms)
+static void stamp(struct core *core, uint64_t now_ms)
 {
-    if (now_ms - core->applied_ms >= STAMP_MS && state_has_deadlines(core->state)) {
-        core->applied_ms = now_ms; /* not again before this one can be back */
-        rlog_decide_mark(core->log, core->leader.term, ENTRY_STAMP);
-    }
+    core->leader.lead.stamped_ms = now_ms;
+    rlog_decide_mark(core->log, core->leader.term, ENTRY_STAMP);
 }
 
 /* ---- new members */
@@ -147,55 +114,64 @@ static void on_promoted(void *ctx, int status)
 
 void core_on_promoted(struct core *core, int status)
 {
-    core->leader.is_promoting = false;
+    core->leader.lead.is_promoting = false;
     if (status != 0) {
         log_info("core.promotion_failed", LOG_STR("cause", err_text(status)));
     }
 }
 
-static enum rlog_role promotion(const struct rlog_status *log)
-{
-    size_t voters = 0;
+static const enum lead_role lead_roles[] = {
+    [RLOG_VOTER] = LEAD_VOTER, [RLOG_STANDBY] = LEAD_STANDBY, [RLOG_SPARE] = LEAD_SPARE};
 
-    for (size_t i = 0; i < log->peer_count; i++) {
-        voters += log->peers[i].role == RLOG_VOTER;
-    }
-    return voters < RLOG_VOTERS_MAX ? RLOG_VOTER : RLOG_STANDBY;
-}
-
-/* A member is added as a spare, which gets no log. As soon as it is there it becomes a voter, or a
- * standby beside five of them; one at a time (DESIGN 4). */
-static void promote_spare(struct core *core, uint64_t now_ms)
+static void promote(struct core *core, uint64_t now_ms)
 {
-    struct leader *leader = &core->leader;
+    struct lead_member members[RLOG_MEMBERS_MAX];
+    struct lead *lead = &core->leader.lead;
     struct rlog_status log;
+    enum lead_role role;
+    size_t member;
 
-    if (leader->is_promoting || now_ms - leader->promoted_ms < PROMOTE_MS) {
-        return;
-    }
-    leader->promoted_ms = now_ms;
+    lead->spares_sought_ms = now_ms;
     rlog_get_status(core->log, &log);
     for (size_t i = 0; i < log.peer_count; i++) {
-        const struct rlog_peer_status *peer = &log.peers[i];
+        members[i] = (struct lead_member){.role = lead_roles[log.peers[i].role],
+                                          .is_connected = log.peers[i].connected};
+    }
+    if (!lead_promotion(members, log.peer_count, RLOG_VOTERS_MAX, &member, &role)) {
+        return;
+    }
+    log_info("core.promoting", LOG_UINT("node", log.peers[member].node_id),
+             LOG_UINT("raft_id", log.peers[member].raft_id));
+    lead->is_promoting = true;
+    rlog_member_assign(core->log, log.peers[member].raft_id,
+                       role == LEAD_VOTER ? RLOG_VOTER : RLOG_STANDBY, on_promoted, &core->inbox);
+}
 
-        if (peer->role == RLOG_SPARE && peer->connected) {
-            log_info("core.promoting", LOG_UINT("node", peer->node_id),
-                     LOG_UINT("raft_id", peer->raft_id));
-            leader->is_promoting = true;
-            rlog_member_assign(core->log, peer->raft_id, promotion(&log), on_promoted,
-                               &core->inbox);
-            return;
-        }
+static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
+{
+    if (duties & LEAD_EXPIRE) {
+        expire_due(core, now_ms);
+    }
+    if (duties & LEAD_CLOSE_WINDOW) {
+        (void)core_close_window(core);
+    }
+    if (duties & LEAD_STAMP) {
+        stamp(core, now_ms);
+    }
+    if (duties & LEAD_PROMOTE) {
+        promote(core, now_ms);
     }
 }
 
 void core_lead(struct core *core, uint64_t now_ms)
 {
-    if (!core_leads(core)) {
-        return;
+    if (core_leads(core)) {
+        const struct lead_facts facts = {.now_ms = now_ms,
+                                         .applied_ms = core->applied_ms,
+                                         .window_bytes = core->window_bytes,
+                                         .mark_ms = core->mark_ms,
+                                         .has_deadlines = state_has_deadlines(core->state)};
+
+        carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);
     }
-    expire_due(core, now_ms);
-    close_window_when_due(core, now_ms);
-    stamp_when_idle(core, now_ms);
-    promote_spare(core, now_ms);
 }

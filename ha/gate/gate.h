@@ -7,8 +7,8 @@
  *
  * While PAUSED nothing is read from clients, so nothing is accepted; a leader's death that the
  * others repair in time costs no connection. */
-#ifndef NODE_CORE_GATE_H
-#define NODE_CORE_GATE_H
+#ifndef HA_GATE_GATE_H
+#define HA_GATE_GATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* The comparison of state hashes (P7). */
-#include "node/core/marks.h"
+#include "ha/marks/marks.h"
 
 #include "node/base/assert.h"
 

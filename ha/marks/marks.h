@@ -1,6 +1,6 @@
 /* marks - state hashes at marks, own and others', and whether they agree (P7). Pure. */
-#ifndef NODE_CORE_MARKS_H
-#define NODE_CORE_MARKS_H
+#ifndef HA_MARKS_MARKS_H
+#define HA_MARKS_MARKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

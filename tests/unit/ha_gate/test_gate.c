@@ -1,5 +1,5 @@
 /* The gate: when a node takes clients, pauses them and drops them. */
-#include "node/core/gate.h"
+#include "ha/gate/gate.h"
 
 #include "node/base/assert.h"
 

@@ -1,4 +1,4 @@
-#include "node/core/gate.h"
+#include "ha/gate/gate.h"
 
 enum gate_state gate_step(struct gate *gate, const struct gate_facts *facts)
 {

@@ -1,4 +1,4 @@
-#include "node/core/marks.h"
+#include "ha/marks/marks.h"
 
 static struct mark *find(struct marks *marks, uint64_t index)
 {

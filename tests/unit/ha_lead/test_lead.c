@@ -1,0 +1,178 @@
+/* What the leader has to do, and when. */
+#include "ha/lead/lead.h"
+
+#include "node/base/assert.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW_MS     100000
+#define MARK_MS    500
+#define VOTERS_MAX 5
+
+static const struct lead_facts quiet = {.now_ms = NOW_MS,
+                                        .applied_ms = NOW_MS,
+                                        .window_bytes = 0,
+                                        .mark_ms = MARK_MS,
+                                        .has_deadlines = true};
+
+/* Everything was done just now. */
+static const struct lead done = {.window_closed_ms = NOW_MS,
+                                 .expiry_sent_ms = NOW_MS,
+                                 .stamped_ms = NOW_MS,
+                                 .spares_sought_ms = NOW_MS};
+
+/* Goal: a leader that has just done everything has nothing to do; a new one looks after all but
+ * the time, which the entries that it applied have brought.
+ * Method: both, at the same moment. */
+static void test_new_leader_looks_at_once(void **state)
+{
+    const struct lead none = {0};
+
+    (void)state;
+    assert_int_equal(lead_due(&done, &quiet), 0);
+    assert_int_equal(lead_due(&none, &quiet), LEAD_EXPIRE | LEAD_CLOSE_WINDOW | LEAD_PROMOTE);
+}
+
+/* Goal: each duty comes back after its time, and not a millisecond earlier.
+ * Method: the last moment before, and the moment itself. */
+static void test_each_duty_has_its_time(void **state)
+{
+    static const struct {
+        enum lead_duty duty;
+        uint64_t after_ms;
+    } duties[] = {{LEAD_EXPIRE, LEAD_EXPIRY_LOST_MS},
+                  {LEAD_CLOSE_WINDOW, MARK_MS},
+                  {LEAD_STAMP, LEAD_STAMP_MS},
+                  {LEAD_PROMOTE, LEAD_PROMOTE_MS}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(duties); i++) {
+        struct lead_facts facts = quiet;
+
+        facts.now_ms = NOW_MS + duties[i].after_ms - 1;
+        assert_false(lead_due(&done, &facts) & duties[i].duty);
+        facts.now_ms++;
+        assert_true(lead_due(&done, &facts) & duties[i].duty);
+    }
+}
+
+/* Goal: an expiry whose end was applied makes room for the next at once.
+ * Method: the leader forgets when it was sent. */
+static void test_next_expiry_follows(void **state)
+{
+    struct lead lead = done;
+
+    (void)state;
+    lead.expiry_sent_ms = 0;
+    assert_int_equal(lead_due(&lead, &quiet), LEAD_EXPIRE);
+}
+
+/* Goal: much to write closes the window early.
+ * Method: one byte below the limit, and the limit. */
+static void test_large_window(void **state)
+{
+    struct lead_facts facts = quiet;
+
+    (void)state;
+    facts.window_bytes = LEAD_WINDOW_BYTES_MAX - 1;
+    assert_int_equal(lead_due(&done, &facts), 0);
+    facts.window_bytes++;
+    assert_int_equal(lead_due(&done, &facts), LEAD_CLOSE_WINDOW);
+}
+
+/* Goal: an idle cluster is stamped only while something waits for time to pass, and once for each
+ * silence, however long the stamp takes.
+ * Method: take each reason away in turn. */
+static void test_stamp(void **state)
+{
+    struct lead lead = done;
+    struct lead_facts facts = quiet;
+
+    (void)state;
+    facts.now_ms += LEAD_STAMP_MS;
+    assert_true(lead_due(&lead, &facts) & LEAD_STAMP);
+    facts.has_deadlines = false;
+    assert_false(lead_due(&lead, &facts) & LEAD_STAMP);
+    facts.has_deadlines = true;
+    lead.stamped_ms = facts.now_ms;
+    assert_false(lead_due(&lead, &facts) & LEAD_STAMP);
+    lead.stamped_ms = NOW_MS;
+    facts.applied_ms = facts.now_ms;
+    assert_false(lead_due(&lead, &facts) & LEAD_STAMP);
+}
+
+/* Goal: one promotion at a time.
+ * Method: one is under way, and every other time has passed. */
+static void test_one_promotion_at_a_time(void **state)
+{
+    struct lead lead = done;
+    struct lead_facts facts = quiet;
+
+    (void)state;
+    facts.now_ms += LEAD_PROMOTE_MS;
+    lead.is_promoting = true;
+    assert_false(lead_due(&lead, &facts) & LEAD_PROMOTE);
+}
+
+/* Goal: cluster time goes on between entries by the leader's clock, and from each entry anew.
+ * Method: an entry, a while, an entry that is behind the leader's clock, a while. */
+static void test_time_goes_on(void **state)
+{
+    struct lead lead = {0};
+
+    (void)state;
+    assert_int_equal(lead_time_ms(&lead, 5000, NOW_MS), 5000);
+    assert_int_equal(lead_time_ms(&lead, 5000, NOW_MS + 700), 5700);
+    assert_int_equal(lead_time_ms(&lead, 5600, NOW_MS + 800), 5600);
+    assert_int_equal(lead_time_ms(&lead, 5600, NOW_MS + 900), 5700);
+}
+
+/* Goal: a spare that is there becomes a voter while there are too few, a standby beside enough;
+ * one that is not there stays one.
+ * Method: a table of clusters. */
+static void test_promotion(void **state)
+{
+    const struct lead_member absent = {.role = LEAD_SPARE, .is_connected = false};
+    const struct lead_member present = {.role = LEAD_SPARE, .is_connected = true};
+    const struct lead_member voter = {.role = LEAD_VOTER, .is_connected = true};
+    const struct lead_member standby = {.role = LEAD_STANDBY, .is_connected = true};
+    const struct lead_member settled[] = {voter, voter, voter, standby};
+    const struct lead_member waiting[] = {voter, voter, voter, absent};
+    const struct lead_member small[] = {voter, absent, present, present};
+    const struct lead_member full[] = {voter, voter, voter, voter, voter, present};
+    enum lead_role role = LEAD_SPARE;
+    size_t member = 0;
+
+    (void)state;
+    assert_false(lead_promotion(settled, ARRAY_COUNT(settled), VOTERS_MAX, &member, &role));
+    assert_false(lead_promotion(waiting, ARRAY_COUNT(waiting), VOTERS_MAX, &member, &role));
+    assert_int_equal(role, LEAD_SPARE);
+
+    assert_true(lead_promotion(small, ARRAY_COUNT(small), VOTERS_MAX, &member, &role));
+    assert_int_equal(member, 2);
+    assert_int_equal(role, LEAD_VOTER);
+
+    assert_true(lead_promotion(full, ARRAY_COUNT(full), VOTERS_MAX, &member, &role));
+    assert_int_equal(member, 5);
+    assert_int_equal(role, LEAD_STANDBY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_leader_looks_at_once),
+        cmocka_unit_test(test_each_duty_has_its_time),
+        cmocka_unit_test(test_next_expiry_follows),
+        cmocka_unit_test(test_large_window),
+        cmocka_unit_test(test_stamp),
+        cmocka_unit_test(test_one_promotion_at_a_time),
+        cmocka_unit_test(test_time_goes_on),
+        cmocka_unit_test(test_promotion),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
