@@ -73,17 +73,15 @@ static bool read_role(struct request *request, enum rlog_role *out)
     return false;
 }
 
-/* A raft id is never used again, also not after its removal, of which no list is kept here: wall
- * seconds as the membership number are above every earlier one, and a clock that was set back is
- * caught by the members still known. */
+/* A raft id is never used again, also not after its removal, of which no list is kept: wall seconds
+ * as the membership number are above every earlier one. A removal within the same second, and a
+ * clock that was set back, are caught by the highest number that the log has seen. */
 static uint64_t next_raft_id(const struct rlog_status *log, uint32_t node)
 {
     uint32_t membership = (uint32_t)(clock_wall_ms() / 1000);
 
-    for (size_t i = 0; i < log->peer_count; i++) {
-        if (log->peers[i].node_id == node && (uint32_t)log->peers[i].raft_id >= membership) {
-            membership = (uint32_t)log->peers[i].raft_id + 1;
-        }
+    if (membership <= log->membership_highest) {
+        membership = log->membership_highest + 1;
     }
     return (uint64_t)node << 32 | membership;
 }

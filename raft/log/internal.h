@@ -172,6 +172,7 @@ struct rlog {
 
     struct lease_book leases;
     uint64_t status_ms;
+    uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
 };
 
 /* rlog.c */

@@ -148,7 +148,8 @@ struct rlog_status {
     uint32_t leader_node;
     uint64_t term, last_index, commit_index, applied_index;
     uint64_t incarnation;
-    size_t outstanding; /* own commands not yet applied */
+    size_t outstanding;          /* own commands not yet applied */
+    uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
     size_t peer_count;
     struct rlog_peer_status peers[RLOG_MEMBERS_MAX]; /* this node included */
 };

@@ -51,8 +51,14 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
                                 .incarnation = rlog->origin.incarnation,
                                 .outstanding = rlog->origin.count};
     for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {
+        uint32_t membership = (uint32_t)raft->configuration.servers[i].id;
+
         describe_peer(rlog, i, &out->peers[out->peer_count++]);
+        if (membership > rlog->membership_highest) {
+            rlog->membership_highest = membership;
+        }
     }
+    out->membership_highest = rlog->membership_highest;
 }
 
 void rlog_publish_status(struct rlog *rlog)

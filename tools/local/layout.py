@@ -37,6 +37,7 @@ class Cluster:
     ca: str
     program: str                     # musterd
     launcher: list[str]              # what stands in front of it: valgrind, say
+    settings: dict[str, dict[str, int]]  # timers and limits that all nodes have
     nodes: list[Node] = field(default_factory=list)
 
     def node(self, node_id: int) -> Node:

@@ -14,6 +14,7 @@ from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, sa
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE_TIMEOUT_S = 60.0
+TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 50, "resume_window_s": 600}
 
 
 def find_program(name: str) -> str:
@@ -66,15 +67,17 @@ def create(options: argparse.Namespace) -> Cluster:
     certificates.make_domain_certificate(folder / "tls", options.domain)
     cluster = Cluster(domain=options.domain,
                       ca=str(folder / "tls" / f"{certificates.CLIENT_AUTHORITY}.pem"),
-                      program=find_program("musterd"), launcher=shlex.split(options.launcher))
+                      program=find_program("musterd"), launcher=shlex.split(options.launcher),
+                      settings={"timers": {**TIMERS, **numbers_of(options.timer)},
+                                "limits": numbers_of(options.limit)})
     for _ in range(options.nodes):
         cluster.nodes.append(new_node(folder, cluster, options.bind, options.port_base))
     for node in cluster.nodes:
-        node_config.write(folder, cluster, node, True, timers_of(options.timer))
+        node_config.write(folder, cluster, node, True)
     return cluster
 
 
-def timers_of(settings: list[str]) -> dict[str, int]:
+def numbers_of(settings: list[str]) -> dict[str, int]:
     """["lease_ms=500"] -> {"lease_ms": 500}."""
     return {name: int(value) for name, _, value in (text.partition("=") for text in settings)}
 
@@ -146,9 +149,11 @@ def add(options: argparse.Namespace) -> None:
         cluster = load(options.dir)
         node = new_node(options.dir, cluster, options.bind, options.port_base)
         cluster.nodes.append(node)
-        node_config.write(options.dir, cluster, node, False, timers_of(options.timer))
-        membership.join(cluster, node, options.timeout)
-        save(options.dir, cluster)
+        node_config.write(options.dir, cluster, node, False)
+        try:
+            membership.join(cluster, node, options.timeout)
+        finally:
+            save(options.dir, cluster)  # also when it failed: the process may run
     print(f"node {node.id} serves")
 
 
@@ -158,9 +163,11 @@ def rejoin(options: argparse.Namespace) -> None:
         cluster = load(options.dir)
         node = cluster.node(options.id)
         membership.wipe(cluster, node)
-        node_config.write(options.dir, cluster, node, False, timers_of(options.timer))
-        membership.join(cluster, node, options.timeout)
-        save(options.dir, cluster)
+        node_config.write(options.dir, cluster, node, False)
+        try:
+            membership.join(cluster, node, options.timeout)
+        finally:
+            save(options.dir, cluster)  # also when it failed: the process may run
     print(f"node {node.id} serves")
 
 
@@ -195,9 +202,9 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--bind", default="127.0.0.1", metavar="HOST")
         one.add_argument("--port-base", type=int, metavar="P")
     rejoin_verb = verb("rejoin", rejoin, takes_id=True)
-    for one in (up_verb, add_verb, rejoin_verb):
-        one.add_argument("--timer", action="append", default=[], metavar="NAME=NUMBER",
-                         help="a timer of the configuration, such as lease_ms=500")
+    for what, example in (("timer", "lease_ms=500"), ("limit", "stanza_bytes=65536")):
+        up_verb.add_argument(f"--{what}", action="append", default=[], metavar="NAME=NUMBER",
+                             help=f"a {what} of the configuration, such as {example}")
     verb("status", show_status).add_argument("--json", action="store_true")
     verb("kill", kill, takes_id=True)
     verb("pause", pause, takes_id=True)

@@ -6,11 +6,7 @@ from pathlib import Path
 from tools.local.certificates import NODE_AUTHORITY
 from tools.local.layout import Cluster, Node
 
-TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 50, "resume_window_s": 600}
-
-
-def write(folder: Path, cluster: Cluster, node: Node, founds: bool,
-          timers: dict[str, int]) -> None:
+def write(folder: Path, cluster: Cluster, node: Node, founds: bool) -> None:
     """Write the file that node.config names; founds: the node makes the cluster with the others,
     else it joins one that is there."""
     tls = folder / "tls"
@@ -39,7 +35,7 @@ def write(folder: Path, cluster: Cluster, node: Node, founds: bool,
         },
         "control": {"socket": node.control},
         "log": {"level": "info"},
-        "timers": {**TIMERS, **timers},
+        **cluster.settings,
     }
     # Every JSON value is a YAML value, so one line a section needs no YAML library.
     lines = [f"{name}: {json.dumps(value)}\n" for name, value in sections.items()]
