@@ -112,6 +112,8 @@ static struct admin *admin_new(const struct admin_config *config)
 
     admin->core = config->core;
     admin->node_id = config->node_id;
+    admin->cluster = mem_strdup(config->cluster);
+    admin->domain = mem_strdup(config->domain);
     admin->scram_iterations = config->scram_iterations;
     admin->reload = config->reload;
     admin->reload_ctx = config->ctx;
@@ -167,5 +169,7 @@ void admin_free(struct admin **address)
     (void)uv_loop_close(&admin->loop);
     backlog_clear(&admin->backlog);
     mem_free(&admin->socket_path);
+    mem_free(&admin->cluster);
+    mem_free(&admin->domain);
     mem_free(address);
 }

@@ -18,6 +18,8 @@ struct admin_config {
     const char *socket_path; /* made with mode 0600 */
     struct core *core;       /* borrowed */
     uint32_t node_id;
+    const char *cluster;       /* name, copied */
+    const char *domain;        /* of the cluster's start, copied */
     uint32_t scram_iterations; /* of keys derived from passwords */
     /** Read the configuration again; all or nothing. Any thread. 0, or an error and its text. */
     int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);

@@ -15,6 +15,8 @@ struct request;
 struct admin {
     struct core *core;
     uint32_t node_id;
+    char *cluster;
+    char *domain;
     uint32_t scram_iterations;
     int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
     void *reload_ctx;

@@ -207,32 +207,44 @@ static int open_store(struct core *core, const struct core_config *config, const
     return rc;
 }
 
+/* Who founds the cluster, if this node does; the log ignores it when it has begun. */
+static void set_founders(struct rlog_config *log, const struct core_config *config,
+                         const struct identity *identity)
+{
+    if (config->founders != NULL) {
+        log->bootstrap = config->founders;
+        log->bootstrap_count = config->founder_count;
+    } else if (identity->bootstrap) {
+        log->bootstrap = config->peers;
+        log->bootstrap_count = config->peer_count;
+    }
+}
+
 static int open_log(struct core *core, const struct core_config *config, const char *dir,
                     const struct identity *identity)
 {
-    const struct rlog_config log = {.node_id = config->node_id,
-                                    .raft_id = identity->raft_id,
-                                    .dir = dir,
-                                    .address = config->link_address,
-                                    .bind = config->link_bind,
-                                    .ca_file = config->ca_file,
-                                    .cert_file = config->cert_file,
-                                    .key_file = config->key_file,
-                                    .bootstrap = config->founders,
-                                    .bootstrap_count = config->founder_count,
-                                    .peers = config->peers,
-                                    .peer_count = config->peer_count,
-                                    .heartbeat_ms = config->heartbeat_ms,
-                                    .election_ms = config->election_ms,
-                                    .lease_ms = config->lease_ms,
-                                    .snapshot_entries = config->snapshot_entries,
-                                    .applied_index = core->applied_index,
-                                    .applied_time_ms = state_time_ms(core->state),
-                                    .extension = snapshot_extension(core->copies)};
+    struct rlog_config log = {.node_id = config->node_id,
+                              .raft_id = identity->raft_id,
+                              .dir = dir,
+                              .address = config->link_address,
+                              .bind = config->link_bind,
+                              .ca_file = config->ca_file,
+                              .cert_file = config->cert_file,
+                              .key_file = config->key_file,
+                              .peers = config->peers,
+                              .peer_count = config->peer_count,
+                              .heartbeat_ms = config->heartbeat_ms,
+                              .election_ms = config->election_ms,
+                              .lease_ms = config->lease_ms,
+                              .snapshot_entries = config->snapshot_entries,
+                              .applied_index = core->applied_index,
+                              .applied_time_ms = state_time_ms(core->state),
+                              .extension = snapshot_extension(core->copies)};
     const struct rlog_events events = inbox_log_events(&core->inbox);
+    int rc;
 
-    int rc = rlog_start(&log, &events, &core->log);
-
+    set_founders(&log, config, identity);
+    rc = rlog_start(&log, &events, &core->log);
     if (rc == 0) {
         snapshot_start(core->copies, core->log);
     }

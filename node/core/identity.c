@@ -16,10 +16,11 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
     json_t *root = json_load_file(path, 0, &error);
     json_int_t stored_node = 0;
     json_int_t raft_id = 0;
+    int bootstrap = 0;
     int rc = 0;
 
-    if (root == NULL || json_unpack_ex(root, &error, 0, "{s:I,s:I}", "node", &stored_node,
-                                       "raft_id", &raft_id) != 0) {
+    if (root == NULL || json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b}", "node", &stored_node,
+                                       "raft_id", &raft_id, "bootstrap", &bootstrap) != 0) {
         log_error("identity.unreadable", LOG_STR("file", path), LOG_STR("cause", error.text));
         rc = ERR_CONFIG;
     } else if ((uint64_t)stored_node != node_id || (uint64_t)raft_id >> 32 != node_id) {
@@ -28,7 +29,7 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
         rc = ERR_CONFIG;
     }
     json_decref(root);
-    *out = (struct identity){.raft_id = (uint64_t)raft_id};
+    *out = (struct identity){.raft_id = (uint64_t)raft_id, .bootstrap = bootstrap != 0};
     return rc;
 }
 

@@ -18,6 +18,8 @@ static inline uint64_t identity_raft_id(uint32_t node_id, uint32_t membership)
 
 struct identity {
     uint64_t raft_id;
+    bool bootstrap; /* the file says that this node founds its cluster: "musterctl cluster init"
+                       wrote it there, where it is lost together with the log that it is about */
 };
 
 /** Read the identity of node_id from dir, or make that of a founding member when bootstrap says so.

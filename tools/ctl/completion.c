@@ -25,25 +25,38 @@ static void print_verbs(const char *noun)
     }
 }
 
+/* Options that the next word belongs to. */
+static void print_value_options(void)
+{
+    const char *separator = "";
+
+    for (size_t i = 0; i < option_help_count; i++) {
+        if (option_helps[i].value != NULL) {
+            (void)printf("%s--%s", separator, option_helps[i].name);
+            separator = " | ";
+        }
+    }
+}
+
 static void print_bash(void)
 {
     const char *last = "";
 
-    (void)printf(
-        "# bash completion of musterctl, made by: musterctl completion bash\n"
-        "_musterctl() {\n"
-        "    local word=${COMP_WORDS[COMP_CWORD]} noun= verb= i\n"
-        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-        "        case ${COMP_WORDS[i]} in\n"
-        "        --cluster | --control | --domain | --node | --password-file | --timeout)\n"
-        "            ((i++)) ;;\n"
-        "        -*) ;;\n"
-        "        *) if [[ -z $noun ]]; then noun=${COMP_WORDS[i]}; else "
-        "verb=${COMP_WORDS[i]}; fi ;;\n"
-        "        esac\n"
-        "    done\n"
-        "    if [[ $word == -* ]]; then\n"
-        "        COMPREPLY=($(compgen -W '");
+    (void)printf("# bash completion of musterctl, made by: musterctl completion bash\n"
+                 "_musterctl() {\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} noun= verb= i\n"
+                 "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                 "        case ${COMP_WORDS[i]} in\n"
+                 "        ");
+    print_value_options();
+    (void)printf(") ((i++)) ;;\n"
+                 "        -*) ;;\n"
+                 "        *) if [[ -z $noun ]]; then noun=${COMP_WORDS[i]}; else "
+                 "verb=${COMP_WORDS[i]}; fi ;;\n"
+                 "        esac\n"
+                 "    done\n"
+                 "    if [[ $word == -* ]]; then\n"
+                 "        COMPREPLY=($(compgen -W '");
     for (size_t i = 0; i < option_help_count; i++) {
         (void)printf("--%s ", option_helps[i].name);
     }

@@ -21,7 +21,14 @@ enum exit_code {
 };
 
 /* Options that only some commands take; each command names its own. */
-enum option_flag { OPTION_PASSWORD_FILE = 1 << 0, OPTION_DOMAIN = 1 << 1 };
+enum option_flag {
+    OPTION_PASSWORD_FILE = 1 << 0,
+    OPTION_DOMAIN = 1 << 1,
+    OPTION_DIR = 1 << 2,
+    OPTION_DATA = 1 << 3,
+    OPTION_NAME = 1 << 4,
+    OPTION_REPLACE = 1 << 5
+};
 
 struct options {
     const char *cluster_dir;
@@ -32,6 +39,9 @@ struct options {
     unsigned given; /* option_flag */
     const char *password_file;
     const char *domain;
+    const char *dir;
+    const char *data;
+    const char *name;
 };
 
 struct command {
@@ -59,6 +69,9 @@ extern const size_t option_help_count;
 /** Print the completion script of a shell. */
 int run_completion(const struct options *options, char **arguments, int count);
 
+int run_cluster_init(const struct options *options, char **arguments, int count);
+int run_node_token(const struct options *options, char **arguments, int count);
+int run_node_join(const struct options *options, char **arguments, int count);
 int run_user_add(const struct options *options, char **arguments, int count);
 int run_user_passwd(const struct options *options, char **arguments, int count);
 int run_user_remove(const struct options *options, char **arguments, int count);

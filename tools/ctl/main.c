@@ -54,27 +54,50 @@ static int usage(FILE *out, const char *noun, int code)
 
 /* ---- options */
 
-enum {
-    LETTER_CLUSTER = 256,
-    LETTER_CONTROL,
-    LETTER_JSON,
-    LETTER_NODE,
-    LETTER_TIMEOUT,
-    LETTER_DOMAIN,
-    LETTER_PASSWORD_FILE
+/* Texts go where the table says, so that an option is one line here and one in table.c. */
+struct option_text {
+    const char *name;
+    size_t offset;
+    unsigned flag;
 };
 
+static const struct option_text option_texts[] = {
+    {"cluster", offsetof(struct options, cluster_dir), 0},
+    {"control", offsetof(struct options, control_path), 0},
+    {"data", offsetof(struct options, data), OPTION_DATA},
+    {"dir", offsetof(struct options, dir), OPTION_DIR},
+    {"domain", offsetof(struct options, domain), OPTION_DOMAIN},
+    {"name", offsetof(struct options, name), OPTION_NAME},
+    {"password-file", offsetof(struct options, password_file), OPTION_PASSWORD_FILE},
+};
+
+enum { LETTER_TEXT = 256, LETTER_JSON, LETTER_NODE, LETTER_TIMEOUT, LETTER_REPLACE };
+
 static const struct option long_options[] = {
-    {"cluster", required_argument, NULL, LETTER_CLUSTER},
-    {"control", required_argument, NULL, LETTER_CONTROL},
-    {"domain", required_argument, NULL, LETTER_DOMAIN},
+    {"cluster", required_argument, NULL, LETTER_TEXT},
+    {"control", required_argument, NULL, LETTER_TEXT},
+    {"data", required_argument, NULL, LETTER_TEXT},
+    {"dir", required_argument, NULL, LETTER_TEXT},
+    {"domain", required_argument, NULL, LETTER_TEXT},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, LETTER_JSON},
+    {"name", required_argument, NULL, LETTER_TEXT},
     {"node", required_argument, NULL, LETTER_NODE},
-    {"password-file", required_argument, NULL, LETTER_PASSWORD_FILE},
+    {"password-file", required_argument, NULL, LETTER_TEXT},
+    {"replace", no_argument, NULL, LETTER_REPLACE},
     {"timeout", required_argument, NULL, LETTER_TIMEOUT},
     {"version", no_argument, NULL, 'V'},
     {0}};
+
+static void take_text(struct options *options, const char *name, const char *value)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(option_texts); i++) {
+        if (strcmp(option_texts[i].name, name) == 0) {
+            memcpy((char *)options + option_texts[i].offset, &value, sizeof(value));
+            options->given |= option_texts[i].flag;
+        }
+    }
+}
 
 static bool read_number(const char *text, long *out)
 {
@@ -88,19 +111,13 @@ static bool read_number(const char *text, long *out)
 static bool read_options(int argc, char **argv, struct options *options, bool *help, bool *version)
 {
     int letter;
+    int index = 0;
     bool good = true;
 
-    while (good && (letter = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
+    while (good && (letter = getopt_long(argc, argv, "hV", long_options, &index)) != -1) {
         switch (letter) {
-        case LETTER_CLUSTER:
-            options->cluster_dir = optarg;
-            break;
-        case LETTER_CONTROL:
-            options->control_path = optarg;
-            break;
-        case LETTER_DOMAIN:
-            options->domain = optarg;
-            options->given |= OPTION_DOMAIN;
+        case LETTER_TEXT:
+            take_text(options, long_options[index].name, optarg);
             break;
         case LETTER_JSON:
             options->json = true;
@@ -108,9 +125,8 @@ static bool read_options(int argc, char **argv, struct options *options, bool *h
         case LETTER_NODE:
             good = read_number(optarg, &options->node);
             break;
-        case LETTER_PASSWORD_FILE:
-            options->password_file = optarg;
-            options->given |= OPTION_PASSWORD_FILE;
+        case LETTER_REPLACE:
+            options->given |= OPTION_REPLACE;
             break;
         case LETTER_TIMEOUT:
             good = read_number(optarg, &options->timeout_s);

@@ -101,11 +101,11 @@ static json_t *hash_rows(const struct options *options, const struct targets *ta
         int code = ask_one(options, &targets->items[i], ASK_READ, "state.hash", args, &row, &fault);
 
         if (code != 0) {
-            row = json_pack("{s:s}", "error", fault);
+            row =
+                json_pack("{s:I,s:s}", "node", (json_int_t)targets->items[i].node, "error", fault);
             mem_free(&fault);
             *behind_out = *behind_out || code == EXIT_REFUSED;
         }
-        (void)json_object_set_new(row, "node", json_integer(targets->items[i].node));
         (void)json_array_append_new(rows, row);
     }
     return rows;

@@ -4,6 +4,8 @@
 #include "node/base/assert.h"
 
 const struct command commands[] = {
+    {"cluster", "init", "HOST:PORT", "make the first node: authority, certificates, configuration",
+     OPTION_DOMAIN | OPTION_DIR | OPTION_DATA | OPTION_NAME, run_cluster_init},
     {"cluster", "status", "", "the nodes of the cluster and who leads", 0, run_cluster_status},
     {"cluster", "transfer", "[NODE]", "hand leadership to a node, or to any that is up to date", 0,
      run_cluster_transfer},
@@ -18,7 +20,11 @@ const struct command commands[] = {
      run_member_add},
     {"member", "assign", "NODE ROLE", "make a member voter or standby", 0, run_member_assign},
     {"member", "remove", "NODE", "remove a node from the cluster", 0, run_member_remove},
+    {"node", "join", "TOKEN-FILE", "make this machine the node that a token is for",
+     OPTION_DIR | OPTION_DATA | OPTION_REPLACE, run_node_join},
     {"node", "status", "", "what a node, or each node, says of itself", 0, run_node_status},
+    {"node", "token", "ID HOST:PORT", "add a node to the cluster; prints what it joins with",
+     OPTION_DIR | OPTION_REPLACE, run_node_token},
     {"reload", NULL, "", "read the configuration again, all or nothing", 0, run_reload},
     {"session", "kill", "ADDRESS", "end the sessions of a user, or one of them", 0,
      run_session_kill},
@@ -45,8 +51,12 @@ const struct option_help option_helps[] = {
     {"node", "ID", "with --cluster: this node only", 0},
     {"timeout", "SECONDS", "wait so long for an answer (default 30)", 0},
     {"version", NULL, "print the version and exit", 0},
-    {"domain", "DOMAIN", "only accounts of this domain", OPTION_DOMAIN},
+    {"data", "DIR", "data directory of the node (default /var/lib/muster)", OPTION_DATA},
+    {"dir", "DIR", "configuration directory (default /etc/muster)", OPTION_DIR},
+    {"domain", "DOMAIN", "the domain meant", OPTION_DOMAIN},
+    {"name", "NAME", "name of the cluster (default muster)", OPTION_NAME},
     {"password-file", "FILE", "first line is the password; - for standard input",
      OPTION_PASSWORD_FILE},
+    {"replace", NULL, "the node was there before and lost its data", OPTION_REPLACE},
 };
 const size_t option_help_count = ARRAY_COUNT(option_helps);

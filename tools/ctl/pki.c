@@ -1,0 +1,159 @@
+#include "tools/ctl/pki.h"
+
+#include "node/base/crypto.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#define VALID_S         (10L * 365 * 24 * 3600)
+#define BACKDATED_S     (24L * 3600) /* clocks of other nodes may be behind */
+#define COMMON_NAME_MAX 64
+
+void pki_pair_deinit(struct pki_pair *pair)
+{
+    explicit_bzero((void *)(uintptr_t)buf_slice(&pair->key).data, buf_len(&pair->key));
+    buf_deinit(&pair->key);
+    buf_deinit(&pair->certificate);
+}
+
+/* ---- PEM */
+
+static void take_pem(BIO *bio, struct buf *out)
+{
+    char *data = NULL;
+    long len = BIO_get_mem_data(bio, &data);
+
+    buf_append(out, slice_make(data, (size_t)len));
+    BIO_free(bio);
+}
+
+static void write_pair(X509 *certificate, EVP_PKEY *key, struct pki_pair *out)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    ASSERT(PEM_write_bio_X509(bio, certificate) == 1);
+    take_pem(bio, &out->certificate);
+    bio = BIO_new(BIO_s_mem());
+    ASSERT(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+    take_pem(bio, &out->key);
+}
+
+static BIO *view(const struct buf *pem)
+{
+    struct slice bytes = buf_slice(pem);
+
+    return BIO_new_mem_buf(bytes.data, (int)bytes.len);
+}
+
+/* ---- certificates */
+
+static void add_extension(X509 *certificate, int nid, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+    ASSERT(extension != NULL);
+    ASSERT(X509_add_ext(certificate, extension, -1) == 1);
+    X509_EXTENSION_free(extension);
+}
+
+/* Not yet signed. */
+static X509 *new_certificate(const char *common_name, EVP_PKEY *key)
+{
+    X509 *certificate = X509_new();
+    X509_NAME *name = X509_NAME_new();
+
+    ASSERT(X509_set_version(certificate, X509_VERSION_3) == 1);
+    ASSERT(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), random_u64() >> 1) == 1);
+    (void)X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATED_S);
+    (void)X509_gmtime_adj(X509_getm_notAfter(certificate), VALID_S);
+    ASSERT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                      -1, -1, 0) == 1);
+    ASSERT(X509_set_subject_name(certificate, name) == 1);
+    ASSERT(X509_set_pubkey(certificate, key) == 1);
+    X509_NAME_free(name);
+    return certificate;
+}
+
+static void sign(X509 *certificate, const X509_NAME *issuer, EVP_PKEY *key)
+{
+    ASSERT(X509_set_issuer_name(certificate, issuer) == 1);
+    ASSERT(X509_sign(certificate, key, EVP_sha256()) > 0);
+}
+
+int pki_make_authority(const char *name, struct pki_pair *out)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate;
+
+    if (key == NULL) {
+        return ERR_TLS;
+    }
+    certificate = new_certificate(name, key);
+    add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
+    sign(certificate, X509_get_subject_name(certificate), key);
+    write_pair(certificate, key, out);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return 0;
+}
+
+static X509 *new_leaf(const char *name, EVP_PKEY *key, const char *usage)
+{
+    X509 *certificate = new_certificate(name, key);
+    char alternative[1100];
+
+    (void)snprintf(alternative, sizeof(alternative), "DNS:%s", name);
+    add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(certificate, NID_key_usage, "critical,digitalSignature");
+    add_extension(certificate, NID_ext_key_usage, usage);
+    add_extension(certificate, NID_subject_alt_name, alternative);
+    return certificate;
+}
+
+int pki_make_node(const struct pki_pair *authority, uint32_t node_id, struct pki_pair *out)
+{
+    BIO *certificate_bio = view(&authority->certificate);
+    BIO *key_bio = view(&authority->key);
+    X509 *ca = PEM_read_bio_X509(certificate_bio, NULL, NULL, NULL);
+    EVP_PKEY *ca_key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    int rc = ERR_TLS;
+
+    if (ca != NULL && ca_key != NULL && key != NULL) {
+        char name[32];
+        X509 *certificate;
+
+        (void)snprintf(name, sizeof(name), "node-%u", node_id);
+        certificate = new_leaf(name, key, "serverAuth,clientAuth");
+        sign(certificate, X509_get_subject_name(ca), ca_key);
+        write_pair(certificate, key, out);
+        X509_free(certificate);
+        rc = 0;
+    }
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(ca_key);
+    X509_free(ca);
+    BIO_free(key_bio);
+    BIO_free(certificate_bio);
+    return rc;
+}
+
+int pki_make_domain(const char *domain, struct pki_pair *out)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate;
+
+    if (key == NULL || strlen(domain) > COMMON_NAME_MAX) {
+        EVP_PKEY_free(key);
+        return ERR_TLS; /* a common name has at most 64 characters (RFC 5280 A.1) */
+    }
+    certificate = new_leaf(domain, key, "serverAuth");
+    sign(certificate, X509_get_subject_name(certificate), key);
+    write_pair(certificate, key, out);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return 0;
+}

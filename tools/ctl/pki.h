@@ -1,0 +1,27 @@
+/* pki - certificates for a new cluster: its own authority, one certificate a node, and a first one
+ * for the domain. EC P-256, as PEM. */
+#ifndef TOOLS_CTL_PKI_H
+#define TOOLS_CTL_PKI_H
+
+#include "node/base/buf.h"
+#include "node/base/err.h"
+
+#include <stdint.h>
+
+struct pki_pair {
+    struct buf certificate; /* PEM */
+    struct buf key;         /* PEM; wiped by pki_pair_deinit() */
+};
+
+void pki_pair_deinit(struct pki_pair *pair);
+
+/** An authority that signs the certificates of nodes. */
+NODISCARD int pki_make_authority(const char *name, struct pki_pair *out);
+/** The certificate "CN=node-ID" for both ends of a link. ERR_TLS: authority is none. */
+NODISCARD int pki_make_node(const struct pki_pair *authority, uint32_t node_id,
+                            struct pki_pair *out);
+/** A certificate of the domain signed by itself, so that a node can start before there is a real
+ * one. */
+NODISCARD int pki_make_domain(const char *domain, struct pki_pair *out);
+
+#endif
