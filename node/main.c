@@ -237,6 +237,7 @@ static int start_core(struct node *node)
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
                                  .mark_ms = conf->timers.mark_ms,
+                                 .snapshot_entries = conf->limits.log_entries,
                                  .map_bytes = (uint64_t)conf->limits.map_gib << 30,
                                  .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20};
 
@@ -286,6 +287,8 @@ static int start_admin(struct node *node)
     const struct admin_config config = {.socket_path = node->conf->control.socket,
                                         .core = node->core,
                                         .node_id = node->conf->node.id,
+                                        .cluster = node->conf->cluster.name,
+                                        .domain = node->conf->cluster.domain,
                                         .scram_iterations = node->conf->limits.scram_iterations,
                                         .reload = reload,
                                         .ctx = node};
