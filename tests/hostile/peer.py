@@ -85,6 +85,14 @@ class Peer(XmppStream):
         """TLS on a connection that had none."""
         await self._writer.start_tls(tls_context(self._ca), server_hostname=self.domain)
 
+    def stop_reading(self) -> None:
+        """Let everything lie that the server sends."""
+        self._writer.transport.pause_reading()
+
+    def is_closed(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return self._writer.transport.is_closing()
+
     async def rest(self, timeout_s: float = END_TIMEOUT_S) -> bytes:
         """Everything until the server closes."""
         async with asyncio.timeout(timeout_s):

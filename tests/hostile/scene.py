@@ -7,6 +7,7 @@ must not have grown, and both doors of the node must still let somebody in.
 """
 
 import collections
+import logging
 import time
 import unittest
 from pathlib import Path
@@ -39,6 +40,7 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
         cls.cluster = TestCluster("--nodes", "3", *options)
         cls.addClassCleanup(cls.cluster.close)
         cls.node_id = cls.cluster.ids[0]
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # writes to closed connections
 
     async def asyncSetUp(self) -> None:  # noqa: N802 (unittest's name)
         self.bystanders = [self._bystander(name, node) for name, node in

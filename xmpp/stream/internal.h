@@ -29,7 +29,7 @@
 #define ACK_NOTE_MS       1000 /* DESIGN 5: acks are packed, at most one a second a session */
 #define ASK_MS            1000 /* between two <r/>, unless ASK_COUNT stanzas went out since */
 #define ASK_COUNT         50
-#define WAITING_FACTOR    4    /* stanzas waiting for room, in units of output_bytes_max */
+#define BACKLOG_FACTOR    4    /* unwritten stanzas, in units of output_bytes_max */
 #define UNACKED_MAX       4096 /* entries; a client that takes and never acks is cut */
 #define STRANGER_BYTES_MAX                                                                         \
     16384                 /* stanza of one who is not logged in; RFC 6120 §13.12: >= 10000        \
@@ -107,7 +107,9 @@ struct stream {
     struct acks_in in;
     struct acks_out out;
     struct written written; /* what went out before or without XEP-0198 */
-    uint64_t noted_done;    /* positions told to the log */
+    bool is_truncated;      /* too much waited: what comes is left to the next connection */
+    uint64_t truncated_ms;
+    uint64_t noted_done; /* positions told to the log */
     uint64_t noted_presence;
     uint64_t due_done; /* positions to be told with the next Notes */
     uint64_t due_presence;
@@ -184,6 +186,8 @@ void inbound_on_outcome(struct stream *stream, const struct awaited *awaited, in
 void outbound_start(struct stream *stream, uint32_t number);
 void outbound_on_stanza(struct stream *stream, const struct delivery *delivery);
 void outbound_on_recorded(struct stream *stream, uint32_t number);
+/** The backlog was truncated, and the client has all that was taken into it. */
+bool outbound_is_exhausted(const struct stream *stream);
 void outbound_on_ack(struct stream *stream, uint32_t h);
 /** Write what may be written. */
 void outbound_write(struct stream *stream);
@@ -201,6 +205,8 @@ void outbound_probe(struct stream *stream);
 void ending_error(struct stream *stream, const char *condition, const char *detail);
 /** The connection is of no use: detach or close the session, drop without footer. */
 void ending_cut(struct stream *stream);
+/** The client has taken what this connection holds for it; the rest is for its next one. */
+void ending_exhausted(struct stream *stream);
 /** The session is not ours any more: drop without a word. */
 void ending_drop(struct stream *stream);
 /** The client closed its stream. */

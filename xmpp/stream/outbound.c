@@ -23,11 +23,24 @@ void outbound_start(struct stream *stream, uint32_t number)
     stream->asked_number = number;
 }
 
+/* A list that is long when the client comes, or a burst, is no fault of the client: it gets as much
+ * as may wait here, in order and without a gap, and the rest on its next connection, so that every
+ * connection brings it further. */
+static void watch_backlog(struct stream *stream)
+{
+    uint64_t backlog_bytes = stream->out.waiting_bytes + buf_len(&stream->output);
+
+    if (backlog_bytes > BACKLOG_FACTOR * (uint64_t)stream->config.output_bytes_max) {
+        stream->is_truncated = true;
+        stream->truncated_ms = stream->now_ms;
+    }
+}
+
 void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
 {
     bool pending = delivery->kind == DELIVERY_PENDING;
 
-    if (!is_confirmed(stream)) {
+    if (!is_confirmed(stream) || stream->is_truncated) {
         return; /* it stays pending; after a confirmed resume it comes again */
     }
     if (stream->counted) {
@@ -36,6 +49,14 @@ void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
         write_blob(stream, delivery->xml);
         written_add(&stream->written, pending, delivery->position, stream->output_put);
     }
+    watch_backlog(stream);
+}
+
+bool outbound_is_exhausted(const struct stream *stream)
+{
+    return stream->is_truncated && stream->out.waiting.count == 0 &&
+           buf_len(&stream->output) == 0 &&
+           (!stream->counted || acks_out_unacked(&stream->out) == 0);
 }
 
 void outbound_on_recorded(struct stream *stream, uint32_t number)

@@ -187,24 +187,18 @@ static bool read_one(struct stream *stream)
     return true;
 }
 
-/* A client that does not take, or takes and never acks, must not fill the memory. What is pending
- * stays in the log for its next connection. */
-static bool is_overfull(const struct stream *stream)
-{
-    uint64_t output_bytes_max = stream->config.output_bytes_max;
-
-    return (!stream->counted && buf_len(&stream->output) > output_bytes_max) ||
-           stream->out.waiting_bytes > WAITING_FACTOR * output_bytes_max ||
-           stream->out.unacked.count > UNACKED_MAX;
-}
-
 void stream_step(struct stream *stream)
 {
     while (takes_input(stream) && read_one(stream)) {
     }
     outbound_write(stream);
-    if (stream_is_bound(stream) && is_overfull(stream)) {
+    if (!stream_is_bound(stream)) {
+        return;
+    }
+    if (stream->out.unacked.count > UNACKED_MAX) { /* it takes and never acks */
         ending_cut(stream);
+    } else if (outbound_is_exhausted(stream)) {
+        ending_exhausted(stream);
     }
 }
 
@@ -385,6 +379,13 @@ static void watch_silence(struct stream *stream)
     }
 }
 
+/* A client that does not take what waits for it is given up as late as a silent one. */
+static bool is_stuck(const struct stream *stream)
+{
+    return stream->is_truncated && stream->now_ms - stream->truncated_ms >=
+                                       stream->config.idle_probe_ms + stream->config.idle_dead_ms;
+}
+
 void stream_tick(struct stream *stream, uint64_t now_ms)
 {
     stream->now_ms = now_ms;
@@ -393,6 +394,8 @@ void stream_tick(struct stream *stream, uint64_t now_ms)
     }
     if (stream->deadline_ms != 0 && now_ms >= stream->deadline_ms) {
         on_deadline(stream);
+    } else if (stream_is_bound(stream) && is_stuck(stream)) {
+        ending_cut(stream);
     } else if (stream_is_bound(stream) && stream->state != STATE_RESUMED) {
         watch_silence(stream);
     }

@@ -20,7 +20,8 @@ struct stream_config {
     uint32_t negotiation_ms; /* time to become bound */
     uint32_t confirm_ms;     /* time to answer <r/> after a resume */
     uint32_t stanza_bytes_max;
-    uint32_t output_bytes_max;  /* unwritten output; above it the connection is cut (detached) */
+    uint32_t output_bytes_max;  /* unwritten output; above it nothing is read. At four times as much
+                                   unwritten stanzas the rest is left to the next connection */
     bool tls_unique_on_tls13;   /* accept what old clients send (slixmpp) */
     struct slice decoy_secret;  /* see sasl.h; the same on all nodes, borrowed */
     const char *default_domain; /* answers headers without to */

@@ -332,16 +332,51 @@ static void script_output_has_no_room(struct dialogue *d)
     assert_true(buf_len(stream_output(d->stream)) < 1100);
 }
 
-/* Goal: a client that takes nothing is cut, its session detached. */
+/* Fill the backlog until what comes is left to the next connection. */
+static void overfill(struct dialogue *d)
+{
+    for (uint64_t i = 1; i <= 130; i++) {
+        log_volatile(d, i, "<presence>0123456789012345678901234567890</presence>");
+    }
+    expect_no_action(d);
+}
+
+/* Goal: too much for one connection is no loss and no lock-out: the client gets the first part,
+ * without a gap, and once it has acked that, its session is detached for the next part.
+ * Method: overfill, take everything, look for a bound; ack. */
 static void script_output_limit(struct dialogue *d)
+{
+    char ack[64];
+    uint32_t got = 0;
+
+    d->config.output_bytes_max = 1000;
+    reach_enabled(d);
+    overfill(d);
+    while (buf_len(stream_output(d->stream)) > 0) {
+        char *text = take_output(d);
+
+        for (const char *at = text; (at = strstr(at, "<presence>")) != NULL; at++) {
+            got++;
+        }
+        mem_release(text);
+        client_says(d, "");
+    }
+    assert_int_equal(got, 77);
+    expect_no_action(d);
+    (void)snprintf(ack, sizeof(ack), "<a xmlns='urn:xmpp:sm:3' h='%u'/>", got);
+    client_says(d, ack);
+    expect_log(d, "notes ack epoch=1 0/77");
+    expect_log(d, "detach epoch=1");
+    expect_action(d, STREAM_DROP);
+}
+
+/* Goal: a client that takes nothing of too much is cut in the end, its session detached. */
+static void script_output_stuck(struct dialogue *d)
 {
     d->config.output_bytes_max = 1000;
     reach_enabled(d);
-    for (uint64_t i = 1; i <= 130; i++) {
-        if (!d->has_action) {
-            log_volatile(d, i, "<presence>0123456789012345678901234567890</presence>");
-        }
-    }
+    overfill(d);
+    time_passes(d, d->config.idle_probe_ms + d->config.idle_dead_ms);
     expect_log(d, "detach epoch=1");
     expect_action(d, STREAM_DROP);
 }
@@ -521,6 +556,7 @@ int main(void)
         DIALOGUE_TEST(script_asking),
         DIALOGUE_TEST(script_output_has_no_room),
         DIALOGUE_TEST(script_output_limit),
+        DIALOGUE_TEST(script_output_stuck),
         DIALOGUE_TEST(script_never_acks),
         DIALOGUE_TEST(script_disconnect),
         DIALOGUE_TEST(script_disconnect_while_enabling),

@@ -1,0 +1,163 @@
+"""Too much of everything: connections, stanzas, pending messages, and clients that never read."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+
+from tests.hostile.peer import Peer
+from tests.hostile.scene import PASSWORD, HostileCase
+from tests.lib.xmpp_client import SM_NS
+from tests.lib.xmpp_stream import StreamError
+
+PENDING_MAX = 1000           # per session
+CONNECTIONS_PER_ADDRESS = 8  # per worker, as this test sets it
+CONNECTIONS = 400
+BOMB_MESSAGES = 300          # together more than one connection may hold
+BOMB = "x" * 50_000
+IDLE_S = 10                  # until a client that takes nothing is given up
+FLOOD_S = 3.0
+
+
+class Floods(HostileCase):
+    """Limits hold, memory is bounded, and whoever is beyond a limit is told."""
+
+    timers = ["idle_probe_s=5", "idle_dead_s=5"]
+
+    def _limit(self, **limits: int) -> None:
+        """Change limits of the node under attack while it runs, for this test."""
+        config = Path(self.cluster.cluster.node(self.node_id).config)
+        before = config.read_text()
+        others = [line for line in before.splitlines() if not line.startswith("limits:")]
+        self.addCleanup(self.cluster.ask, self.node_id, "reload")
+        self.addCleanup(config.write_text, before)
+        config.write_text("\n".join([*others, f"limits: {json.dumps(limits)}", ""]))
+        self.cluster.ask(self.node_id, "reload")
+
+    async def test_connections_from_one_address(self) -> None:
+        """Connections beyond the limit of an address are refused with resource-constraint; other
+        addresses are served, and when the flood is over that one as well."""
+        self._limit(connections_per_address=CONNECTIONS_PER_ADDRESS)
+        peers = [await self.peer().dial(self.address(direct=False), "127.0.0.66")
+                 for _ in range(CONNECTIONS)]
+        ends = await asyncio.gather(*(self._is_refused(peer) for peer in peers))
+        held = ends.count(None)
+        self.assertLessEqual(held, CONNECTIONS_PER_ADDRESS * 8, "the limit does not hold")
+        for words in ends:
+            self.assertIn(words, (None, ["header", "error resource-constraint", "end"]))
+        other = await self.peer().dial(self.address(direct=False), "127.0.0.67")
+        await other.open()
+        for peer in [*peers, other]:
+            peer.abort()
+        await asyncio.sleep(0.2)
+        again = await self.peer().dial(self.address(direct=False), "127.0.0.66")
+        await again.open()
+        again.abort()
+
+    async def _is_refused(self, peer: Peer) -> list[str] | None:
+        """The last words of the server; None: it lets the peer stay."""
+        try:
+            return await peer.last_words(1.0)
+        except TimeoutError:
+            return None
+
+    async def test_pending_limit(self) -> None:
+        """A detached session keeps so many messages; the sender of the next gets
+        resource-constraint, and is not stopped from sending to others."""
+        victim = await self.peer().log_in(self.address(), *self.account())
+        address = await victim.bind()
+        await victim.enable()
+        victim.abort()
+        sender = await self.bound()
+        await sender.enable()
+        for number in range(PENDING_MAX + 10):
+            sender.send(f"<message to='{address}' id='{number}'><body>x</body></message>")
+        for number in range(PENDING_MAX, PENDING_MAX + 10):
+            answer = await sender.receive()
+            while answer.tag == f"{{{SM_NS}}}r":
+                answer = await sender.receive()
+            self.assertEqual(str(number), answer.get("id"))
+            condition = answer.find("{jabber:client}error")[0].tag
+            self.assertTrue(condition.endswith("resource-constraint"), condition)
+        sender.send(f"<message to='{self.bystanders[0].jid}'><body>x</body></message>")
+        sender.abort()
+
+    async def test_never_reads(self) -> None:
+        """A session whose client reads nothing is detached; what is pending waits for its next
+        connections, each of which brings it further, even if there is more than one may hold."""
+        user, password = self.account()
+        victim = await self.peer().log_in(self.address(), user, password)
+        address = await victim.bind()
+        previous = await victim.enable()
+        victim.stop_reading()
+        sender = await self.bound()
+        for number in range(BOMB_MESSAGES):
+            sender.send(f"<message to='{address}' id='{number}'><body>{BOMB}</body></message>")
+        await sender.answer("<iq type='get' id='sync'/>")
+        sender.abort()
+        async with asyncio.timeout(IDLE_S + 6):
+            while self._session_of(user)["state"] != "detached":
+                await asyncio.sleep(0.1)
+        victim.abort()
+        received: list[str] = []
+        connections = 0
+        while len(received) < BOMB_MESSAGES:
+            connections += 1
+            await self._take_part(user, previous, received)
+        self.assertEqual([str(number) for number in range(BOMB_MESSAGES)], received)
+        self.assertLess(connections, 20)
+
+    async def _take_part(self, user: str, previous: str, received: list[str]) -> None:
+        """Resume, take and ack what comes until the server cuts or all is there."""
+        peer = await self.peer().log_in(self.address(), user, PASSWORD)
+        peer.send(f"<resume xmlns='{SM_NS}' h='{len(received)}' previd='{previous}'/>")
+        handled = len(received)
+        with contextlib.suppress(StreamError):
+            while len(received) < BOMB_MESSAGES:
+                element = await peer.receive()
+                if element.tag == f"{{{SM_NS}}}r":
+                    peer.send(f"<a xmlns='{SM_NS}' h='{handled}'/>")
+                elif element.tag == "{jabber:client}message":
+                    received.append(element.get("id", ""))
+                    handled += 1
+        peer.abort()
+
+    def _session_of(self, user: str) -> dict:
+        """What the node says of the user's one session."""
+        jid = f"{user}@{self.cluster.cluster.domain}"
+        sessions = self.cluster.ask(self.node_id, "session.list", user=jid)["sessions"]
+        return sessions[0]
+
+    async def test_stanza_flood(self) -> None:
+        """A client that sends without end is read at the pace of the log; memory stays bounded."""
+        peers = [await self.bound() for _ in range(4)]
+        stanza = f"<message to='{self.new_user('sink')}' type='headline'>{'x' * 200}</message>"
+        floods = [self._flood(peer, stanza.encode() * 100) for peer in peers]
+        await asyncio.gather(*floods)
+        for peer in peers:
+            peer.abort()
+
+    async def test_question_flood(self) -> None:
+        """A client that asks and never reads the answers is cut before they fill the memory."""
+        peers = [await self.bound() for _ in range(4)]
+        question = b"<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>"
+        for peer in peers:
+            peer.stop_reading()
+        await asyncio.gather(*(self._flood(peer, question * 100) for peer in peers))
+        for peer in peers:
+            peer.abort()
+
+    async def test_header_flood(self) -> None:
+        """White space, and logins that never come, cost their senders a connection only."""
+        peer = await self.stranger()
+        await peer.open()
+        await self._flood(peer, b" " * 100_000)
+        peer.abort()
+
+    async def _flood(self, peer: Peer, data: bytes) -> None:
+        """Send for a while as fast as the server takes it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLOOD_S):
+                while not peer.is_closed():
+                    await peer.pour(data)
+                    await asyncio.sleep(0)
