@@ -248,7 +248,7 @@ static int start_core(struct node *node)
 static int start_workers(struct node *node)
 {
     const struct conf *conf = node->conf;
-    uint8_t decoy_secret[HASH_SIZE_MAX];
+    uint8_t decoy_secret[HASH_SIZE_MAX] = {0};
     char address[ADDRESS_TEXT_BYTES_MAX];
     char tls_address[ADDRESS_TEXT_BYTES_MAX];
     struct worker_config config = {.core = node->core,

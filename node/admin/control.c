@@ -85,13 +85,6 @@ static bool may_take(const struct control *control)
                CONTROL_UNREAD_BYTES_MAX;
 }
 
-/* Forget the first len bytes; there may be a password in them. */
-static void consume(struct control *control, size_t len)
-{
-    explicit_bzero((void *)(uintptr_t)buf_slice(&control->in).data, len);
-    buf_consume(&control->in, len);
-}
-
 /* What is too long is answered at once and dropped as it comes; the next line is one again. */
 static void refuse_line(struct control *control)
 {
@@ -116,7 +109,7 @@ static bool take_line(struct control *control)
         return false;
     }
     if (control->is_skipping) {
-        consume(control, end == NULL ? len : len + 1);
+        buf_consume_wiping(&control->in, end == NULL ? len : len + 1);
         control->is_skipping = end == NULL;
         return end != NULL;
     }
@@ -128,7 +121,7 @@ static bool take_line(struct control *control)
         return false;
     }
     message = json_loadb((const char *)bytes.data, len, 0, NULL);
-    consume(control, len + 1);
+    buf_consume_wiping(&control->in, len + 1); /* there may be a password in it */
     request_start(control->admin, control, message);
     return true;
 }

@@ -121,6 +121,14 @@ void buf_consume(struct buf *buf, size_t len)
     buf->start += len;
 }
 
+void buf_consume_wiping(struct buf *buf, size_t len)
+{
+    uint8_t *bytes = buf->data + buf->start;
+
+    buf_consume(buf, len);
+    explicit_bzero(bytes, len);
+}
+
 const char *buf_text(struct buf *buf)
 {
     *buf_reserve(buf, 1) = '\0';

@@ -32,6 +32,8 @@ void buf_append_u64(struct buf *buf, uint64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Drop len bytes at the front. */
 void buf_consume(struct buf *buf, size_t len);
+/** The same, and overwrite them: there may be a secret in them. */
+void buf_consume_wiping(struct buf *buf, size_t len);
 
 static inline size_t buf_len(const struct buf *buf)
 {

@@ -23,14 +23,14 @@ bool core_leads(const struct core *core)
 
 static void decide(struct core *core, Pb__Command *command, uint64_t cookie)
 {
-    Pb__Ref ref = PB__REF__INIT;
     size_t size;
     uint8_t *bytes;
 
     if (cookie != COOKIE_NONE) {
-        ref.worker = REF_WORKER_NODE;
-        ref.cookie = cookie;
-        command->ref = &ref;
+        command->ref = arena_alloc(&core->arena, sizeof(*command->ref));
+        pb__ref__init(command->ref);
+        command->ref->worker = REF_WORKER_NODE;
+        command->ref->cookie = cookie;
     }
     size = pb__command__get_packed_size(command);
     bytes = arena_alloc(&core->arena, size);

@@ -110,13 +110,16 @@ static int machine_apply(struct raft_fsm *machine, const struct raft_buffer *ent
 static void manifest_write(uint8_t *out, uint64_t index, uint64_t hash)
 {
     struct buf buf = BUF_EMPTY;
+    struct slice bytes;
 
     buf_append_u32(&buf, MANIFEST_VERSION);
     buf_append_u32(&buf, 0);
     buf_append_u64(&buf, index);
     buf_append_u64(&buf, hash);
-    ASSERT(buf_len(&buf) == MANIFEST_BYTES);
-    memcpy(out, buf_slice(&buf).data, MANIFEST_BYTES);
+    bytes = buf_slice(&buf);
+    ASSERT(bytes.data != NULL);
+    ASSERT(bytes.len == MANIFEST_BYTES);
+    memcpy(out, bytes.data, bytes.len);
     buf_deinit(&buf);
 }
 

@@ -38,6 +38,7 @@ static void build_entry(struct rlog *rlog, struct raft_buffer *out)
     out->len = bytes.len;
     out->base = raft_malloc(bytes.len);
     ASSERT(out->base != NULL);
+    ASSERT(bytes.data != NULL); /* no entry is empty */
     memcpy(out->base, bytes.data, bytes.len);
 }
 

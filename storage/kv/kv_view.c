@@ -77,12 +77,12 @@ static int get_meta(struct kv_view *view, MDB_dbi meta, const char *name, struct
 {
     MDB_val key = store_val(slice_str(name));
     MDB_val value;
-    int rc = mdb_get(view->txn, meta, &key, &value);
+    int rc = view_err(mdb_get(view->txn, meta, &key, &value));
 
     if (rc == 0) {
         *out = store_slice(value);
     }
-    return view_err(rc);
+    return rc;
 }
 
 static int read_meta(struct kv_view *view)

@@ -103,8 +103,7 @@ enum link_result link_send(struct link *link, json_int_t id, const char *verb, j
     (void)json_dump_callback(request, append_text, &line, JSON_COMPACT);
     buf_append_u8(&line, '\n');
     result = write_all(link, buf_slice(&line));
-    explicit_bzero((void *)(uintptr_t)buf_slice(&line).data, buf_len(&line));
-    buf_deinit(&line);
+    buf_wipe(&line);
     json_decref(request);
     return result;
 }

@@ -13,8 +13,7 @@
 
 void pki_pair_deinit(struct pki_pair *pair)
 {
-    explicit_bzero((void *)(uintptr_t)buf_slice(&pair->key).data, buf_len(&pair->key));
-    buf_deinit(&pair->key);
+    buf_wipe(&pair->key);
     buf_deinit(&pair->certificate);
 }
 

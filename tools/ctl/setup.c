@@ -383,10 +383,8 @@ static json_t *read_token(const char *file)
             (void)fprintf(stderr, "musterctl: %s: no token\n", file);
         }
     }
-    explicit_bzero((void *)(uintptr_t)buf_slice(&bytes).data, buf_len(&bytes));
-    explicit_bzero((void *)(uintptr_t)buf_slice(&text).data, buf_len(&text));
-    buf_deinit(&bytes);
-    buf_deinit(&text);
+    buf_wipe(&bytes);
+    buf_wipe(&text);
     return token;
 }
 

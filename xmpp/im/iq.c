@@ -37,8 +37,7 @@ static void ask(struct request *request, bool roster)
 static int collect_groups(struct request *request, const struct xml_element *item,
                           Pb__RosterSet *set)
 {
-    char *groups[ITEM_GROUPS_MAX];
-
+    set->groups = arena_alloc(request->arena, ITEM_GROUPS_MAX * sizeof(char *));
     for (const struct xml_element *group = xml_child(item, NS_ROSTER, "group"); group != NULL;
          group = xml_sibling(group, NS_ROSTER, "group")) {
         const char *name = xml_text(group);
@@ -47,14 +46,12 @@ static int collect_groups(struct request *request, const struct xml_element *ite
             return ERR_LIMIT;
         }
         for (size_t i = 0; i < set->n_groups; i++) {
-            if (strcmp(groups[i], name) == 0) {
+            if (strcmp(set->groups[i], name) == 0) {
                 return ERR_MALFORMED;
             }
         }
-        groups[set->n_groups++] = (char *)(uintptr_t)name;
+        set->groups[set->n_groups++] = (char *)(uintptr_t)name;
     }
-    set->groups = arena_alloc(request->arena, sizeof(groups));
-    memcpy(set->groups, groups, set->n_groups * sizeof(groups[0]));
     return 0;
 }
 

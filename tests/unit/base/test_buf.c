@@ -81,6 +81,20 @@ static void test_text(void **state)
     buf_wipe(&buf);
 }
 
+/* Goal: what was taken away with care is not in memory any more, what stands behind it is.
+ * Method: look at the bytes where they stood. */
+static void test_consume_wiping(void **state)
+{
+    struct buf buf = BUF_EMPTY;
+    (void)state;
+
+    buf_append_str(&buf, "secret, rest");
+    buf_consume_wiping(&buf, strlen("secret"));
+    assert_memory_equal(buf.data, "\0\0\0\0\0\0, rest", strlen("secret, rest"));
+    assert_string_equal(buf_text(&buf), ", rest");
+    buf_wipe(&buf);
+}
+
 static void test_slices(void **state)
 {
     const struct slice abc = slice_str("abc");
@@ -124,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_write_and_consume),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_consume_wiping),
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_blob),
     };
