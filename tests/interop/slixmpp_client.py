@@ -40,7 +40,8 @@ class SlixmppClient(Watched):
         self.addresses = deque(addresses)
         self.xmpp = slixmpp.ClientXMPP(jid, password, sasl_mech=mechanism)
         self._unacked: deque[tuple[int, Any]] = deque()
-        self._held: list[Any] = []
+        self._held: list[Any] = []    # by us, while there is no session
+        self._caught: list[Any] = []  # in slixmpp's queue when it ended: older than those held
         self._online = False
         self._closing = False
         self._prepare(ca)
@@ -115,7 +116,8 @@ class SlixmppClient(Watched):
     def _go_on(self, name: str) -> None:
         self._online = True
         self.note(name, f"{self.address.host}:{self.address.port}")
-        held, self._held = self._held, []
+        held = self._caught + self._held
+        self._caught, self._held = [], []
         for stanza in held:
             self.xmpp.send(stanza)
 
@@ -128,7 +130,7 @@ class SlixmppClient(Watched):
         if plugin.enabled_out:
             self._unacked.append((plugin.seq, stanza))
         elif self.event_count("enabled") > 0:
-            self._held.append(stanza)
+            self._caught.append(stanza)
             return None
         return stanza
 
@@ -182,7 +184,8 @@ class SlixmppClient(Watched):
                     raise
 
     def _is_all_acked(self) -> bool:
-        return (self._online and not self._held and not self._unacked
+        return (self._online and not self._held and not self._caught
+                and not self._unacked
                 and self.xmpp.waiting_queue.empty())
 
     async def get_roster(self) -> dict[str, str]:
