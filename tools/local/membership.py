@@ -4,6 +4,7 @@ its old votes are forgotten with the disk (DESIGN: a wiped node)."""
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,8 @@ def join(cluster: Cluster, node: Node, timeout_s: float) -> None:
     data.mkdir(mode=0o700)
     (data / "node.json").write_text(json.dumps(added) + "\n")
     processes.start(cluster, node)
-    processes.wait_answering(node, timeout_s)
-    _change(cluster, node, "member.assign", node=node.id, role="voter")
     processes.wait_serving([node], timeout_s)
+    _wait_voter(cluster, node, timeout_s)
 
 
 def wipe(cluster: Cluster, node: Node) -> None:
@@ -33,6 +33,17 @@ def wipe(cluster: Cluster, node: Node) -> None:
         raise LocalError(f"node {node.id} runs: stop or kill it first")
     _change(cluster, node, "member.remove", node=node.id)
     shutil.rmtree(node.data, ignore_errors=True)
+
+
+def _wait_voter(cluster: Cluster, subject: Node, timeout_s: float) -> None:
+    """Wait until the leader, who promotes a spare that is there, has done so."""
+    deadline = time.monotonic() + timeout_s
+    while not any(peer["node"] == subject.id and peer["role"] == "voter"
+                  for node in cluster.nodes
+                  for peer in processes.status(node).get("peers", [])):
+        if time.monotonic() > deadline:
+            raise LocalError(f"node {subject.id} is no voter after {timeout_s:.0f} s")
+        time.sleep(processes.POLL_S)
 
 
 def _change(cluster: Cluster, subject: Node, verb: str, **args: Any) -> Any:

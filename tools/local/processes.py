@@ -85,15 +85,6 @@ def accepts_clients(node: Node) -> bool:
         return False
 
 
-def wait_answering(node: Node, timeout_s: float) -> None:
-    """Wait until a node answers on its control socket, serving or not."""
-    deadline = time.monotonic() + timeout_s
-    while "error" in (report := status(node)):
-        if not is_running(node) or time.monotonic() > deadline:
-            raise LocalError(f"node {node.id} does not answer: {report}\n{log_tail(node)}")
-        time.sleep(POLL_S)
-
-
 def wait_serving(nodes: list[Node], timeout_s: float) -> None:
     """Wait until all nodes serve; a node that ends meanwhile, or the deadline, is an error."""
     deadline = time.monotonic() + timeout_s
