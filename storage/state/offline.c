@@ -24,12 +24,12 @@ static void set_total(struct apply *a, const char *user, uint32_t count)
     }
 }
 
-bool offline_add_shared(struct apply *a, const char *user, uint64_t shared)
+static bool add(struct apply *a, const char *user, uint64_t shared, uint32_t limit)
 {
     Pb__OfflineRow row = PB__OFFLINE_ROW__INIT;
     uint32_t count = total(a, user);
 
-    if (count >= STATE_OFFLINE_MAX) {
+    if (count >= limit) {
         return false;
     }
     row.shared = shared;
@@ -38,12 +38,17 @@ bool offline_add_shared(struct apply *a, const char *user, uint64_t shared)
     return true;
 }
 
+bool offline_add_shared(struct apply *a, const char *user, uint64_t shared)
+{
+    return add(a, user, shared, STATE_OFFLINE_SETTLED_MAX);
+}
+
 bool offline_add_new(struct apply *a, const char *user, Pb__Stanza *stanza)
 {
     Pb__StanzaRow row = PB__STANZA_ROW__INIT;
     uint64_t position = apply_position(a);
 
-    if (!offline_add_shared(a, user, position)) {
+    if (!add(a, user, position, STATE_OFFLINE_MAX)) {
         return false;
     }
     stanza->position = position;

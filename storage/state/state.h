@@ -14,17 +14,18 @@ struct state;
 #define STATE_SCHEMA_VERSION 1
 #define STATE_USER_BYTES_MAX 440  /* a bare address is part of keys; longer ones get no account */
 #define STATE_PENDING_MAX    1000 /* per session; beyond it senders get resource-constraint */
-#define STATE_PENDING_SELF_MAX                                                                     \
-    2000                            /* with what the session caused itself; beyond it it is ended  \
-                                     */
-#define STATE_OFFLINE_MAX      500  /* per user; beyond it senders get service-unavailable */
-#define STATE_ROSTER_MAX       1000 /* items per user */
-#define STATE_ROSTER_BYTES_MAX (1024 * 1024) /* one roster is one row */
-#define STATE_DIRECTED_MAX     100           /* addresses with directed presence, per session */
-#define STATE_SESSIONS_MAX     32            /* per user */
-#define STATE_IMPORT_MAX       500           /* accounts per UserImport */
-#define STATE_EXPIRE_MAX       256           /* items per Expire */
-#define STATE_GRACE_MS         10000         /* a session without resume, after its node's death */
+/* With what the session caused itself; beyond it it is ended. All that waited offline must fit. */
+#define STATE_PENDING_SELF_MAX (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
+#define STATE_OFFLINE_MAX      500 /* per user; beyond it senders get service-unavailable */
+/* The same with what a session's list had accepted before it ended. */
+#define STATE_OFFLINE_SETTLED_MAX (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
+#define STATE_ROSTER_MAX          1000          /* items per user */
+#define STATE_ROSTER_BYTES_MAX    (1024 * 1024) /* one roster is one row */
+#define STATE_DIRECTED_MAX        100           /* addresses with directed presence, per session */
+#define STATE_SESSIONS_MAX        32            /* per user */
+#define STATE_IMPORT_MAX          500           /* accounts per UserImport */
+#define STATE_EXPIRE_MAX          256           /* items per Expire */
+#define STATE_GRACE_MS            10000 /* a session without resume, after its node's death */
 #define STATE_RESUME_EXTEND_MS                                                                     \
     30000 /* DESIGN 5: a RESUME extends the deadline to at least this                              \
            */

@@ -44,7 +44,7 @@ static void check_sessions(struct state *state, struct arena *arena)
                          rows_all(state, arena, TABLE_PENDING, key_u64(session)).count);
         assert_int_equal(row->directed_count,
                          rows_all(state, arena, TABLE_DIRECTED, key_u64(session)).count);
-        assert_true(row->pending_count <= STATE_PENDING_SELF_MAX + STATE_OFFLINE_MAX);
+        assert_true(row->pending_count <= STATE_PENDING_SELF_MAX + STATE_OFFLINE_SETTLED_MAX);
         if (row->detached || row->epoch != row->confirmed_epoch) {
             assert_true(row->deadline_ms != 0); /* P5: a deadline that the log enforces */
         }
@@ -186,7 +186,7 @@ static void check_totals(struct state *state, struct arena *arena)
     for (size_t i = 0; i < totals.count; i++) {
         const Pb__OfflineTotalRow *row = totals.items[i].row;
 
-        assert_true(row->count > 0 && row->count <= STATE_OFFLINE_MAX);
+        assert_true(row->count > 0 && row->count <= STATE_OFFLINE_SETTLED_MAX);
         sum += row->count;
     }
     assert_int_equal(sum, rows_all(state, arena, TABLE_OFFLINE, every).count);

@@ -170,6 +170,26 @@ static void test_limits(void **state)
     assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
 }
 
+/* Goal: a list that was accepted outlives its session whole (P1), and its user can still log in.
+ * Method: fill bob's list, end his session; a new one gets all of it, asks and is not ended. */
+static void test_a_full_list_fits_offline(void **state)
+{
+    uint64_t bob = world_login(&world, "bob", "b");
+    (void)state;
+
+    for (unsigned i = 0; i < STATE_PENDING_MAX; i++) {
+        world_run(&world, "1 message from=1:1 store=1 stanza.to=bob@x/b");
+    }
+    world_run(&world, "1 kill user=bob@x");
+    world_run(&world, "1 message from=1:1 store=1 stanza.to=bob@x");
+    assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
+    bob = world_login(&world, "bob", "b");
+    assert_int_equal(world_session(&world, bob)->pending_count, STATE_PENDING_MAX);
+    world_runf(&world, "1 ask from=%u:1 request.kind=IQ request.type=get", (unsigned)bob);
+    assert_non_null(world_session(&world, bob));
+    check_invariants(world.state);
+}
+
 /* Goal: nobody answers for a domain that is not served here (RFC 6120 §8.3.3.16).
  * Method: ask a foreign server, and its user; the error is queued at once. */
 static void test_a_foreign_server_is_not_asked(void **state)
@@ -266,6 +286,7 @@ int main(void)
         TEST(test_detached_is_present),
         TEST(test_offline_keeps_order),
         TEST(test_limits),
+        TEST(test_a_full_list_fits_offline),
         TEST(test_a_foreign_server_is_not_asked),
         TEST(test_an_overflow_ends_the_session),
         TEST(test_from_is_the_sessions_own),
