@@ -13,10 +13,10 @@ from tests.lib.xmpp_stream import StreamError
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # per worker, as this test sets it
 CONNECTIONS = 400
-BOMB_MESSAGES = 300          # together more than one connection may hold
+BOMB_MESSAGES = 200          # together more than one connection may hold
 BOMB = "x" * 50_000
 IDLE_S = 10                  # until a client that takes nothing is given up
-FLOOD_S = 3.0
+FLOOD_S = 2.0
 
 
 class Floods(HostileCase):
@@ -35,8 +35,10 @@ class Floods(HostileCase):
         self.cluster.ask(self.node_id, "reload")
 
     async def test_connections_from_one_address(self) -> None:
-        """Connections beyond the limit of an address are refused with resource-constraint; other
-        addresses are served, and when the flood is over that one as well."""
+        """Connections beyond the limit of an address are refused with resource-constraint.
+
+        Other addresses are served, and when the flood is over that one as well.
+        """
         self._limit(connections_per_address=CONNECTIONS_PER_ADDRESS)
         peers = [await self.peer().dial(self.address(direct=False), "127.0.0.66")
                  for _ in range(CONNECTIONS)]
@@ -62,8 +64,10 @@ class Floods(HostileCase):
             return None
 
     async def test_pending_limit(self) -> None:
-        """A detached session keeps so many messages; the sender of the next gets
-        resource-constraint, and is not stopped from sending to others."""
+        """Beyond a thousand pending messages the sender gets resource-constraint.
+
+        It is not stopped from sending to others.
+        """
         victim = await self.peer().log_in(self.address(), *self.account())
         address = await victim.bind()
         await victim.enable()
@@ -83,8 +87,11 @@ class Floods(HostileCase):
         sender.abort()
 
     async def test_never_reads(self) -> None:
-        """A session whose client reads nothing is detached; what is pending waits for its next
-        connections, each of which brings it further, even if there is more than one may hold."""
+        """A session whose client reads nothing is detached, and loses nothing.
+
+        What is pending waits for its next connections, each of which brings it further, even if
+        there is more than one may hold.
+        """
         user, password = self.account()
         victim = await self.peer().log_in(self.address(), user, password)
         address = await victim.bind()

@@ -43,6 +43,7 @@ BAD_AUTH = {
     f"<abort xmlns='{SASL_NS}'/>": "aborted",
     f"<zebra xmlns='{SASL_NS}'/>": "malformed-request",
 }
+BAD_FINALS = ["c=biws,r={nonce},p=AAAA", "c=biws,r=other,p=AAAA", "garbage", "c=,r=,p="]
 
 
 class Login(HostileCase):
@@ -62,7 +63,7 @@ class Login(HostileCase):
     async def test_bad_scram_proof(self) -> None:
         """A wrong final message fails like a wrong password, for those who exist and others."""
         for user in (self.account()[0], "nobody"):
-            for final in ("c=biws,r={nonce},p=AAAA", "c=biws,r=other,p=AAAA", "garbage", "c=,r=,p="):
+            for final in BAD_FINALS:
                 peer = await self.stranger()
                 await peer.open()
                 challenge = await peer.ask(auth("SCRAM-SHA-256", encoded(f"n,,n={user},r=abc")),
@@ -122,8 +123,7 @@ class Login(HostileCase):
         peer.abort()
 
     async def test_bad_binds(self) -> None:
-        """Resources that are none are refused; after some of them the stream ends (7.7.3); a
-        second bind of a bound stream is refused and changes nothing."""
+        """Bad resources are refused, for ever so often (7.7.3), and so is a second bind."""
         peer = await self.peer().log_in(self.address(), *self.account())
         bad = bind("x" * 1024)
         for _ in range(BIND_FAILURES_MAX - 1):
@@ -184,8 +184,10 @@ class Login(HostileCase):
                          await peer.last_words())
 
     async def test_handled_count_of_a_liar(self) -> None:
-        """A wrong h after a resume harms the liar alone: volatile stanzas are not in the log, so
-        nobody knows any more what was sent. The session goes on."""
+        """A wrong h after a resume harms the liar alone, and the session goes on.
+
+        Volatile stanzas are not in the log, so nobody knows any more what was sent.
+        """
         user, password = self.account()
         peer = await self.peer().log_in(self.address(), user, password)
         address = await peer.bind()

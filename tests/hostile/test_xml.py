@@ -105,8 +105,11 @@ class Xml(HostileCase):
                 writing.cancel()
 
     async def test_slow_strangers(self) -> None:
-        """Who does not log in within the time is let go: silent, with half a tag for ever, one
-        byte at a time, in the middle of TLS, or after STARTTLS."""
+        """Who does not log in and bind within the time is let go, with a timeout.
+
+        One is silent, one in clear, one in the middle of the handshake, one sends half a tag, one a
+        byte at a time, one has logged in and binds nothing.
+        """
         silent = await self.stranger()
         unopened = await self.peer().dial(self.address(direct=False))
         handshaking = await self.peer().dial(self.address())

@@ -176,6 +176,8 @@ STAGES = [
           ["build-asan"], parallel=True),
     Stage("kill-asan", "killed nodes under ASan and UBSan", 180, _python("kill", "asan", 600),
           ["build-asan"]),
+    Stage("hostile-asan", "bad input to nodes under ASan and UBSan", 240,
+          _python("hostile", "asan", 240), ["build-asan"]),
     Stage("build-tsan", "gcc builds everything with TSan", 240, _build("tsan")),
     Stage("unit-tsan", "the parts under TSan", 120, _ctest("tsan", "unit"), ["build-tsan"],
           parallel=True),
