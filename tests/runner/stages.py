@@ -167,6 +167,8 @@ STAGES = [
           ["build-gcc"], parallel=True),
     Stage("interop", "real clients against a real cluster", 240, _python("interop", "gcc", 300),
           ["build-gcc"]),
+    Stage("operator", "musterctl and musterd as an operator uses them", 60,
+          _python("operator", "gcc", 200), ["build-gcc"]),
     Stage("hostile", "broken and hostile input on every port", 240, _python("hostile", "gcc", 300),
           ["build-gcc"]),
     Stage("kill", "nodes killed at random moments while clients chat", 300,

@@ -50,7 +50,7 @@ int files_make_dir(const char *path, enum file_kind kind)
 int files_write(const char *path, struct slice bytes, enum file_kind kind)
 {
     int file =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kind == FILE_PRIVATE ? 0600 : 0644);
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kind == FILE_PUBLIC ? 0644 : 0600);
 
     if (file < 0) {
         return fail(path);

@@ -1,0 +1,1 @@
+"""musterctl and musterd as an operator uses them."""
