@@ -93,7 +93,6 @@ void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint6
 void core_lead(struct core *core, uint64_t now_ms);
 void core_presume_dead(struct core *core, uint32_t node_id);
 void core_on_promoted(struct core *core, int status);
-bool core_leads(const struct core *core);
 
 /* copy.c */
 void core_open_copies(struct core *core, const char *data_dir);

@@ -16,7 +16,7 @@ void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint6
         (struct leader){.is_leader = is_leader, .leader_node = leader_node, .term = term};
 }
 
-bool core_leads(const struct core *core)
+static bool leads(const struct core *core)
 {
     return core->leader.is_leader && core->applied_term == core->leader.term;
 }
@@ -45,7 +45,7 @@ void core_presume_dead(struct core *core, uint32_t node_id)
     Pb__IncarnationRow *life;
     Pb__NodeRow *node;
 
-    if (!core_leads(core)) {
+    if (!leads(core)) {
         return;
     }
     node = state_node(core->state, &core->arena, node_id);
@@ -84,7 +84,7 @@ bool core_close_window(struct core *core)
     size_t unwritten_bytes;
     size_t open_rows;
 
-    if (!core_leads(core)) {
+    if (!leads(core)) {
         return false;
     }
     kv_usage(core->kv, &unwritten_bytes, &open_rows);
@@ -165,7 +165,7 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
 
 void core_lead(struct core *core, uint64_t now_ms)
 {
-    if (core_leads(core)) {
+    if (leads(core)) {
         const struct lead_facts facts = {.now_ms = now_ms,
                                          .applied_ms = core->applied_ms,
                                          .window_bytes = core->window_bytes,

@@ -85,8 +85,7 @@ struct tls_bindings {
 };
 
 void tls_conn_bindings(const struct tls_conn *conn, struct tls_bindings *out);
-/** "TLSv1.3" or "TLSv1.2", and the cipher's name; for lists. */
+/** "TLSv1.3" or "TLSv1.2". */
 const char *tls_conn_version(const struct tls_conn *conn);
-const char *tls_conn_cipher(const struct tls_conn *conn);
 
 #endif

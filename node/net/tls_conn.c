@@ -215,8 +215,3 @@ const char *tls_conn_version(const struct tls_conn *conn)
 {
     return SSL_get_version(conn->ssl);
 }
-
-const char *tls_conn_cipher(const struct tls_conn *conn)
-{
-    return SSL_get_cipher_name(conn->ssl);
-}

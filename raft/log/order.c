@@ -34,17 +34,6 @@ int rlog_submit(struct rlog *rlog, struct slice command)
     return 0;
 }
 
-size_t rlog_room(struct rlog *rlog)
-{
-    size_t count = atomic_load(&rlog->outstanding_count);
-
-    if (atomic_load(&rlog->incarnation) == 0 || count >= RLOG_OUTSTANDING_COUNT_MAX ||
-        atomic_load(&rlog->outstanding_bytes) >= RLOG_OUTSTANDING_BYTES_MAX) {
-        return 0;
-    }
-    return RLOG_OUTSTANDING_COUNT_MAX - count;
-}
-
 void rlog_submit_start(struct rlog *rlog, struct slice command)
 {
     send_order(rlog, &(struct order){.kind = ORDER_START, .command = own_command_new(command)});

@@ -98,8 +98,6 @@ void rlog_stop(struct rlog **rlog);
 /** Any thread: submit one command of this node. Takes a reference of its own. ERR_BUSY: too much is
  * outstanding, stop reading from clients until on_role or time passes. */
 NODISCARD int rlog_submit(struct rlog *rlog, struct slice command);
-/** Commands that could still be submitted before ERR_BUSY. */
-size_t rlog_room(struct rlog *rlog);
 /** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). ERR_BUSY is the
  * answer to rlog_submit() until then. */
 void rlog_submit_start(struct rlog *rlog, struct slice command);

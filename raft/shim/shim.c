@@ -318,11 +318,6 @@ void shim_install_snapshot(struct shim *shim)
     shim->receive(&shim->io, &message);
 }
 
-raft_index shim_offered_index(const struct shim *shim)
-{
-    return shim->offered ? shim->offer.install_snapshot.last_index : 0;
-}
-
 void shim_refuse_snapshot(struct shim *shim)
 {
     if (shim->offered) {

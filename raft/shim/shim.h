@@ -84,8 +84,6 @@ bool shim_snapshot_waits(const struct shim *shim);
 /** The store now holds what the offered snapshot stands for: show it to libraft. */
 void shim_install_snapshot(struct shim *shim);
 void shim_refuse_snapshot(struct shim *shim);
-/** Index at which the offered snapshot ends, 0 when none is offered. */
-raft_index shim_offered_index(const struct shim *shim);
 
 /** Term of an entry in libraft's log, 0 when it is not there. */
 raft_term shim_term_of(const struct raft *raft, raft_index index);

@@ -60,7 +60,7 @@ void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanz
     add_self(a, session, &entry);
 }
 
-void pending_add_ask(struct apply *a, uint64_t session, const Pb__Stanza *request)
+static void add_ask(struct apply *a, uint64_t session, const Pb__Stanza *request)
 {
     Pb__PendingRow entry = PB__PENDING_ROW__INIT;
 
@@ -281,6 +281,6 @@ int ask(struct apply *a, const Pb__Ask *command)
         row->wants_roster = true;
         session_put(a, command->from->session, row);
     }
-    pending_add_ask(a, command->from->session, command->request);
+    add_ask(a, command->from->session, command->request);
     return 0;
 }

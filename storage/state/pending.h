@@ -10,7 +10,6 @@ bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza
 /* Append what the session itself caused or asked to know. A session that lets even these overflow
  * is ended after the command. */
 void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
-void pending_add_ask(struct apply *a, uint64_t session, const Pb__Stanza *request);
 void pending_add_push(struct apply *a, uint64_t session, const Pb__RosterPush *push);
 
 bool pending_has_room(struct apply *a, uint64_t session);

@@ -1,6 +1,5 @@
 #include "xmpp/im/answer.h"
 
-#include "node/base/crypto.h"
 #include "node/base/jid.h"
 #include "xmpp/im/render.h"
 #include "xmpp/xml/xml.h"
@@ -28,7 +27,6 @@ struct question {
 /* Appends the result's children; or 0 appended and an error for what is not served here. */
 typedef int (*answerer)(struct question *question);
 
-/* Sorted, as XEP-0115 §5.1 hashes them. */
 static const char *const server_features[] = {
     NS_DISCO_INFO, NS_DISCO_ITEMS, NS_ROSTER, NS_VERSION,
     "msgoffline",  NS_PING,        NS_TIME,   "urn:xmpp:sid:0",
@@ -79,20 +77,13 @@ static void append_features(struct buf *out)
 
 static int answer_disco_info(struct question *question)
 {
-    const char *node = xml_attr(question->payload, "node");
-
-    if (node != NULL && (!is_server(question) ||
-                         strncmp(node, ANSWER_CAPS_NODE "#", sizeof(ANSWER_CAPS_NODE)) != 0)) {
+    if (xml_attr(question->payload, "node") != NULL) {
         return ERR_NOT_FOUND;
     }
     if (!is_server(question) && !is_own_account(question) && !is_subscribed(question)) {
         return ERR_NOT_ALLOWED;
     }
-    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_INFO "'");
-    if (node != NULL) {
-        xml_write_attr(question->inner, "node", node);
-    }
-    buf_append_u8(question->inner, '>');
+    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_INFO "'>");
     if (is_server(question)) {
         buf_append_str(question->inner, "<identity category='server' type='im' name='Muster'/>");
         append_features(question->inner);
@@ -229,18 +220,4 @@ void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_
     reply.inner.len = buf_len(&inner);
     render_stanza(&reply, NULL, out);
     buf_deinit(&inner);
-}
-
-void answer_caps_ver(struct buf *out)
-{
-    struct buf text = BUF_EMPTY;
-    uint8_t digest[HASH_SIZE_MAX];
-
-    buf_append_str(&text, "server/im//Muster<");
-    for (size_t i = 0; i < ARRAY_COUNT(server_features); i++) {
-        buf_printf(&text, "%s<", server_features[i]);
-    }
-    hash_digest(HASH_SHA1, buf_slice(&text), digest);
-    base64_encode(slice_make(digest, hash_size(HASH_SHA1)), out);
-    buf_deinit(&text);
 }

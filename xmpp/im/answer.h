@@ -9,9 +9,4 @@
 void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
                    struct arena *arena, struct buf *out);
 
-/** XEP-0115 verification string of the server's disco#info, base64; for stream features. */
-void answer_caps_ver(struct buf *out);
-
-#define ANSWER_CAPS_NODE "https://muster.example/caps"
-
 #endif

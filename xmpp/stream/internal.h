@@ -195,8 +195,6 @@ void outbound_write(struct stream *stream);
 void outbound_flush(struct stream *stream);
 /** The session leaves this connection: tell the log at once what is known to be done. */
 void outbound_finish(struct stream *stream);
-/** Ask for an ack. */
-void outbound_ask(struct stream *stream);
 /** Ask the client for a sign of life. */
 void outbound_probe(struct stream *stream);
 

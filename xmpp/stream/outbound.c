@@ -189,6 +189,14 @@ static void note(struct stream *stream)
     }
 }
 
+static void write_ask(struct stream *stream)
+{
+    stream_write(stream, "<r xmlns='" NS_SM "'/>");
+    stream->asked = true;
+    stream->asked_ms = stream->now_ms;
+    stream->asked_number = stream->out.written;
+}
+
 /* One <r/> at a time; after volatile stanzas too, so that the position up to which presence has
  * arrived is known. */
 static void ask(struct stream *stream)
@@ -198,16 +206,8 @@ static void ask(struct stream *stream)
 
     if (stream->counted && !stream->asked && acks_out_unacked(&stream->out) > 0 && fresh > 0 &&
         (waited || fresh >= ASK_COUNT)) {
-        outbound_ask(stream);
+        write_ask(stream);
     }
-}
-
-void outbound_ask(struct stream *stream)
-{
-    stream_write(stream, "<r xmlns='" NS_SM "'/>");
-    stream->asked = true;
-    stream->asked_ms = stream->now_ms;
-    stream->asked_number = stream->out.written;
 }
 
 void outbound_flush(struct stream *stream)
@@ -235,7 +235,7 @@ void outbound_probe(struct stream *stream)
 {
     stream->probed_ms = stream->now_ms;
     if (stream->counted) {
-        outbound_ask(stream);
+        write_ask(stream);
     } else {
         stream_printf(stream,
                       "<iq type='get' id='" OUTBOUND_PROBE_ID "'><ping xmlns='" NS_PING "'/></iq>");

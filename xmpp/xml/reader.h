@@ -57,7 +57,7 @@ bool xml_reader_in_stanza(const struct xml_reader *reader);
 
 void xml_event_free(struct xml_event **event);
 
-/** Parse stored children of a stanza (what xml_serialize_children() made) as children of an element
+/** Parse stored children of a stanza (what xml_write_children() made) as children of an element
  * without a name in jabber:client, all in arena. limits NULL: what a reader with default limits let
  * pass, however much longer it became when it was written. 0 and *element_out, or the errors of
  * xml_reader_next(). */

@@ -175,8 +175,3 @@ void xml_write_children(struct buf *out, const struct xml_element *element, cons
         }
     }
 }
-
-void xml_serialize_children(const struct xml_element *element, struct buf *out)
-{
-    xml_write_children(out, element, XML_NS_CLIENT);
-}

@@ -16,11 +16,8 @@ void xml_write_text_element(struct buf *out, const char *name, const char *text)
 /** Append element as it has to stand where default_ns is the default namespace. Foreign namespaces
  * become xmlns attributes, prefixed attributes get declared prefixes. */
 void xml_write_element(struct buf *out, const struct xml_element *element, const char *default_ns);
-/** Append all children (elements and text) of element likewise. */
+/** Append all children (elements and text) of element likewise. With XML_NS_CLIENT they are bytes
+ * that can be stored, and embedded in any stanza of a jabber:client stream. */
 void xml_write_children(struct buf *out, const struct xml_element *element, const char *default_ns);
-
-/** The children as bytes that can be stored, and embedded in any stanza of a jabber:client stream.
- */
-void xml_serialize_children(const struct xml_element *element, struct buf *out);
 
 #endif

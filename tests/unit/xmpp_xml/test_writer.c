@@ -149,10 +149,10 @@ static void test_round_trip(void **state)
         stanza->name = "x"; /* as xml_parse_fragment() names the parent */
         stanza->attributes = NULL;
 
-        xml_serialize_children(stanza, &bytes);
+        xml_write_children(&bytes, stanza, XML_NS_CLIENT);
         assert_int_equal(xml_parse_fragment(buf_slice(&bytes), NULL, &arena, &parsed), 0);
         assert_same_tree(stanza, parsed);
-        xml_serialize_children(parsed, &again);
+        xml_write_children(&again, parsed, XML_NS_CLIENT);
         assert_true(slice_eq(buf_slice(&bytes), buf_slice(&again)));
 
         buf_deinit(&again);
@@ -169,7 +169,7 @@ static void expect_fragment(const char *text, const char *written)
 
     arena_init(&arena);
     assert_int_equal(xml_parse_fragment(slice_str(text), NULL, &arena, &parsed), 0);
-    xml_serialize_children(parsed, &out);
+    xml_write_children(&out, parsed, XML_NS_CLIENT);
     assert_string_equal(buf_text(&out), written);
     buf_deinit(&out);
     arena_deinit(&arena);
@@ -245,7 +245,7 @@ static void test_grown_stanza(void **state)
     buf_append_str(&stanza, "</iq>");
     xml_reader_feed(reader, buf_slice(&stanza));
     assert_int_equal(xml_reader_next(reader, &event), 1);
-    xml_serialize_children(event->element, &bytes);
+    xml_write_children(&bytes, event->element, XML_NS_CLIENT);
     assert_true(buf_len(&bytes) > 1000000);
     assert_int_equal(xml_parse_fragment(buf_slice(&bytes), NULL, &event->arena, &parsed), 0);
     assert_int_equal(strlen(xml_attr(parsed->child, "b")), 8000);
