@@ -12,7 +12,8 @@ class Kill(KillTest):
 
     async def test_leader(self) -> None:
         """The leader is killed: nothing is lost, repeated or reordered."""
-        await self.run_losses(KILLS // 3, lambda scene: scene.cluster.leader() or scene.cluster.ids[0])
+        await self.run_losses(KILLS // 3,
+                              lambda scene: scene.cluster.leader() or scene.cluster.ids[0])
 
     async def test_follower(self) -> None:
         """A follower is killed: nothing is lost, repeated or reordered."""
