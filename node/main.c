@@ -89,7 +89,7 @@ static struct worker_settings settings_of(const struct conf *conf, uint32_t work
 }
 
 /* Members as of the start of the cluster. */
-static size_t founders_of(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX])
+static size_t members_of(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX])
 {
     size_t count = conf->cluster.members_count;
 
@@ -216,8 +216,8 @@ static int check_port(const char *address)
 static int start_core(struct node *node)
 {
     const struct conf *conf = node->conf;
-    struct rlog_member founders[RLOG_MEMBERS_MAX];
-    size_t founder_count = founders_of(conf, founders);
+    struct rlog_member members[RLOG_MEMBERS_MAX];
+    size_t member_count = members_of(conf, members);
     char client_address[ADDRESS_TEXT_BYTES_MAX];
     struct core_config config = {.node_id = conf->node.id,
                                  .name = conf->node.name,
@@ -229,10 +229,8 @@ static int start_core(struct node *node)
                                  .ca_file = conf->cluster.ca,
                                  .cert_file = conf->cluster.certificate,
                                  .key_file = conf->cluster.key,
-                                 .founders = conf->cluster.bootstrap ? founders : NULL,
-                                 .founder_count = conf->cluster.bootstrap ? founder_count : 0,
-                                 .peers = founders,
-                                 .peer_count = founder_count,
+                                 .peers = members,
+                                 .peer_count = member_count,
                                  .heartbeat_ms = conf->timers.heartbeat_ms,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,

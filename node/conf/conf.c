@@ -161,7 +161,6 @@ static int check_address(const char *file, const char *path, const char *text, c
 static int check_cluster(const struct conf *conf, const char *file, char *fault)
 {
     char domain[JID_PART_BYTES_MAX + 1];
-    bool listed = false;
     int rc;
 
     if (conf->node.id == 0 || conf->node.id > NODE_ID_MAX) {
@@ -176,10 +175,6 @@ static int check_cluster(const struct conf *conf, const char *file, char *fault)
     }
     for (uint32_t i = 0; rc == 0 && i < conf->cluster.members_count; i++) {
         rc = check_address(file, "cluster.members", conf->cluster.members[i].address, fault);
-        listed = listed || conf->cluster.members[i].node == conf->node.id;
-    }
-    if (rc == 0 && conf->cluster.bootstrap && !listed) {
-        return describe(file, "cluster.members", "a bootstrapping node is not among them", fault);
     }
     return rc;
 }

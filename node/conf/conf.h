@@ -62,7 +62,6 @@ struct conf_cluster {
     char *key;
     struct conf_member *members;
     uint32_t members_count;
-    bool bootstrap;
 };
 
 struct conf_c2s {

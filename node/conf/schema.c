@@ -39,7 +39,6 @@ static const cyaml_schema_field_t cluster_fields[] = {
     CYAML_FIELD_SEQUENCE_COUNT("members", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                                struct conf_cluster, members, members_count, &member_schema, 0,
                                MEMBERS_MAX),
-    CYAML_FIELD_BOOL("bootstrap", CYAML_FLAG_OPTIONAL, struct conf_cluster, bootstrap),
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t certificate_fields[] = {

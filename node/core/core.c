@@ -211,10 +211,7 @@ static int open_store(struct core *core, const struct core_config *config, const
 static void set_founders(struct rlog_config *log, const struct core_config *config,
                          const struct identity *identity)
 {
-    if (config->founders != NULL) {
-        log->bootstrap = config->founders;
-        log->bootstrap_count = config->founder_count;
-    } else if (identity->bootstrap) {
+    if (identity->bootstrap) {
         log->bootstrap = config->peers;
         log->bootstrap_count = config->peer_count;
     }
@@ -266,7 +263,10 @@ static int open_all(struct core *core, const struct core_config *config)
         rc = make_dir(config->data_dir, "raft", log_dir, sizeof(log_dir));
     }
     if (rc == 0) {
-        rc = identity_open(config->data_dir, config->node_id, config->founders != NULL, &identity);
+        rc = identity_open(config->data_dir, config->node_id, &identity);
+    }
+    if (rc == 0) {
+        rc = identity_check_log(&identity, log_dir);
     }
     if (rc == 0) {
         rc = open_store(core, config, state_dir);
@@ -274,6 +274,9 @@ static int open_all(struct core *core, const struct core_config *config)
     if (rc == 0) {
         core_open_copies(core, config->data_dir);
         rc = open_log(core, config, log_dir, &identity);
+    }
+    if (rc == 0) {
+        rc = identity_begin(&identity, config->data_dir, log_dir);
     }
     return rc;
 }
@@ -458,9 +461,4 @@ struct state *core_state(struct core *core)
 struct arena *core_arena(struct core *core)
 {
     return &core->arena;
-}
-
-bool core_is_own_incarnation(struct core *core, uint64_t incarnation)
-{
-    return incarnation != 0 && incarnation == core->incarnation;
 }

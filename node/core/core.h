@@ -32,8 +32,6 @@ struct core_config {
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
-    const struct rlog_member *founders; /* NULL: this node was added to a cluster */
-    size_t founder_count;
     const struct rlog_member *peers; /* who to ask before there is a log */
     size_t peer_count;
     uint32_t heartbeat_ms;
@@ -73,7 +71,6 @@ void core_post_job(struct core *core, struct core_job *job);
 /* For jobs, on the state thread only. */
 struct state *core_state(struct core *core);
 struct arena *core_arena(struct core *core);
-bool core_is_own_incarnation(struct core *core, uint64_t incarnation);
 struct core_hash {
     uint64_t mark_index; /* newest mark on disk */
     uint64_t hash;

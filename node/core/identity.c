@@ -3,12 +3,76 @@
 #include "node/base/buf.h"
 #include "node/base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define IDENTITY_FILE "node.json"
+#define IDENTITY_FILE   "node.json"
+#define MEMBERSHIP_FILE "membership" /* in the log's folder: the raft id, in decimal */
+#define TEXT_BYTES_MAX  128
+
+/* "dir/name"; the caller frees it. */
+static struct buf path_of(const char *dir, const char *name)
+{
+    struct buf path = BUF_EMPTY;
+
+    buf_printf(&path, "%s/%s", dir, name);
+    return path;
+}
+
+/* ---- files: whole or not at all, and on the disk */
+
+static int write_synced(const char *path, const char *text)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t len = strlen(text);
+    int rc = 0;
+
+    if (file < 0 || write(file, text, len) != (ssize_t)len || fsync(file) != 0) {
+        rc = ERR_IO;
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return rc;
+}
+
+static int sync_dir(const char *dir)
+{
+    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = folder >= 0 && fsync(folder) == 0 ? 0 : ERR_IO;
+
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    return rc;
+}
+
+static int replace_file(const char *dir, const char *name, const char *text)
+{
+    struct buf path = path_of(dir, name);
+    struct buf fresh = path_of(dir, name);
+    int rc;
+
+    buf_append_str(&fresh, ".new");
+    rc = write_synced(buf_text(&fresh), text);
+    if (rc == 0 && rename(buf_text(&fresh), buf_text(&path)) != 0) {
+        rc = ERR_IO;
+    }
+    if (rc == 0) {
+        rc = sync_dir(dir);
+    }
+    if (rc != 0) {
+        log_error("identity.write_failed", LOG_STR("file", buf_text(&path)));
+    }
+    buf_deinit(&fresh);
+    buf_deinit(&path);
+    return rc;
+}
+
+/* ---- node.json */
 
 static int read_identity(const char *path, uint32_t node_id, struct identity *out)
 {
@@ -17,10 +81,12 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
     json_int_t stored_node = 0;
     json_int_t raft_id = 0;
     int bootstrap = 0;
+    int begun = 0;
     int rc = 0;
 
-    if (root == NULL || json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b}", "node", &stored_node,
-                                       "raft_id", &raft_id, "bootstrap", &bootstrap) != 0) {
+    if (root == NULL ||
+        json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b,s?b}", "node", &stored_node, "raft_id",
+                       &raft_id, "bootstrap", &bootstrap, "begun", &begun) != 0) {
         log_error("identity.unreadable", LOG_STR("file", path), LOG_STR("cause", error.text));
         rc = ERR_CONFIG;
     } else if ((uint64_t)stored_node != node_id || (uint64_t)raft_id >> 32 != node_id) {
@@ -29,54 +95,86 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
         rc = ERR_CONFIG;
     }
     json_decref(root);
-    *out = (struct identity){.raft_id = (uint64_t)raft_id, .bootstrap = bootstrap != 0};
+    *out = (struct identity){.node_id = node_id,
+                             .raft_id = (uint64_t)raft_id,
+                             .bootstrap = bootstrap != 0 && begun == 0,
+                             .begun = begun != 0};
     return rc;
 }
 
-/* File and directory are synced: an identity that a vote was given under must not be lost. */
-static int write_identity(const char *dir, const char *path, uint32_t node_id, uint64_t raft_id)
+int identity_open(const char *dir, uint32_t node_id, struct identity *out)
 {
-    struct buf text = BUF_EMPTY;
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
-    struct slice bytes;
-
-    buf_printf(&text, "{\"node\": %u, \"raft_id\": %llu}\n", node_id, (unsigned long long)raft_id);
-    bytes = buf_slice(&text);
-    if (file < 0 || folder < 0 || write(file, bytes.data, bytes.len) != (ssize_t)bytes.len ||
-        fsync(file) != 0 || fsync(folder) != 0) {
-        log_error("identity.write_failed", LOG_STR("file", path));
-        rc = ERR_IO;
-    }
-    if (file >= 0) {
-        (void)close(file);
-    }
-    if (folder >= 0) {
-        (void)close(folder);
-    }
-    buf_deinit(&text);
-    return rc;
-}
-
-int identity_open(const char *dir, uint32_t node_id, bool bootstrap, struct identity *out)
-{
-    struct buf path = BUF_EMPTY;
-    const char *file;
+    struct buf path = path_of(dir, IDENTITY_FILE);
+    const char *file = buf_text(&path);
     int rc;
 
-    buf_printf(&path, "%s/" IDENTITY_FILE, dir);
-    file = buf_text(&path);
     if (access(file, F_OK) == 0) {
         rc = read_identity(file, node_id, out);
-    } else if (!bootstrap) {
-        log_error("identity.missing", LOG_STR("file", file),
-                  LOG_STR("hint", "this node is no member yet: musterctl node join"));
-        rc = ERR_CONFIG;
     } else {
-        out->raft_id = identity_raft_id(node_id, IDENTITY_FIRST_MEMBERSHIP);
-        rc = write_identity(dir, file, node_id, out->raft_id);
+        log_error("identity.missing", LOG_STR("file", file),
+                  LOG_STR("hint", "no member yet, or its data is lost: musterctl node join"));
+        rc = ERR_CONFIG;
     }
     buf_deinit(&path);
+    return rc;
+}
+
+/* ---- the log's own mark */
+
+static void format_membership(const struct identity *identity, char text[TEXT_BYTES_MAX])
+{
+    (void)snprintf(text, TEXT_BYTES_MAX, "%llu\n", (unsigned long long)identity->raft_id);
+}
+
+/* Reads the mark; "" when there is none. */
+static void read_membership(const char *log_dir, char text[TEXT_BYTES_MAX])
+{
+    struct buf path = path_of(log_dir, MEMBERSHIP_FILE);
+    FILE *file = fopen(buf_text(&path), "re");
+
+    text[0] = '\0';
+    if (file != NULL) {
+        if (fgets(text, TEXT_BYTES_MAX, file) == NULL) {
+            text[0] = '\0';
+        }
+        (void)fclose(file);
+    }
+    buf_deinit(&path);
+}
+
+int identity_check_log(const struct identity *identity, const char *log_dir)
+{
+    char found[TEXT_BYTES_MAX];
+    char expected[TEXT_BYTES_MAX];
+
+    read_membership(log_dir, found);
+    format_membership(identity, expected);
+    if (strcmp(found, expected) == 0 || (found[0] == '\0' && !identity->begun)) {
+        return 0;
+    }
+    log_error("identity.log_lost", LOG_STR("dir", log_dir), LOG_UINT("raft_id", identity->raft_id),
+              LOG_STR("hint", "join again under a new raft id: musterctl node join --replace"));
+    return ERR_CORRUPT;
+}
+
+int identity_begin(struct identity *identity, const char *dir, const char *log_dir)
+{
+    char text[TEXT_BYTES_MAX];
+    int rc;
+
+    if (identity->begun) {
+        return 0;
+    }
+    format_membership(identity, text);
+    rc = replace_file(log_dir, MEMBERSHIP_FILE, text);
+    if (rc == 0) {
+        (void)snprintf(text, sizeof(text), "{\"node\": %u, \"raft_id\": %llu, \"begun\": true}\n",
+                       identity->node_id, (unsigned long long)identity->raft_id);
+        rc = replace_file(dir, IDENTITY_FILE, text);
+    }
+    if (rc == 0) {
+        identity->bootstrap = false;
+        identity->begun = true;
+    }
     return rc;
 }

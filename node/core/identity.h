@@ -1,6 +1,11 @@
 /* identity - who this node is: its node id and the raft id of its present membership, in
- * DATA/node.json. A raft id is written once and never used again after it was removed (DESIGN 4).
- */
+ * DATA/node.json. A raft id belongs to one log and is never used again after that log is lost: a
+ * voter that forgot its votes could give them twice, and committed entries would be lost (DESIGN
+ * 4). So the log carries the raft id too, and a node whose log is gone does not start.
+ *
+ *   founder  {"node": 1, "raft_id": 4294967297, "bootstrap": true}   by "musterctl cluster init"
+ *   joiner   {"node": 2, "raft_id": 8589934594}                      by "musterctl node join"
+ *      `--first start--> {..., "begun": true}, and raft/membership in the log's folder */
 #ifndef NODE_CORE_IDENTITY_H
 #define NODE_CORE_IDENTITY_H
 
@@ -17,14 +22,20 @@ static inline uint64_t identity_raft_id(uint32_t node_id, uint32_t membership)
 }
 
 struct identity {
+    uint32_t node_id;
     uint64_t raft_id;
-    bool bootstrap; /* the file says that this node founds its cluster: "musterctl cluster init"
-                       wrote it there, where it is lost together with the log that it is about */
+    bool bootstrap; /* founds its cluster, and has not begun to */
+    bool begun;     /* its log was there once */
 };
 
-/** Read the identity of node_id from dir, or make that of a founding member when bootstrap says so.
- * ERR_CONFIG: none there and none to be made, or it is another node's; ERR_IO. All logged. */
-NODISCARD int identity_open(const char *dir, uint32_t node_id, bool bootstrap,
-                            struct identity *out);
+/** Read the identity of node_id from dir. ERR_CONFIG: none there, or another node's. Logged. */
+NODISCARD int identity_open(const char *dir, uint32_t node_id, struct identity *out);
+
+/** Is the log in log_dir this membership's? ERR_CORRUPT: it was there and is gone, or belongs to
+ * another membership: the node has to join again under a new raft id. Logged. */
+NODISCARD int identity_check_log(const struct identity *identity, const char *log_dir);
+
+/** The log in log_dir has begun: from now on it may not be lost. ERR_IO, logged. */
+NODISCARD int identity_begin(struct identity *identity, const char *dir, const char *log_dir);
 
 #endif

@@ -165,6 +165,7 @@ void core_step_gate(struct core *core)
     enum gate_state before = core->gate.state;
     enum gate_state after = gate_step(&core->gate, &facts);
 
+    rlog_set_store_full(core->log, !facts.has_room);
     if (before == after) {
         return;
     }

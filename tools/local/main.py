@@ -73,7 +73,8 @@ def create(options: argparse.Namespace) -> Cluster:
     for _ in range(options.nodes):
         cluster.nodes.append(new_node(folder, cluster, options.bind, options.port_base))
     for node in cluster.nodes:
-        node_config.write(folder, cluster, node, True)
+        node_config.write(folder, cluster, node)
+        membership.found(node)
     return cluster
 
 
@@ -149,7 +150,7 @@ def add(options: argparse.Namespace) -> None:
         cluster = load(options.dir)
         node = new_node(options.dir, cluster, options.bind, options.port_base)
         cluster.nodes.append(node)
-        node_config.write(options.dir, cluster, node, False)
+        node_config.write(options.dir, cluster, node)
         try:
             membership.join(cluster, node, options.timeout)
         finally:
@@ -163,7 +164,7 @@ def rejoin(options: argparse.Namespace) -> None:
         cluster = load(options.dir)
         node = cluster.node(options.id)
         membership.wipe(cluster, node)
-        node_config.write(options.dir, cluster, node, False)
+        node_config.write(options.dir, cluster, node)
         try:
             membership.join(cluster, node, options.timeout)
         finally:

@@ -16,12 +16,21 @@ from tools.local.node_config import link_address
 CHANGE_TIMEOUT_S = 70.0  # the leader gives a change up to a minute
 
 
+def found(node: Node) -> None:
+    """Make a node that has no data a founding member, as `musterctl cluster init` does."""
+    _write_identity(node, {"node": node.id, "raft_id": node.id << 32 | 1, "bootstrap": True})
+
+
+def _write_identity(node: Node, identity: dict[str, Any]) -> None:
+    data = Path(node.data)
+    data.mkdir(mode=0o700)
+    (data / "node.json").write_text(json.dumps(identity) + "\n")
+
+
 def join(cluster: Cluster, node: Node, timeout_s: float) -> None:
     """Make a node that has no data a voter of the cluster, and wait until it serves."""
     added = _change(cluster, node, "member.add", node=node.id, address=link_address(node))
-    data = Path(node.data)
-    data.mkdir(mode=0o700)
-    (data / "node.json").write_text(json.dumps(added) + "\n")
+    _write_identity(node, added)
     processes.start(cluster, node)
     processes.wait_serving([node], timeout_s)
     _wait_voter(cluster, node, timeout_s)

@@ -6,9 +6,8 @@ from pathlib import Path
 from tools.local.certificates import NODE_AUTHORITY
 from tools.local.layout import Cluster, Node
 
-def write(folder: Path, cluster: Cluster, node: Node, founds: bool) -> None:
-    """Write the file that node.config names; founds: the node makes the cluster with the others,
-    else it joins one that is there."""
+def write(folder: Path, cluster: Cluster, node: Node) -> None:
+    """Write the file that node.config names."""
     tls = folder / "tls"
     sections: dict[str, object] = {
         "node": {"id": node.id, "name": f"node-{node.id}", "data": node.data},
@@ -21,7 +20,6 @@ def write(folder: Path, cluster: Cluster, node: Node, founds: bool) -> None:
             "certificate": str(tls / f"node-{node.id}.pem"),
             "key": str(tls / f"node-{node.id}.key"),
             "members": [{"node": one.id, "address": link_address(one)} for one in cluster.nodes],
-            "bootstrap": founds,
         },
         "c2s": {
             "bind": node.host,

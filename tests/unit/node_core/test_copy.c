@@ -76,7 +76,22 @@ static void empty_mailbox(struct mailbox *box)
     }
 }
 
-static void open_node(struct world *world, struct node *node, bool founder)
+/* What "musterctl cluster init" and "node join" write. */
+static void write_identity(const struct node *node, bool bootstrap)
+{
+    char path[80];
+    FILE *file;
+
+    assert_int_equal(mkdir(node->dir, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/node.json", node->dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "{\"node\": %u, \"raft_id\": %llu, \"bootstrap\": %s}\n", node->id,
+                  (unsigned long long)node->raft_id, bootstrap ? "true" : "false");
+    (void)fclose(file);
+}
+
+static void open_node(struct world *world, struct node *node)
 {
     const struct core_config config = {.node_id = node->id,
                                        .name = "node",
@@ -88,8 +103,6 @@ static void open_node(struct world *world, struct node *node, bool founder)
                                        .ca_file = node->files.ca,
                                        .cert_file = node->files.cert,
                                        .key_file = node->files.key,
-                                       .founders = founder ? world->members : NULL,
-                                       .founder_count = founder ? NODES : 0,
                                        .peers = world->members,
                                        .peer_count = NODES,
                                        .heartbeat_ms = 20,
@@ -338,7 +351,8 @@ static int setup(void **state)
     }
     redirect_lines(world);
     for (size_t i = 0; i < NODES; i++) {
-        open_node(world, &world->nodes[i], true);
+        write_identity(&world->nodes[i], true);
+        open_node(world, &world->nodes[i]);
     }
     *state = world;
     for (size_t i = 0; i < NODES; i++) {
@@ -375,7 +389,7 @@ static void test_far_behind(void **state)
 
     close_node(behind);
     add_users(world, &world->nodes[0], ENTRIES_TOO_MANY);
-    open_node(world, behind, true);
+    open_node(world, behind);
     add_users(world, &world->nodes[1], 50);
     assert_true(wait_for(has_incarnation, behind));
     assert_true(wait_for(all_equal, world));
@@ -391,7 +405,7 @@ static void test_little_behind(void **state)
 
     close_node(&world->nodes[2]);
     add_users(world, &world->nodes[0], 3);
-    open_node(world, &world->nodes[2], true);
+    open_node(world, &world->nodes[2]);
     assert_true(wait_for(all_equal, world));
     assert_int_equal(count_lines(world, "snapshot.fetching"), 0);
 }
@@ -406,11 +420,11 @@ static void test_interrupted(void **state)
     close_node(behind);
     for (unsigned i = 0; i < 12; i++) {
         add_users(world, &world->nodes[0], ENTRIES_TOO_MANY / 3);
-        open_node(world, behind, true);
+        open_node(world, behind);
         (void)usleep(i * 10 * 1000);
         close_node(behind);
     }
-    open_node(world, behind, true);
+    open_node(world, behind);
     assert_true(wait_for(all_equal, world));
 }
 
@@ -448,20 +462,6 @@ static void expect_changed(struct change *change)
     change->done = false;
 }
 
-static void write_identity(const struct node *node)
-{
-    char path[80];
-    FILE *file;
-
-    assert_int_equal(mkdir(node->dir, 0700), 0);
-    (void)snprintf(path, sizeof(path), "%s/node.json", node->dir);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    (void)fprintf(file, "{\"node\": %u, \"raft_id\": %llu}\n", node->id,
-                  (unsigned long long)node->raft_id);
-    (void)fclose(file);
-}
-
 /* Goal: a node whose data is lost comes back under a new raft id: removed, added as a spare, copied
  * to as a standby, then a voter (DESIGN 4), while the others go on.
  * Method: its directory is removed after more entries than the log keeps. */
@@ -481,8 +481,8 @@ static void test_wiped(void **state)
     expect_changed(&change);
 
     wiped->raft_id++;
-    write_identity(wiped);
-    open_node(world, wiped, false);
+    write_identity(wiped, false);
+    open_node(world, wiped);
     member.raft_id = wiped->raft_id;
     rlog_member_add(log, &member, on_changed, &change);
     expect_changed(&change);

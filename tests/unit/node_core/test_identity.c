@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +16,8 @@
 struct folder {
     char dir[32];
     char file[64];
+    char log[64];
+    char mark[80];
 };
 
 static struct folder new_folder(void)
@@ -23,12 +26,17 @@ static struct folder new_folder(void)
 
     assert_non_null(mkdtemp(folder.dir));
     (void)snprintf(folder.file, sizeof(folder.file), "%s/node.json", folder.dir);
+    (void)snprintf(folder.log, sizeof(folder.log), "%s/raft", folder.dir);
+    (void)snprintf(folder.mark, sizeof(folder.mark), "%s/membership", folder.log);
+    assert_int_equal(mkdir(folder.log, 0700), 0);
     return folder;
 }
 
 static void remove_folder(const struct folder *folder)
 {
     (void)unlink(folder->file);
+    (void)unlink(folder->mark);
+    (void)rmdir(folder->log);
     (void)rmdir(folder->dir);
 }
 
@@ -41,23 +49,52 @@ static void write_file(const struct folder *folder, const char *text)
     (void)fclose(file);
 }
 
-/* Goal: a founding member gets the raft id of its first membership, and keeps it.
- * Method: open twice, the second time without leave to make one. */
+/* The text of a file in the folder, "" when there is none. */
+static const char *text_of(const char *path)
+{
+    static char text[256];
+    FILE *file = fopen(path, "re");
+    size_t len = 0;
+
+    if (file != NULL) {
+        len = fread(text, 1, sizeof(text) - 1, file);
+        (void)fclose(file);
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/* Goal: a founding member founds once: from its first start on its log may not be lost, or it would
+ * give votes twice. Method: begin, then take the log away; then put another membership's there. */
 static void test_founder(void **state)
 {
     struct folder folder = new_folder();
-    struct identity identity = {0};
+    struct identity identity;
 
     (void)state;
-    assert_int_equal(identity_open(folder.dir, 7, true, &identity), 0);
+    write_file(&folder, "{\"node\": 7, \"raft_id\": 30064771073, \"bootstrap\": true}");
+    assert_int_equal(identity_open(folder.dir, 7, &identity), 0);
+    assert_true(identity.bootstrap);
+    assert_int_equal(identity_check_log(&identity, folder.log), 0);
+    assert_int_equal(identity_begin(&identity, folder.dir, folder.log), 0);
+    assert_string_equal(text_of(folder.file),
+                        "{\"node\": 7, \"raft_id\": 30064771073, \"begun\": true}\n");
+
+    assert_int_equal(identity_open(folder.dir, 7, &identity), 0);
+    assert_false(identity.bootstrap);
     assert_int_equal(identity.raft_id, (uint64_t)7 << 32 | 1);
-    identity = (struct identity){0};
-    assert_int_equal(identity_open(folder.dir, 7, false, &identity), 0);
-    assert_int_equal(identity.raft_id, (uint64_t)7 << 32 | 1);
+    assert_int_equal(identity_check_log(&identity, folder.log), 0);
+
+    assert_int_equal(unlink(folder.mark), 0);
+    assert_int_equal(identity_check_log(&identity, folder.log), ERR_CORRUPT);
+    identity.raft_id++;
+    assert_int_equal(
+        identity_begin(&(struct identity){.node_id = 7, .raft_id = 5}, folder.dir, folder.log), 0);
+    assert_int_equal(identity_check_log(&identity, folder.log), ERR_CORRUPT);
     remove_folder(&folder);
 }
 
-/* Goal: a node without an identity that may not make one does not start.
+/* Goal: a node without an identity does not start, as one whose whole disk was lost.
  * Method: an empty folder. */
 static void test_no_member(void **state)
 {
@@ -65,7 +102,7 @@ static void test_no_member(void **state)
     struct identity identity;
 
     (void)state;
-    assert_int_equal(identity_open(folder.dir, 7, false, &identity), ERR_CONFIG);
+    assert_int_equal(identity_open(folder.dir, 7, &identity), ERR_CONFIG);
     remove_folder(&folder);
 }
 
@@ -83,7 +120,7 @@ static void test_refused(void **state)
         struct identity identity;
 
         write_file(&folder, texts[i]);
-        assert_int_equal(identity_open(folder.dir, 7, true, &identity), ERR_CONFIG);
+        assert_int_equal(identity_open(folder.dir, 7, &identity), ERR_CONFIG);
         remove_folder(&folder);
     }
 }
