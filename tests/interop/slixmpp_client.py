@@ -102,10 +102,20 @@ class SlixmppClient(Watched):
 
     def _on_disconnected(self, reason: Any) -> None:
         self._online = False
+        self._hold_queue()
         self.note("dropped", str(reason))
         if not self._closing:
             self.addresses.rotate(-1)
             asyncio.get_running_loop().call_soon(self._connect)
+
+    def _hold_queue(self) -> None:
+        """Take back what waits in slixmpp's queue, before anything newer is held back."""
+        queue = self.xmpp.waiting_queue
+        while not queue.empty():
+            stanza, _ = queue.get_nowait()
+            queue.task_done()
+            if isinstance(stanza, (Message, Presence, Iq)):
+                self._held.append(stanza)
 
     def _on_connection_failed(self, reason: Any) -> None:
         self.note("attempt", str(reason))

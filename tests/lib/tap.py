@@ -19,7 +19,7 @@ class TapResult(unittest.TestResult):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
-        self.started_at = 0.0
+        self.started_at = time.monotonic()
 
     def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802 (unittest's name)
         super().startTest(test)
