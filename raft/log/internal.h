@@ -119,6 +119,7 @@ struct rlog {
     atomic_uint_fast64_t time_ms;
     atomic_size_t outstanding_count;
     atomic_size_t outstanding_bytes;
+    atomic_bool store_is_full;
     uv_async_t wake;
     pthread_t thread;
 
@@ -202,6 +203,8 @@ void rlog_decision_kind(struct rlog *rlog, uint64_t term, enum entry_kind kind);
 void rlog_machine_init(struct rlog *rlog);
 void rlog_deliver_gaps(struct rlog *rlog);
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied);
+/** Is more applied or handed over than the store has written, or the state thread can take? */
+bool rlog_is_full(struct rlog *rlog);
 void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
 void rlog_bound_log(struct rlog *rlog);
 

@@ -34,6 +34,11 @@ static void remember_unapplied(struct unapplied_queue *queue, uint64_t index, si
     queue->bytes += bytes;
 }
 
+bool rlog_is_full(struct rlog *rlog)
+{
+    return rlog->unapplied.bytes > UNAPPLIED_BYTES_MAX || atomic_load(&rlog->store_is_full);
+}
+
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied)
 {
     struct unapplied_queue *queue = &rlog->unapplied;
@@ -43,7 +48,7 @@ void rlog_unapplied_until(struct rlog *rlog, raft_index applied)
         queue->first = (queue->first + 1) % queue->capacity;
         queue->count--;
     }
-    shim_set_intake(rlog->shim, queue->bytes <= UNAPPLIED_BYTES_MAX);
+    shim_set_intake(rlog->shim, !rlog_is_full(rlog));
 }
 
 static void deliver(struct rlog *rlog, raft_index index, struct blob *entry)
@@ -102,7 +107,7 @@ static int machine_apply(struct raft_fsm *machine, const struct raft_buffer *ent
         deliver_gaps_until(rlog, index - 1);
         remember_unapplied(&rlog->unapplied, index, entry->len);
         deliver(rlog, index, blob_new(bytes));
-        shim_set_intake(rlog->shim, rlog->unapplied.bytes <= UNAPPLIED_BYTES_MAX);
+        shim_set_intake(rlog->shim, !rlog_is_full(rlog));
     }
     return 0; /* an error would make libraft apply it again later (defect 18) */
 }

@@ -62,6 +62,11 @@ void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq)
     (void)uv_async_send(&rlog->wake);
 }
 
+void rlog_set_store_full(struct rlog *rlog, bool is_full)
+{
+    atomic_store(&rlog->store_is_full, is_full);
+}
+
 void rlog_resend(struct rlog *rlog, uint64_t next_seq)
 {
     send_order(
@@ -245,6 +250,7 @@ void rlog_read_progress(struct rlog *rlog)
         rlog->store_index = progress.applied_index;
         rlog_unapplied_until(rlog, progress.applied_index);
     }
+    shim_set_intake(rlog->shim, !rlog_is_full(rlog)); /* the store may have caught up */
     if (progress.incarnation == rlog->origin.incarnation) {
         origin_applied(&rlog->origin, progress.own_seq);
         rlog_forget_counts(rlog, count, bytes);

@@ -62,7 +62,7 @@ void rlog_propose(struct rlog *rlog)
     struct proposal *proposal;
 
     if (!shim_leads(rlog->shim) || rlog->life != LIFE_RUNS || !rlog->role.is_leader ||
-        rlog->unapplied.bytes > UNAPPLIED_BYTES_MAX) {
+        rlog_is_full(rlog)) {
         return;
     }
     while (rlog->intake.first != NULL && !member_holds_proposals(rlog->members) &&

@@ -107,6 +107,9 @@ void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation);
 /** State thread: everything up to index is applied (those without a command count too); of our own
  * commands those up to own_seq. */
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);
+/** State thread: more is applied than may wait for the disk. Until that is over this node takes no
+ * further entries from a leader and proposes none (DESIGN 3, back-pressure). */
+void rlog_set_store_full(struct rlog *rlog, bool is_full);
 /** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
 void rlog_resend(struct rlog *rlog, uint64_t next_seq);
 /** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped

@@ -146,6 +146,40 @@ static void test_two_entries_under_way(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a store that is behind its disk stops the intake of its node, and nothing is lost by it.
+ * Method: a full follower lags behind, a full leader proposes nothing; both go on afterwards. */
+static void test_a_full_store_takes_nothing(void **state)
+{
+    static struct cluster cluster;
+    struct replica *leading;
+    struct replica *following;
+    int leader;
+    (void)state;
+
+    start_three(&cluster);
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leading = &cluster.replicas[leader];
+    following = &cluster.replicas[(leader + 1) % 3];
+    UNTIL(rlog_lease_held(leading->rlog));
+    rlog_set_store_full(following->rlog, true);
+    (void)usleep(100 * 1000);
+    submit_text(leading, "one");
+    UNTIL(done_count(leading) == 1);
+    (void)usleep(300 * 1000);
+    assert_int_equal(done_count(following), 0);
+    rlog_set_store_full(following->rlog, false);
+    UNTIL(done_count(following) == 1);
+
+    rlog_set_store_full(leading->rlog, true);
+    submit_text(leading, "two");
+    (void)usleep(300 * 1000);
+    assert_int_equal(done_count(leading), 1);
+    rlog_set_store_full(leading->rlog, false);
+    UNTIL(done_count(leading) == 2);
+    UNTIL(done_count(following) == 2);
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a node does not start on a disk without room (defect 17). Method: ask for more than any. */
 static void test_no_start_without_space(void **state)
 {
@@ -174,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_exactly_once_across_leaders),
         cmocka_unit_test(test_lease_needs_a_majority),
         cmocka_unit_test(test_two_entries_under_way),
+        cmocka_unit_test(test_a_full_store_takes_nothing),
         cmocka_unit_test(test_no_start_without_space),
     };
 
