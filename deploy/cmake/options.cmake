@@ -22,11 +22,8 @@ if(FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
     add_link_options(-fsanitize=fuzzer-no-link,address,undefined)
 endif()
-if(FUZZ)
-    add_compile_options(-fsanitize=fuzzer-no-link) # coverage in what the targets call
-endif()
 if(COVERAGE)
-    add_compile_options(--coverage -O0)
+    add_compile_options(--coverage -fprofile-update=atomic -O0) # threads count, too
     add_link_options(--coverage)
 endif()
 
