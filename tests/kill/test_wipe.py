@@ -1,5 +1,6 @@
 """A node that lost its disk comes back by one command, under a new raft id, while load runs."""
 
+import shutil
 from pathlib import Path
 
 from tests.kill.scene import KillTest, Scene
@@ -23,3 +24,17 @@ class Wipe(KillTest):
         await self.run_losses(len(victims), lambda scene: victims.pop(), wipe)
         logs = [Path(self.cluster.node(node_id).log).read_text() for node_id in (one, other)]
         self.assertTrue(any(" snapshot.fetched " in log for log in logs), "no copy was streamed")
+
+    async def test_lost_log(self) -> None:
+        """A node whose log alone is lost does not vote again under its raft id: it does not start,
+        says why, and joins again by the same command."""
+        await self.cluster.wait_leader()
+        victim = self.chance.choice(self.cluster.ids)
+        node = self.cluster.node(victim)
+        self.cluster.kill(victim)
+        shutil.rmtree(Path(node.data) / "raft")
+        with self.assertRaises(RuntimeError):
+            await self.cluster.start(victim)
+        self.assertIn("identity.log_lost", Path(node.log).read_text())
+        await self.cluster.rejoin(victim)
+        await self.cluster.wait_equal()
