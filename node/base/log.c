@@ -4,11 +4,27 @@
 #include "node/base/clock.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
-static atomic_int threshold = LOG_INFO; /* the process has one log; everything else is per object */
+/* The process has one log; everything else in the program is per object. */
+static atomic_int threshold = LOG_INFO;
+
+/* A stranger can cause some events as often as it likes; it must not fill the disk. */
+#define EVENT_LINES_PER_S 50
+#define EVENTS_MAX        256 /* names known at once; further ones are not limited */
+
+struct event_rate {
+    const char *event; /* a literal: compared by address */
+    uint64_t second;
+    unsigned lines;
+    unsigned suppressed;
+};
+
+static struct event_rate rates[EVENTS_MAX];
+static pthread_mutex_t rates_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -48,12 +64,59 @@ static void append_time(struct buf *line)
     buf_printf(line, "%s.%03uZ", text, (unsigned)(now_ms % 1000));
 }
 
+static struct event_rate *rate_of(const char *event)
+{
+    size_t start = ((uintptr_t)event >> 3) % EVENTS_MAX;
+
+    for (size_t i = 0; i < EVENTS_MAX; i++) {
+        struct event_rate *rate = &rates[(start + i) % EVENTS_MAX];
+
+        if (rate->event == NULL) {
+            rate->event = event;
+        }
+        if (rate->event == event) {
+            return rate;
+        }
+    }
+    return NULL;
+}
+
+/* May one more line of this event be written? If so, *suppressed_out were left out before it. */
+static bool take_line(const char *event, unsigned *suppressed_out)
+{
+    uint64_t second = clock_mono_ms() / 1000;
+    struct event_rate *rate;
+    bool is_allowed = true;
+
+    *suppressed_out = 0;
+    (void)pthread_mutex_lock(&rates_mutex);
+    rate = rate_of(event);
+    if (rate != NULL) {
+        if (rate->second != second) {
+            rate->second = second;
+            rate->lines = 0;
+        }
+        is_allowed = rate->lines < EVENT_LINES_PER_S;
+        if (is_allowed) {
+            rate->lines++;
+            *suppressed_out = rate->suppressed;
+            rate->suppressed = 0;
+        } else {
+            rate->suppressed++;
+        }
+    }
+    (void)pthread_mutex_unlock(&rates_mutex);
+    return is_allowed;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct buf line = BUF_EMPTY;
     struct slice out;
+    unsigned suppressed;
 
-    if ((int)level < atomic_load_explicit(&threshold, memory_order_relaxed)) {
+    if ((int)level < atomic_load_explicit(&threshold, memory_order_relaxed) ||
+        !take_line(event, &suppressed)) {
         return;
     }
     append_time(&line);
@@ -73,6 +136,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         case LOG_FIELD_NONE:
             break;
         }
+    }
+    if (suppressed > 0) {
+        buf_printf(&line, " suppressed=%u", suppressed);
     }
     buf_append_u8(&line, '\n');
     out = buf_slice(&line);

@@ -1,6 +1,7 @@
 /* log - one line an event, the event's name first: log_info("session.bound", LOG_STR("jid", jid)).
  * error = someone must act; warn = degraded; info = life cycle; debug = per stanza, off by default.
- * Never bodies, passwords or tokens. Any thread. */
+ * Never bodies, passwords or tokens. An event that comes too often in one second is left out; its
+ * next line tells how often (suppressed=). Any thread. */
 #ifndef NODE_BASE_LOG_H
 #define NODE_BASE_LOG_H
 

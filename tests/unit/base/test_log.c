@@ -66,11 +66,51 @@ static void test_levels(void **state)
     assert_non_null(strstr(lines, " error shown.error\n"));
 }
 
+static void write_flood(void)
+{
+    for (int i = 0; i < 300; i++) {
+        log_info("test.flood");
+    }
+}
+
+static void write_one(void)
+{
+    log_info("test.flood");
+}
+
+static unsigned count_of(const char *lines, const char *part)
+{
+    unsigned count = 0;
+
+    for (const char *at = strstr(lines, part); at != NULL; at = strstr(at + 1, part)) {
+        count++;
+    }
+    return count;
+}
+
+/* Goal: who can cause an event at will cannot fill the disk, and nothing is left out in silence.
+ * Method: far too many lines at once (in two seconds at most); then one by one until the count of
+ * those left out comes. */
+static void test_flood(void **state)
+{
+    char lines[20000];
+    (void)state;
+
+    (void)capture(write_flood, lines, sizeof(lines));
+    assert_in_range(count_of(lines, "test.flood"), 50, 100);
+    for (int i = 0; i < 300 && strstr(lines, "suppressed=") == NULL; i++) {
+        (void)usleep(10000);
+        (void)capture(write_one, lines, sizeof(lines));
+    }
+    assert_non_null(strstr(lines, "suppressed="));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_flood),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
