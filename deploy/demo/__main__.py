@@ -132,6 +132,10 @@ def report(judgement: Judgement, seconds: float) -> None:
             ("ms from the kill to the resumed stream", f"{seconds * 1000:.0f}")]
     for name, value in rows:
         print(f"    {name:40} {value:>8}")
+    if judgement.faults() == 0:
+        print("All is well: a node died, and nobody lost anything or noticed.")
+    else:
+        print(f"FAILED: a promise was broken {judgement.faults()} times.")
 
 
 def _received(chat: Chat) -> int:

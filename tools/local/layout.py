@@ -68,6 +68,8 @@ def save(folder: Path, cluster: Cluster) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Only one tools/cluster at a time changes a cluster."""
+    if not folder.is_dir():
+        raise LocalError(f"no cluster in {folder}")
     with open(folder / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -15,14 +15,22 @@ from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, sa
 ROOT = Path(__file__).resolve().parents[2]
 SERVE_TIMEOUT_S = 60.0
 TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 50, "resume_window_s": 600}
+BUILDS = ["build", "build/release", "build/gcc"]
+CONTROL_PATH_MAX = 107  # what the address of a Unix socket holds
+STATUS_KEYS = ["serving", "role", "leader", "term", "commit_index", "applied_index", "alarms",
+               "error"]
 
 
 def find_program(name: str) -> str:
-    """A program of the build: in $MUSTER_BIN, in build/*/bin (the newest), or installed."""
+    """A program: in $MUSTER_BIN, the newest of the builds that are meant for use, or installed.
+
+    Builds with sanitizers are for tests only.
+    """
     if "MUSTER_BIN" in os.environ:
         found = [Path(os.environ["MUSTER_BIN"]) / name]
     else:
-        found = sorted(ROOT.glob(f"build*/**/bin/{name}"), key=lambda path: path.stat().st_mtime)
+        found = [ROOT / build / "bin" / name for build in BUILDS]
+        found = sorted(filter(Path.is_file, found), key=lambda path: path.stat().st_mtime)
     if found and found[-1].is_file():
         return str(found[-1].resolve())
     installed = shutil.which(name)
@@ -39,9 +47,12 @@ def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -
     while taken & set(chosen.values()):
         chosen = ports.choose(host, port_base, node_id)
     home = folder / f"n{node_id}"
+    control = home / "control"
+    if len(os.fsencode(control)) > CONTROL_PATH_MAX:
+        raise LocalError(f"{control} is too long for a socket; take another --dir")
     home.mkdir()
     certificates.make_node_certificate(folder / "tls", node_id)
-    return Node(id=node_id, pid=0, host=host, ports=chosen, control=str(home / "control"),
+    return Node(id=node_id, pid=0, host=host, ports=chosen, control=str(control),
                 data=str(home / "data"), log=str(home / "log"), config=str(home / "muster.yaml"))
 
 
@@ -62,12 +73,16 @@ def up(options: argparse.Namespace) -> None:
 def create(options: argparse.Namespace) -> Cluster:
     """Certificates, ports and configuration files of a new cluster; nothing runs yet."""
     folder = options.dir
+    program = find_program("musterd")
+    if (folder / "tls").exists():
+        raise LocalError(f"{folder} holds what is left of a cluster that was not made whole; "
+                         "remove it")
     (folder / "tls").mkdir(mode=0o700)
     certificates.make_authorities(folder / "tls")
     certificates.make_domain_certificate(folder / "tls", options.domain)
     cluster = Cluster(domain=options.domain,
                       ca=str(folder / "tls" / f"{certificates.CLIENT_AUTHORITY}.pem"),
-                      program=find_program("musterd"), launcher=shlex.split(options.launcher),
+                      program=program, launcher=shlex.split(options.launcher),
                       settings={"timers": {**TIMERS, **numbers_of(options.timer)},
                                 "limits": numbers_of(options.limit)})
     for _ in range(options.nodes):
@@ -84,7 +99,7 @@ def numbers_of(settings: list[str]) -> dict[str, int]:
 
 
 def show_status(options: argparse.Namespace) -> None:
-    """What every node says of itself."""
+    """What every node says of itself, one line each; --json tells more."""
     cluster = load(options.dir)
     reports = [{"id": node.id, "pid": node.pid, "running": processes.is_running(node),
                 **processes.status(node)} for node in cluster.nodes]
@@ -92,9 +107,9 @@ def show_status(options: argparse.Namespace) -> None:
         print(json.dumps(reports, indent=2))
         return
     for report in reports:
-        rest = {key: value for key, value in report.items() if key not in ("id", "pid", "running")}
         print(f"node {report['id']} (pid {report['pid']}): "
-              + " ".join(f"{key}={value}" for key, value in rest.items()))
+              + " ".join(f"{key}={report[key]}" for key in STATUS_KEYS
+                         if report.get(key) not in (None, [])))
 
 
 def kill(options: argparse.Namespace) -> None:
