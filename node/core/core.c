@@ -123,13 +123,6 @@ static void end_turn(struct core *core)
     }
 }
 
-static void tell_applied(struct core *core)
-{
-    uint64_t own_seq = core->incarnation == 0 ? 0 : state_last_seq(core->state, core->incarnation);
-
-    rlog_applied(core->log, core->applied_index, own_seq);
-}
-
 static void take_turn(struct core *core)
 {
     struct mail *mail = mailbox_drain(&core->inbox.box);
@@ -141,7 +134,6 @@ static void take_turn(struct core *core)
         handle(core, note);
         note_free(&note);
     }
-    tell_applied(core);
     end_turn(core);
 }
 
