@@ -1,3 +1,4 @@
+/* One TLS connection between two memory buffers: handshake, bytes, channel bindings. */
 #include "node/base/mem.h"
 #include "node/net/tls_internal.h"
 

@@ -1,3 +1,5 @@
+/* The certificates and ticket keys that all connections of a node share, and their exchange while
+ * connections live. Any thread; a mutex guards what a reload replaces. */
 #include "node/base/crypto.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"

@@ -1,3 +1,5 @@
+/* One TCP stream to another node: brought up through TLS and hello, then frames both ways, the
+ * urgent ones first, until it breaks. */
 #include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"

@@ -1,3 +1,4 @@
+/* The peers of this node: dialled again while they are away, told from strangers when they dial. */
 #include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"

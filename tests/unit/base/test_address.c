@@ -1,3 +1,4 @@
+/* Addresses of sockets: host and port taken apart and looked up. */
 #include "node/base/address.h"
 
 #include <netinet/in.h>

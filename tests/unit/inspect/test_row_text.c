@@ -1,3 +1,4 @@
+/* Rows as text: keys, fields, and what is kept from view. */
 #include "storage/state/schema.pb-c.h"
 #include "tools/inspect/row_text.h"
 

@@ -1,3 +1,4 @@
+/* Listening sockets of the client ports. */
 #include "node/net/listener.h"
 
 #include "node/base/address.h"

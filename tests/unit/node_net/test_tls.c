@@ -1,3 +1,4 @@
+/* TLS of the client ports, without sockets: two ends that pass each other bytes. */
 #include "node/net/tls.h"
 
 #include "node/base/bio.h"

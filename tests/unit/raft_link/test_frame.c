@@ -1,3 +1,4 @@
+/* Frames between nodes. */
 #include "raft/link/frame.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Frames of a copy of the store. */
 #include "raft/snapshot/copy_frame.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Copies of a store: made beside the state thread, swapped in, refused, scrubbed. */
 #include "tests/unit/storage_kv/fixture.h"
 
 #include <fcntl.h>

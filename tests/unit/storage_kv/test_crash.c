@@ -1,3 +1,4 @@
+/* A store whose process is killed. */
 #include "tests/unit/storage_kv/fixture.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* The sorted map in memory by itself. */
 #include "storage/kv/delta.h"
 #include "tests/unit/storage_kv/fixture.h"
 

@@ -1,3 +1,4 @@
+/* All layers of the store against a naive model. */
 #include "tests/unit/storage_kv/fixture.h"
 
 #define MODEL_OPS 30000

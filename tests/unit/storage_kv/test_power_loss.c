@@ -1,3 +1,4 @@
+/* A store whose machine loses its power: what was not synced may be gone, in any order. */
 #include "node/base/log.h"
 #include "tests/lib/io_recorder/io_image.h"
 #include "tests/unit/storage_kv/fixture.h"

@@ -1,3 +1,4 @@
+/* A store looked at from outside. */
 #include "storage/kv/kv_view.h"
 #include "tests/unit/storage_kv/fixture.h"
 

@@ -1,3 +1,4 @@
+/* The bytes of a log entry. */
 #include "tests/unit/storage_state/world.h"
 
 #include <stdlib.h>
