@@ -9,6 +9,10 @@ from pathlib import Path
 POLL_S = 0.05
 TIMEOUT_S = 20.0
 COLUMNS, ROWS = "160", "50"
+# A chroot that was given /dev without /dev/pts: terminals in a mount namespace of our own.
+MAKE_TERMINALS = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
+                  "mount --make-private /dev && mount -t devpts -o ptmxmode=0666 devpts /dev/pts"
+                  ' && exec "$@"', "sh"]
 
 
 class Profanity:
@@ -37,8 +41,9 @@ class Profanity:
                                        "[connection]\nreconnect=1\nautoping=5\n")
 
     def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(["tmux", "-S", self._socket, *arguments], capture_output=True,
-                              text=True, timeout=TIMEOUT_S, check=True)
+        terminals = [] if Path("/dev/pts/ptmx").exists() else MAKE_TERMINALS
+        done = subprocess.run([*terminals, "tmux", "-S", self._socket, *arguments],
+                              capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         return done.stdout
 
     def type(self, line: str) -> None:
