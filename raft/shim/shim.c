@@ -211,11 +211,28 @@ int shim_member_index(const struct raft *raft, raft_id id)
     return -1;
 }
 
+/* Would these entries replace others in the log while a snapshot is being stored? 0.15 then hangs
+ * or leaves a log that does not load (defect 6). The leader offers them again. */
+static bool cuts_under_snapshot(const struct shim *shim, const struct raft_append_entries *append)
+{
+    if (shim->raft->snapshot.put.data == NULL || !shim_guards(shim, SHIM_GUARD_TRUNCATE)) {
+        return false;
+    }
+    for (unsigned i = 0; i < append->n_entries; i++) {
+        raft_term term = shim_term_of(shim->raft, append->prev_log_index + 1 + i);
+
+        if (term != 0 && term != append->entries[i].term) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_append_entries(struct shim *shim, struct raft_message *message)
 {
     struct raft_append_entries *append = &message->append_entries;
 
-    if (!shim->intake_open && append->n_entries > 0) {
+    if ((!shim->intake_open || cuts_under_snapshot(shim, append)) && append->n_entries > 0) {
         wire_release(message);
         append->entries = NULL;
         append->n_entries = 0;
