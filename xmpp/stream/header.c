@@ -132,7 +132,7 @@ static bool take_domain(struct stream *stream, const char *to)
     char domain[JID_PART_BYTES_MAX + 1];
 
     ASSERT(!stream->authenticated || stream->domain != NULL); /* nobody logs in before a header */
-    if (to == NULL) { /* RFC 6120 §4.7.2: be liberal */
+    if (to == NULL) {                                         /* RFC 6120 §4.7.2: be liberal */
         to = stream->domain != NULL ? stream->domain : stream->config.default_domain;
     }
     if (jid_prep_domain(slice_str(to), domain) != 0 ||
