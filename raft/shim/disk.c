@@ -102,14 +102,48 @@ bool shim_snapshot_allowed(const struct shim *shim)
     return quiet && shim->raft->configuration_uncommitted_index == 0;
 }
 
+/* The manifest of a leader on its way to the disk. */
+struct put {
+    struct raft_io_snapshot_put inner;
+    struct raft_io_snapshot_put *outer;
+    struct shim *shim;
+    raft_io_snapshot_put_cb callback;
+    struct raft_buffer *bufs; /* of a manifest that replaces the log; else NULL */
+};
+
+/* 0.15 forgets this array when it discards a snapshot: on a failed write, and when it closes. */
+static void on_snapshot_put(struct raft_io_snapshot_put *inner, int status)
+{
+    struct put *put = CONTAINER_OF(inner, struct put, inner);
+    bool is_discarded = status != 0 || put->shim->raft->state == RAFT_UNAVAILABLE;
+
+    put->callback(put->outer, status);
+    if (is_discarded) {
+        raft_free(put->bufs);
+    }
+    mem_free(&put);
+}
+
 int shim_disk_snapshot_put(struct raft_io *io, unsigned trailing,
                            struct raft_io_snapshot_put *request,
                            const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb callback)
 {
     struct shim *shim = io->impl;
+    struct raft_io *disk = shim->config.disk;
+    struct put *put = mem_alloc(sizeof(*put));
+    int rv;
 
-    return shim->config.disk->snapshot_put(shim->config.disk, trailing, request, snapshot,
-                                           callback);
+    *put = (struct put){
+        .outer = request,
+        .shim = shim,
+        .callback = callback,
+        .bufs = trailing == 0 ? snapshot->bufs : NULL, /* 0: nothing of the own log stays */
+    };
+    rv = disk->snapshot_put(disk, trailing, &put->inner, snapshot, on_snapshot_put);
+    if (rv != 0) {
+        mem_free(&put);
+    }
+    return rv;
 }
 
 /* The only work that libraft hands over is waiting for the window of a snapshot to be durable: that
