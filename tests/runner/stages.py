@@ -178,11 +178,9 @@ STAGES = [
     Stage("build-gcc", "gcc builds everything", 240, _build("gcc")),
     Stage("build-asan", "clang builds everything, with ASan, UBSan and the fuzz targets", 300,
           _build("asan")),
-    Stage("unit", "the parts by themselves", 60, _ctest("gcc", "unit"), ["build-gcc"],
+    Stage("unit", "the parts by themselves", 90, _ctest("gcc", "unit"), ["build-gcc"],
           parallel=True),
     Stage("tidy", "clang-tidy finds no bug", 180, _tidy, ["build-gcc"], parallel=True),
-    Stage("sim", "the cluster in simulation: faults by seed", 180, _ctest("gcc", "sim"),
-          ["build-gcc"], parallel=True),
     Stage("interop", "real clients against a real cluster", 240, _python("interop", "gcc", 300),
           ["build-gcc"]),
     Stage("operator", "musterctl and musterd as an operator uses them", 60,
@@ -203,12 +201,14 @@ STAGES = [
           parallel=True),
     Stage("kill-tsan", "killed nodes under TSan", 240, _python("kill", "tsan", 600),
           ["build-tsan"]),
-    Stage("sim-asan", "simulation under ASan and UBSan", 600, _ctest("asan", "sim"),
-          ["build-asan"], full=True, parallel=True),
     Stage("interop-asan", "real clients, nodes under ASan and UBSan", 600,
           _python("interop", "asan", 900), ["build-asan"], full=True),
     Stage("interop-tsan", "real clients, nodes under TSan", 900,
           _python("interop", "tsan", 900), ["build-tsan"], full=True),
+    Stage("operator-asan", "an operator's commands, nodes under ASan and UBSan", 120,
+          _python("operator", "asan", 300), ["build-asan"], full=True),
+    Stage("hostile-tsan", "bad input to nodes under TSan", 600, _python("hostile", "tsan", 600),
+          ["build-tsan"], full=True),
     Stage("valgrind", "a graceful stop under valgrind loses no memory", 600, _valgrind,
           ["build-gcc"], full=True),
 ]
@@ -223,9 +223,6 @@ def listed_programs(stage: Stage, options: Options) -> list[Program]:
             name = "unit_" + "_".join([*folder.parts, source.stem])
             programs.append(Program(name, "", [], 0, ROOT, c_cases(source)))
         return programs
-    if stage.name.startswith("sim"):
-        return [Program(f"sim/{source.stem}", "", [], 0, ROOT, c_cases(source))
-                for source in sorted((ROOT / "tests" / "sim").glob("test_*.c"))]
     if stage.name == "fuzz":
         return [Program(source.stem, "no input crashes the decoder", [], 0, ROOT)
                 for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
