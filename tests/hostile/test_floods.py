@@ -28,7 +28,10 @@ class Floods(HostileCase):
         """Change limits of the node under attack while it runs, for this test."""
         config = Path(self.cluster.cluster.node(self.node_id).config)
         before = config.read_text()
-        others = [line for line in before.splitlines() if not line.startswith("limits:")]
+        lines = before.splitlines()
+        others = [line for line in lines if not line.startswith("limits:")]
+        for line in set(lines) - set(others):
+            limits = {**json.loads(line.removeprefix("limits:")), **limits}
         self.addCleanup(self.cluster.ask, self.node_id, "reload")
         self.addCleanup(config.write_text, before)
         config.write_text("\n".join([*others, f"limits: {json.dumps(limits)}", ""]))
