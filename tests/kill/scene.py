@@ -61,7 +61,7 @@ class Scene:
         return [client for client in self.clients
                 if client.address is not None and self.cluster.node_at(client.address) == node_id]
 
-    async def lose_node(self, victim: int, lose: Callable[[int], None]) -> None:
+    async def lose_node(self, victim: int, lose: Callable[[int], None]) -> list[Client]:
         """Take a node away at a random moment; its clients must come back elsewhere."""
         await asyncio.sleep(self.chance.uniform(0, LONGEST_LULL_S))
         orphans = self.clients_of(victim)
@@ -74,12 +74,19 @@ class Scene:
                 RESUME_TIMEOUT_S, f"resume after the loss of node {victim}")
             resumed = [event.at for event in client.events if event.name == "resumed"]
             self.resumes_s.append(resumed[-1] - lost_at)
+        return orphans
 
     async def kill_and_restart(self, victim: int) -> None:
-        """One kill -9 and the way back to three equal nodes."""
-        await self.lose_node(victim, self.cluster.kill)
+        """One kill -9 and the way back to three equal nodes, each with its clients."""
+        orphans = await self.lose_node(victim, self.cluster.kill)
         await self.cluster.start(victim)
         await self.cluster.wait_equal()
+        for client in orphans:
+            client.move(next(one for one in client.settings.addresses
+                             if self.cluster.node_at(one) == victim))
+        for client in orphans:
+            await client.wait_until(lambda client=client: client in self.clients_of(victim),
+                                    RESUME_TIMEOUT_S, f"resume on node {victim}, back again")
 
     async def end(self) -> Judgement:
         """Stop chatting, judge, log out."""

@@ -80,6 +80,7 @@ class Client(Watched):
         self.address: Address | None = None
         self._sm_id = ""
         self._location: Address | None = None
+        self._wanted: Address | None = None
         self._handled = 0           # h: inbound stanzas of the session, modulo 2^32
         self._peer_handled = 0      # the last h of the server
         self._writable = False      # stanzas may go out now, not only into the list
@@ -126,6 +127,11 @@ class Client(Watched):
         assert self.stream is not None
         self._writable = False
         self.stream.abort()
+
+    def move(self, address: Address) -> None:
+        """Cut the connection and resume at this address, while the old node still serves."""
+        self._wanted = address
+        self.break_connection()
 
     # ------------------------------------------------------------ connection
 
@@ -202,11 +208,11 @@ class Client(Watched):
             self._handle(element)
 
     def _addresses_in_turn(self) -> list[Address]:
-        """First where the server said, then the one after the last used, round the list."""
+        """Where we were told to go, where the server said, then from the last used on round."""
         addresses = self.settings.addresses
         begin = addresses.index(self.address) + 1 if self.address in addresses else 0
         turn = addresses[begin:] + addresses[:begin]
-        return [self._location, *turn] if self._location else turn
+        return [one for one in (self._wanted, self._location) if one] + turn
 
     async def _resume(self) -> None:
         deadline = time.monotonic() + self.settings.resume_deadline_s
@@ -235,7 +241,7 @@ class Client(Watched):
             raise
         self._take_ack(int(answer.get("h", "0")))
         self.stream, self.address = stream, address
-        self._asked_at = None
+        self._wanted = self._asked_at = None
         self.note("resumed", f"{address.host}:{address.port}")
         for text in self.unacked:
             stream.send(text)
