@@ -86,6 +86,7 @@ def run_stages(options: Options, only: str) -> tuple[int, int]:
 def stop_on_signal(signum: int, _frame: object) -> None:
     """Told to stop: take the programs along."""
     process.kill_all()
+    print(f"stopped by {signal.Signals(signum).name}", flush=True)
     raise SystemExit(128 + signum)
 
 
