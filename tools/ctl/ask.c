@@ -1,5 +1,7 @@
 #include "tools/ctl/ask.h"
 
+#include "tools/ctl/print.h"
+
 #include "node/base/mem.h"
 
 #include <stdio.h>
@@ -143,6 +145,15 @@ static const struct target *choose(const struct options *options, const struct t
     return &targets->items[0];
 }
 
+void ask_say(const struct target *target, int code, const char *fault)
+{
+    if (code == EXIT_UNREACHABLE) {
+        (void)fprintf(stderr, "musterctl: no node answers at %s: %s\n", target->path, fault);
+    } else {
+        (void)fprintf(stderr, "musterctl: %s\n", fault);
+    }
+}
+
 int ask(const struct options *options, enum ask_kind kind, const char *verb, json_t *args,
         json_t **result_out)
 {
@@ -158,10 +169,7 @@ int ask(const struct options *options, enum ask_kind kind, const char *verb, jso
     target = choose(options, &targets);
     code = ask_one(options, target, kind, verb, args, result_out, &fault);
     if (code != 0) {
-        (void)fprintf(stderr, "musterctl: %s\n", fault);
-        if (code == EXIT_UNREACHABLE) {
-            (void)fprintf(stderr, "musterctl: asked at %s\n", target->path);
-        }
+        ask_say(target, code, fault);
         mem_free(&fault);
     }
     return code;
@@ -173,27 +181,27 @@ int ask_change(const struct options *options, const char *verb, json_t *args)
     int code = ask(options, ASK_CHANGE, verb, args, &result);
 
     if (code == 0 && options->json) {
-        (void)json_dumpf(result, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        print_json(result);
     }
     json_decref(result);
     return code;
 }
 
-struct link *ask_open_serving(const struct options *options)
+int ask_open_serving(const struct options *options, struct link **link_out)
 {
     struct targets targets;
     const char *fault = NULL;
-    struct link *link;
     const struct target *target;
+    int code = targets_find(options, &targets);
 
-    if (targets_find(options, &targets) != 0) {
-        return NULL;
+    if (code != 0) {
+        return code;
     }
     target = choose(options, &targets);
-    link = link_open(target->path, options->timeout_s, &fault);
-    if (link == NULL) {
-        (void)fprintf(stderr, "musterctl: %s: %s\n", target->path, fault);
+    *link_out = link_open(target->path, options->timeout_s, &fault);
+    if (*link_out == NULL) {
+        ask_say(target, EXIT_UNREACHABLE, fault);
+        return EXIT_UNREACHABLE;
     }
-    return link;
+    return 0;
 }

@@ -33,11 +33,14 @@ int ask(const struct options *options, enum ask_kind kind, const char *verb, jso
 /** Ask one target. *fault_out: what to say when it is not 0 (owned by the caller). */
 int ask_one(const struct options *options, const struct target *target, enum ask_kind kind,
             const char *verb, json_t *args, json_t **result_out, char **fault_out);
+/** Say on stderr why ask_one() gave code. */
+void ask_say(const struct target *target, int code, const char *fault);
 /** ask() for a change without a result worth showing. */
 int ask_change(const struct options *options, const char *verb, json_t *args);
 
-/** Open a connection to the first target that serves, for many requests. NULL: said on stderr. */
-struct link *ask_open_serving(const struct options *options);
+/** Open a connection to the first target that serves, for many requests. 0 and *link_out, or an
+ * exit code (said on stderr). */
+int ask_open_serving(const struct options *options, struct link **link_out);
 /** The exit code of an answer that is not ok. */
 int ask_code_of(const json_t *answer);
 

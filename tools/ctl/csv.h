@@ -1,11 +1,12 @@
-/* csv - rows of a CSV file (RFC 4180), one at a time. */
+/* csv - rows of a CSV file (RFC 4180), one at a time; a quoted line break is none of an account and
+ * an error. */
 #ifndef TOOLS_CTL_CSV_H
 #define TOOLS_CTL_CSV_H
 
 #include <stdio.h>
 
 #define CSV_FIELDS_MAX 8
-#define CSV_LINE_MAX   8192
+#define CSV_LINE_MAX   8192 /* longer than any account */
 
 struct csv {
     FILE *stream;

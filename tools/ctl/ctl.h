@@ -36,6 +36,8 @@ struct options {
     long node; /* 0: not given */
     long timeout_s;
     bool json;
+    bool help;
+    bool version;
     unsigned given; /* option_flag */
     const char *password_file;
     const char *domain;

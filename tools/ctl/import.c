@@ -2,6 +2,7 @@
  * node derives keys from passwords on all its cores and puts each batch into the log as one
  * command. */
 #include "node/base/clock.h"
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/csv.h"
 #include "tools/ctl/print.h"
@@ -43,6 +44,13 @@ static json_t *key_item(char **fields)
                      fields[4], "server_key", fields[5]);
 }
 
+static bool is_key_sound(const struct import *import)
+{
+    long iterations = 0;
+
+    return arguments_read_number(import->csv.fields[2], INT32_MAX, &iterations);
+}
+
 /* One address may stand in several lines that follow each other, one for each mechanism. */
 static bool joins_last(const struct import *import, const char *address)
 {
@@ -57,6 +65,9 @@ static int add_row(struct import *import)
     char **fields = import->csv.fields;
     json_t *row = NULL;
 
+    if (import->csv.count == 6 && !is_key_sound(import)) {
+        return fail_line(import, "the third field is no number of iterations");
+    }
     if (import->csv.count == 6) {
         json_t *key = key_item(fields);
 
@@ -143,30 +154,35 @@ static bool is_full(const struct import *import)
            !(import->csv.count == 6 && joins_last(import, import->csv.fields[0]));
 }
 
+static int take_row(struct import *import)
+{
+    int code = 0;
+
+    if (is_header(import)) {
+        return 0;
+    }
+    if (is_full(import)) {
+        code = send_batch(import);
+    }
+    return code == 0 ? add_row(import) : code;
+}
+
+/* After a fault the answers of what was sent are still waited for: the number told is true. */
 static int import_all(struct import *import)
 {
     enum csv_result result;
     int code = 0;
 
     while (code == 0 && (result = csv_next(&import->csv)) != CSV_END) {
-        if (result == CSV_BAD) {
-            return fail_line(import, "cannot be read as CSV");
-        }
-        if (is_header(import)) {
-            continue;
-        }
-        if (is_full(import)) {
-            code = send_batch(import);
-        }
-        if (code == 0) {
-            code = add_row(import);
-        }
+        code = result == CSV_BAD ? fail_line(import, "cannot be read as CSV") : take_row(import);
     }
     if (code == 0 && json_array_size(import->rows) > 0) {
         code = send_batch(import);
     }
-    while (code == 0 && import->batches_done < import->batches_sent) {
-        code = take_answer(import);
+    while (code != EXIT_UNKNOWN && import->batches_done < import->batches_sent) {
+        int answered = take_answer(import);
+
+        code = code == 0 || answered == EXIT_UNKNOWN ? answered : code;
     }
     return code;
 }
@@ -184,10 +200,10 @@ int run_user_import(const struct options *options, char **arguments, int count)
         (void)fprintf(stderr, "musterctl: %s: %s\n", import.file, strerror(errno));
         return EXIT_USAGE;
     }
-    import.link = ask_open_serving(&patient);
-    if (import.link == NULL) {
+    code = ask_open_serving(&patient, &import.link);
+    if (code != 0) {
         (void)fclose(import.csv.stream);
-        return EXIT_UNREACHABLE;
+        return code;
     }
     import.rows = json_array();
     code = import_all(&import);

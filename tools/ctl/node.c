@@ -14,11 +14,11 @@
 
 /* ---- node status */
 
-/* One row a node, also for those that cannot be asked. */
-static json_t *status_rows(const struct options *options, const struct targets *targets,
-                           int *code_out)
+/* One row a node, also for those that cannot be asked; 0 as long as one could. */
+static int status_rows(const struct options *options, const struct targets *targets, json_t *rows)
 {
-    json_t *rows = json_array();
+    int worst = EXIT_OK;
+    bool any = false;
 
     for (size_t i = 0; i < targets->count; i++) {
         json_t *row = NULL;
@@ -30,11 +30,12 @@ static json_t *status_rows(const struct options *options, const struct targets *
             row = json_pack("{s:I,s:s,s:s}", "node", (json_int_t)targets->items[i].node, "role",
                             "unreachable", "error", fault);
             mem_free(&fault);
-            *code_out = code;
+            worst = code;
         }
+        any = any || code == 0;
         (void)json_array_append_new(rows, row);
     }
-    return rows;
+    return any ? EXIT_OK : worst;
 }
 
 static void print_one_status(const json_t *status)
@@ -54,7 +55,27 @@ static void print_one_status(const json_t *status)
     print_table(json_object_get(status, "peers"), columns, ARRAY_COUNT(columns));
 }
 
-int run_node_status(const struct options *options, char **arguments, int count)
+static int show_one_status(const struct options *options, const struct target *target)
+{
+    json_t *status = NULL;
+    char *fault = NULL;
+    int code = ask_one(options, target, ASK_READ, "node.status", NULL, &status, &fault);
+
+    if (code != 0) {
+        ask_say(target, code, fault);
+        mem_free(&fault);
+        return code;
+    }
+    if (options->json) {
+        print_json(status);
+    } else {
+        print_one_status(status);
+    }
+    json_decref(status);
+    return 0;
+}
+
+static int show_all_status(const struct options *options, const struct targets *targets)
 {
     static const struct column columns[] = {{"NODE", "node"},
                                             {"ROLE", "role"},
@@ -63,8 +84,22 @@ int run_node_status(const struct options *options, char **arguments, int count)
                                             {"COMMITTED", "commit_index"},
                                             {"APPLIED", "applied_index"},
                                             {"ERROR", "error"}};
+    json_t *rows = json_array();
+    int code = status_rows(options, targets, rows);
+
+    if (options->json) {
+        print_json(rows);
+    } else {
+        print_table(rows, columns, ARRAY_COUNT(columns));
+    }
+    json_decref(rows);
+    return code;
+}
+
+/* The whole cluster even when it is one node: what --json prints depends on the question alone. */
+int run_node_status(const struct options *options, char **arguments, int count)
+{
     struct targets targets;
-    json_t *rows;
     int code = targets_find(options, &targets);
 
     (void)arguments;
@@ -72,16 +107,10 @@ int run_node_status(const struct options *options, char **arguments, int count)
     if (code != 0) {
         return code;
     }
-    rows = status_rows(options, &targets, &code);
-    if (options->json) {
-        print_json(targets.count == 1 ? json_array_get(rows, 0) : rows);
-    } else if (targets.count == 1 && code == 0) {
-        print_one_status(json_array_get(rows, 0));
-    } else {
-        print_table(rows, columns, ARRAY_COUNT(columns));
+    if (options->cluster_dir != NULL && options->node == 0) {
+        return show_all_status(options, &targets);
     }
-    json_decref(rows);
-    return code;
+    return show_one_status(options, &targets.items[0]);
 }
 
 /* ---- state hash: all nodes at the same mark */
@@ -202,25 +231,27 @@ int run_state_hash(const struct options *options, char **arguments, int count)
 int run_state_mark(const struct options *options, char **arguments, int count)
 {
     struct targets targets;
-    char *fault = NULL;
     int code = targets_find(options, &targets);
+    bool is_marked = false;
 
     (void)arguments;
     (void)count;
-    for (size_t i = 0; code == 0 && i < targets.count; i++) {
-        json_t *result = NULL;
-
-        mem_free(&fault);
-        if (ask_one(options, &targets.items[i], ASK_READ, "state.mark", NULL, &result, &fault) ==
-            0) {
-            json_decref(result);
-            return 0;
-        }
+    if (code != 0) {
+        return code;
     }
-    if (fault != NULL) {
-        (void)fprintf(stderr, "musterctl: %s\n", fault);
+    for (size_t i = 0; !is_marked && i < targets.count; i++) {
+        json_t *result = NULL;
+        char *fault = NULL;
+
+        code = ask_one(options, &targets.items[i], ASK_READ, "state.mark", NULL, &result, &fault);
+        is_marked = code == 0;
+        if (is_marked && options->json) {
+            print_json(result);
+        } else if (!is_marked && i + 1 == targets.count) {
+            ask_say(&targets.items[i], code, fault);
+        }
+        json_decref(result);
         mem_free(&fault);
-        code = EXIT_REFUSED;
     }
     return code;
 }

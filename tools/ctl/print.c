@@ -9,11 +9,22 @@
 #define CELL_BYTES  512
 #define COLUMNS_MAX 16
 
+/* What clients chose must not steer the operator's terminal. */
+static void hide_control_characters(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == '\x7f') {
+            *text = '?';
+        }
+    }
+}
+
 static void cell_text(const json_t *value, char text[CELL_BYTES])
 {
     switch (value == NULL ? JSON_NULL : json_typeof(value)) {
     case JSON_STRING:
         (void)snprintf(text, CELL_BYTES, "%s", json_string_value(value));
+        hide_control_characters(text);
         break;
     case JSON_INTEGER:
         (void)snprintf(text, CELL_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -108,4 +119,10 @@ void print_json(const json_t *value)
 {
     (void)json_dumpf(value, stdout, JSON_INDENT(2));
     (void)putchar('\n');
+}
+
+void print_json_take(json_t *value)
+{
+    print_json(value);
+    json_decref(value);
 }

@@ -14,5 +14,7 @@ void print_table(const json_t *rows, const struct column *columns, size_t count)
 /** One line for each key of an object with plain values. */
 void print_object(const json_t *object);
 void print_json(const json_t *value);
+/** The same, and free it. */
+void print_json_take(json_t *value);
 
 #endif

@@ -2,9 +2,11 @@
  * on. A token carries everything that a further node needs, its private key included: whoever has
  * it is that node, so it travels like a password. */
 #include "node/base/crypto.h"
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/files.h"
 #include "tools/ctl/pki.h"
+#include "tools/ctl/print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +226,10 @@ int run_cluster_init(const struct options *options, char **arguments, int count)
     setup.members = members;
     rc = make_first_node(&place, &setup);
     json_decref(members);
-    if (rc == 0) {
+    if (rc == 0 && options->json) {
+        print_json_take(
+            json_pack("{s:i,s:s,s:s}", "node", 1, "dir", place.conf_dir, "data", place.data_dir));
+    } else if (rc == 0) {
         (void)printf("Made the first node of %s in %s. Next:\n"
                      "  put the certificate of %s into %s\n"
                      "  systemctl start musterd\n"
@@ -289,14 +294,20 @@ static int issue_certificate(struct place *place, uint32_t node, json_t *token)
     return rc == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 
-static void print_token(const json_t *token)
+static void print_token(const struct options *options, const json_t *token)
 {
     char *text = json_dumps(token, JSON_COMPACT);
     struct buf line = BUF_EMPTY;
 
     base64_encode(slice_str(text), &line);
-    (void)printf("%s\n", buf_text(&line));
-    buf_deinit(&line);
+    if (options->json) {
+        print_json_take(json_pack("{s:O,s:O,s:s}", "node", json_object_get(token, "node"),
+                                  "raft_id", json_object_get(token, "raft_id"), "token",
+                                  buf_text(&line)));
+    } else {
+        (void)printf("%s\n", buf_text(&line));
+    }
+    buf_wipe(&line);
     free(text);
 }
 
@@ -304,6 +315,7 @@ static void print_token(const json_t *token)
 static int add_member(const struct options *options, json_int_t node, const char *address,
                       json_t *token)
 {
+    json_t *removed = NULL;
     json_t *added = NULL;
     int code = 0;
 
@@ -315,7 +327,9 @@ static int add_member(const struct options *options, json_int_t node, const char
                           (long long)node);
             return EXIT_REFUSED;
         }
-        code = ask_change(options, "member.remove", json_pack("{s:I}", "node", node));
+        code =
+            ask(options, ASK_CHANGE, "member.remove", json_pack("{s:I}", "node", node), &removed);
+        json_decref(removed);
     }
     if (code == 0) {
         code = ask(options, ASK_CHANGE, "member.add",
@@ -330,14 +344,14 @@ static int add_member(const struct options *options, json_int_t node, const char
 
 int run_node_token(const struct options *options, char **arguments, int count)
 {
-    json_int_t node = strtoll(arguments[0], NULL, 10);
     struct place place = place_of(options);
     json_t *status = NULL;
+    json_int_t node;
     json_t *token;
     int code;
 
     (void)count;
-    if (node <= 0 || node > INT32_MAX || !is_address(arguments[1])) {
+    if (!arguments_read_node(arguments[0], &node) || !is_address(arguments[1])) {
         (void)fprintf(stderr, "musterctl: a node id and its address (host:port) are needed\n");
         return EXIT_USAGE;
     }
@@ -354,7 +368,7 @@ int run_node_token(const struct options *options, char **arguments, int count)
         code = add_member(options, node, arguments[1], token);
     }
     if (code == 0) {
-        print_token(token);
+        print_token(options, token);
     }
     json_decref(token);
     buf_deinit(&place.path);
@@ -437,7 +451,9 @@ int run_node_join(const struct options *options, char **arguments, int count)
     if (rc == 0 && (options->given & OPTION_REPLACE) == 0) {
         rc = write_node(&place, &setup, ca, certificate, key);
     }
-    if (rc == 0) {
+    if (rc == 0 && options->json) {
+        print_json_take(json_pack("{s:I,s:I}", "node", node, "raft_id", raft_id));
+    } else if (rc == 0) {
         (void)printf("Node %lld is ready: systemctl start musterd\n", (long long)node);
     }
     json_decref(token);

@@ -1,13 +1,11 @@
 /* Commands that are one request and one answer. */
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/print.h"
 
 #include "node/base/assert.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 /* ---- changes */
 
@@ -140,38 +138,49 @@ int run_cluster_status(const struct options *options, char **arguments, int coun
 
 /* ---- members */
 
-static json_int_t number(const char *text)
-{
-    return strtoll(text, NULL, 10);
-}
-
 int run_cluster_transfer(const struct options *options, char **arguments, int count)
 {
-    json_int_t node = count == 0 ? 0 : number(arguments[0]);
+    json_int_t node = 0; /* any */
 
+    if (count > 0 && !arguments_read_node(arguments[0], &node)) {
+        return EXIT_USAGE;
+    }
     return ask_change(options, "cluster.transfer", json_pack("{s:I}", "node", node));
 }
 
 int run_member_add(const struct options *options, char **arguments, int count)
 {
     struct options shown = *options;
+    json_int_t node;
 
     (void)count;
+    if (!arguments_read_node(arguments[0], &node)) {
+        return EXIT_USAGE;
+    }
     shown.json = true; /* the raft id is needed on the new node */
-    return ask_change(
-        &shown, "member.add",
-        json_pack("{s:I,s:s}", "node", number(arguments[0]), "address", arguments[1]));
+    return ask_change(&shown, "member.add",
+                      json_pack("{s:I,s:s}", "node", node, "address", arguments[1]));
 }
 
 int run_member_assign(const struct options *options, char **arguments, int count)
 {
+    json_int_t node;
+
     (void)count;
+    if (!arguments_read_node(arguments[0], &node)) {
+        return EXIT_USAGE;
+    }
     return ask_change(options, "member.assign",
-                      json_pack("{s:I,s:s}", "node", number(arguments[0]), "role", arguments[1]));
+                      json_pack("{s:I,s:s}", "node", node, "role", arguments[1]));
 }
 
 int run_member_remove(const struct options *options, char **arguments, int count)
 {
+    json_int_t node;
+
     (void)count;
-    return ask_change(options, "member.remove", json_pack("{s:I}", "node", number(arguments[0])));
+    if (!arguments_read_node(arguments[0], &node)) {
+        return EXIT_USAGE;
+    }
+    return ask_change(options, "member.remove", json_pack("{s:I}", "node", node));
 }

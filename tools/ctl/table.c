@@ -16,7 +16,7 @@ const struct command commands[] = {
     {"domain", "remove", "DOMAIN", "stop serving a domain that has no accounts", 0,
      run_domain_remove},
     {"log", "level", "LEVEL", "log from debug, info, warn or error on", 0, run_log_level},
-    {"member", "add", "NODE ADDRESS", "add a member; it joins when its node is there", 0,
+    {"member", "add", "NODE HOST:PORT", "add a member; it joins when its node is there", 0,
      run_member_add},
     {"member", "assign", "NODE ROLE", "make a member voter or standby", 0, run_member_assign},
     {"member", "remove", "NODE", "remove a node from the cluster", 0, run_member_remove},

@@ -1,0 +1,190 @@
+"""The command line of musterctl: what help, man page and completion say is what there is."""
+
+import asyncio
+import json
+import re
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import ClassVar
+
+from tests.lib.cluster import ROOT, TestCluster
+from tests.operator.ctl import Said, musterctl
+
+MAN_PAGE = ROOT / "docs" / "man" / "musterctl.1.scd"
+REFUSED, USAGE, UNREACHED = 1, 2, 3
+HELP_COMMAND = re.compile(r"^  ([a-z]+)(?: ([a-z]+))?((?: \[?[A-Z][A-Za-z.:-]*\]?)*)  +\S")
+MAN_COMMAND = re.compile(r"\*([a-z]+(?: [a-z]+)?)\*((?: \[?_[^_]+_\]?)*)")
+
+
+def commands_of_help() -> dict[str, str]:
+    """"user add" -> "ADDRESS", of every command."""
+    lines = musterctl("--help").out.splitlines()
+    found = [match for line in lines if (match := HELP_COMMAND.match(line))]
+    return {" ".join(filter(None, match.group(1, 2))): match.group(3).strip() for match in found}
+
+
+def options_of_help() -> set[str]:
+    """Every option, without its dashes."""
+    return set(re.findall(r"^  --([a-z-]+)", musterctl("--help").out, re.MULTILINE))
+
+
+def section(name: str) -> str:
+    """A section of the man page."""
+    return MAN_PAGE.read_text().split(f"# {name}\n")[1].split("\n# ")[0]
+
+
+def commands_of_man() -> dict[str, str]:
+    """The same from the heads of the entries in the man page."""
+    heads = [line for line in section("COMMANDS").splitlines() if line.startswith("*")]
+    return {match.group(1): match.group(2).replace("_", "").strip()
+            for head in heads for match in MAN_COMMAND.finditer(head)}
+
+
+def completions(line: str) -> set[str]:
+    """What bash offers for the last word of a line."""
+    script = musterctl("completion", "bash").out + """
+        read -ra COMP_WORDS <<< "$1"
+        [[ $1 == *" " ]] && COMP_WORDS+=("")
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _musterctl
+        echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(["bash", "-c", script, "bash", line], capture_output=True, text=True,
+                          check=True)
+    return set(done.stdout.split())
+
+
+class CommandLine(unittest.TestCase):
+    """Without a node."""
+
+    def test_man_page(self) -> None:
+        """The man page has the commands with their arguments, and the options, that help has."""
+        self.assertGreater(len(commands_of_help()), 20)
+        self.assertEqual(commands_of_help(), commands_of_man())
+        options = set(re.findall(r"^\*--([a-z-]+)\*", section("OPTIONS"), re.MULTILINE))
+        options |= set(re.findall(r", \*--([a-z-]+)\*", section("OPTIONS")))
+        self.assertEqual(options_of_help(), options)
+
+    def test_completion(self) -> None:
+        """Completion offers every noun, the verbs of each, and every option."""
+        commands = [command.split() for command in commands_of_help()]
+        self.assertEqual({words[0] for words in commands}, completions("musterctl "))
+        for noun in {words[0] for words in commands if len(words) == 2}:
+            verbs = {words[1] for words in commands if words[0] == noun and len(words) == 2}
+            self.assertEqual(verbs, completions(f"musterctl --cluster /tmp {noun} "))
+        self.assertEqual({f"--{option}" for option in options_of_help()},
+                         completions("musterctl user add -"))
+        self.assertEqual({"show"}, completions("musterctl user sh"))
+
+    def test_help(self) -> None:
+        """--help of a command is about that command; of one that there is not, an error."""
+        for command in commands_of_help():
+            said = musterctl("--help", *command.split())
+            self.assertEqual(0, said.code, said)
+            shown = [line for line in said.out.splitlines() if HELP_COMMAND.match(line)]
+            self.assertEqual(1, len(shown), said.out)
+            self.assertTrue(shown[0].strip().startswith(command), said.out)
+        self.assertEqual(USAGE, musterctl("--help", "usr").code)
+
+    def test_unknown(self) -> None:
+        """An unknown noun or verb: exit 2, nothing on standard output, and what there is."""
+        for words, hint in ((["usr"], "nouns: cluster "), (["usr", "list"], "nouns: cluster "),
+                            (["user", "fly"], "verbs: add "), (["user"], "verbs: add "),
+                            ([], "nouns: cluster ")):
+            said = musterctl(*words)
+            self.assertEqual((USAGE, ""), (said.code, said.out))
+            self.assertIn(hint, said.err)
+
+    def test_no_node(self) -> None:
+        """What needs a node says where it asked in vain, and prints nothing else."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "control")
+            for words in (["node", "status"], ["user", "list"], ["state", "mark"], ["reload"],
+                          ["user", "import", "/dev/null"]):
+                said = musterctl("--control", path, *words)
+                self.assertEqual((UNREACHED, ""), (said.code, said.out), said)
+                self.assertIn(f"no node answers at {path}", said.err)
+            self.assertEqual(USAGE, musterctl("--cluster", folder, "user", "list").code)
+
+
+class Answers(unittest.TestCase):
+    """Of a cluster of three."""
+
+    cluster: ClassVar[TestCluster]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.cluster = TestCluster("--nodes", "3")
+        cls.addClassCleanup(cls.cluster.close)
+
+    def ctl(self, *arguments: str, stdin: str = "") -> Said:
+        """musterctl for this cluster."""
+        return musterctl("--cluster", str(self.cluster.folder), *arguments, stdin=stdin)
+
+    def test_json(self) -> None:
+        """--json makes every answer one JSON value, also of what says nothing otherwise."""
+        leader = str(self.cluster.leader())
+        user = "json@example.test"
+        with tempfile.NamedTemporaryFile("w", suffix=".csv") as rows:
+            rows.write("imported@example.test,word\n")
+            rows.flush()
+            for line in (f"user add {user} --password-file -", "user list", f"user show {user}",
+                         f"user passwd {user} --password-file -", f"user import {rows.name}",
+                         "domain add json.test", "domain list", "domain remove json.test",
+                         "session list", f"session show {user}", f"session kill {user}",
+                         f"user remove {user}", "node status", f"node status --node {leader}",
+                         "cluster status", "cluster transfer", "state hash", "state mark",
+                         "log level info", "reload", "member assign 2 voter"):
+                said = self.ctl("--json", *line.split(), stdin="word\n")
+                self.assertNotEqual("", said.out + said.err, line)
+                if said.code == 0:
+                    json.loads(said.out)
+                else:
+                    self.assertEqual(("", REFUSED), (said.out, said.code), line)
+
+    def test_status_with_a_node_down(self) -> None:
+        """All nodes are listed, the one that is down with the reason, and the exit code is 0: the
+        cluster could be asked. The node itself cannot: 3. Hashes were not all compared: 3."""
+        down = self.cluster.ids[-1]
+        self.cluster.kill(down)
+        try:
+            said = self.ctl("node", "status")
+            self.assertEqual(0, said.code, said)
+            self.assertEqual([str(node) for node in self.cluster.ids],
+                             [line.split()[0] for line in said.out.splitlines()[1:]])
+            self.assertRegex(said.out.splitlines()[-1], "unreachable .*(refused|ended)")
+            rows = self.ctl("--json", "node", "status").json()
+            self.assertEqual("unreachable", rows[-1]["role"])
+            one = self.ctl("node", "status", "--node", str(down))
+            self.assertEqual((UNREACHED, ""), (one.code, one.out))
+            self.assertIn("no node answers at", one.err)
+            self.assertEqual(UNREACHED, self.ctl("state", "hash", "--timeout", "5").code)
+        finally:
+            asyncio.run(self.cluster.start(down))
+
+    def test_hostile_csv(self) -> None:
+        """A fault names file and line and ends the import; what came before is counted."""
+        for fault, what in (("x@example.test,\"open\n", "cannot be read as CSV"),
+                            ("x@example.test,wo\0rd\n", "cannot be read as CSV"),
+                            ("x@example.test," + "x" * 9000 + "\n", "cannot be read as CSV"),
+                            ("x@example.test\n", "neither jid,password nor"),
+                            ("x@example.test,\udcff\n", "is not UTF-8"),
+                            ("x@example.test,SCRAM-SHA-1,many,AA==,AA==,AA==\n", "iterations")):
+            with tempfile.NamedTemporaryFile("w", suffix=".csv", errors="surrogateescape") as file:
+                file.write("before@example.test,word\n" + fault)
+                file.flush()
+                said = self.ctl("user", "import", file.name)
+                self.assertEqual(USAGE, said.code, said)
+                self.assertIn(f"{file.name}:2: ", said.err)
+                self.assertIn(what, said.err)
+        for row in ("@,word\n", "x@nowhere.test,word\n",
+                    "x@example.test,SCRAM-SHA-1,4096,!,AA==,AA==\n"):
+            said = self.ctl("user", "import", "-", stdin=row)
+            self.assertIn(said.code, (REFUSED, USAGE), said)
+            self.assertTrue(said.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
