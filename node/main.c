@@ -237,7 +237,8 @@ static int start_core(struct node *node)
                                  .mark_ms = conf->timers.mark_ms,
                                  .snapshot_entries = conf->limits.log_entries,
                                  .map_bytes = (uint64_t)conf->limits.map_gib << 30,
-                                 .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20};
+                                 .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20,
+                                 .reserve_bytes = (uint64_t)conf->limits.reserve_mib << 20};
 
     format_address(conf->c2s.address, conf->c2s.port, client_address);
     return core_open(&config, &node->core);

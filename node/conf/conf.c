@@ -255,6 +255,7 @@ const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
         {"limits.workers", old->limits.workers == fresh->limits.workers},
         {"limits.log_entries", old->limits.log_entries == fresh->limits.log_entries},
         {"limits.map_gib", old->limits.map_gib == fresh->limits.map_gib},
+        {"limits.reserve_mib", old->limits.reserve_mib == fresh->limits.reserve_mib},
         {"limits.unwritten_mib", old->limits.unwritten_mib == fresh->limits.unwritten_mib},
     };
 

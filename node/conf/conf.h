@@ -30,6 +30,7 @@
     X(workers, 0, 64, 0)             /* threads for clients; 0: one a core */                      \
     X(unwritten_mib, 16, 65536, 256) /* state not yet on disk; above it stop serving */            \
     X(map_gib, 1, 4096, 64)          /* address space of the store */                              \
+    X(reserve_mib, 256, 4194304, 512) /* of map and disk: below it nothing new is stored */        \
     X(log_entries, 0, 1000000000, 0) /* cut the log every so many entries; 0: every 64 MiB */      \
     X(scram_iterations, 4096, 1000000, 4096)
 

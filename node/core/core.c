@@ -188,6 +188,7 @@ static int open_store(struct core *core, const struct core_config *config, const
                                  .schema = STATE_SCHEMA_VERSION,
                                  .map_bytes = config->map_bytes,
                                  .unwritten_bytes_max = config->unwritten_bytes_max,
+                                 .reserve_bytes = config->reserve_bytes,
                                  .on_durable = inbox_on_durable,
                                  .ctx = &core->inbox};
     int rc = kv_open(&kv, &core->kv);

@@ -41,6 +41,7 @@ struct core_config {
     uint32_t snapshot_entries; /* cut the log every so many entries; 0: by bytes */
     uint64_t map_bytes;
     size_t unwritten_bytes_max;
+    uint64_t reserve_bytes;
 };
 
 /** Open store and log; nothing is applied yet. Errors are logged. */

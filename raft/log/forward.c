@@ -3,6 +3,8 @@
 #include "raft/log/internal.h"
 
 #include "node/base/clock.h"
+#include "node/base/log.h"
+#include "storage/state/room.h"
 
 #define START_AGAIN_MS 1000
 /* A command neither applied nor refused for so long was lost between here and the leader. */
@@ -12,6 +14,22 @@ void rlog_forget_counts(struct rlog *rlog, size_t count_before, size_t bytes_bef
 {
     atomic_fetch_sub(&rlog->outstanding_count, count_before - rlog->origin.count);
     atomic_fetch_sub(&rlog->outstanding_bytes, bytes_before - rlog->origin.bytes);
+}
+
+/* Into the intake, or what stands for it when there is no room (DESIGN 3). What already waits there
+ * when room gets low is small beside the reserve that the store keeps. */
+static void admit(struct rlog *rlog, const struct entry_command *command)
+{
+    struct entry_command admitted = *command;
+    struct buf refusal = BUF_EMPTY;
+
+    if (atomic_load(&rlog->store_is_low) && room_refuse(command->bytes, ERR_NO_SPACE, &refusal)) {
+        log_warn("raft.refused_no_room", LOG_UINT("incarnation", command->incarnation),
+                 LOG_UINT("seq", command->seq));
+        admitted.bytes = buf_slice(&refusal);
+    }
+    intake_add_command(&rlog->intake, &admitted);
+    buf_deinit(&refusal);
 }
 
 static void take_own(struct rlog *rlog)
@@ -25,7 +43,7 @@ static void take_own(struct rlog *rlog)
             .bytes = slice_make(next->bytes, next->len),
         };
 
-        intake_add_command(&rlog->intake, &command);
+        admit(rlog, &command);
         origin_sent(&rlog->origin);
     }
 }
@@ -105,10 +123,9 @@ int rlog_on_forward(struct rlog *rlog, struct slice bytes)
             break;
         }
         rc = 0;
-        intake_add_command(&rlog->intake,
-                           &(struct entry_command){.incarnation = forwarded.incarnation,
-                                                   .seq = forwarded.seq,
-                                                   .bytes = forwarded.bytes});
+        admit(rlog, &(struct entry_command){.incarnation = forwarded.incarnation,
+                                            .seq = forwarded.seq,
+                                            .bytes = forwarded.bytes});
     }
     return rc;
 }

@@ -120,6 +120,7 @@ struct rlog {
     atomic_size_t outstanding_count;
     atomic_size_t outstanding_bytes;
     atomic_bool store_is_full;
+    atomic_bool store_is_low;
     uv_async_t wake;
     pthread_t thread;
 

@@ -67,6 +67,11 @@ void rlog_set_store_full(struct rlog *rlog, bool is_full)
     atomic_store(&rlog->store_is_full, is_full);
 }
 
+void rlog_set_store_low(struct rlog *rlog, bool is_low)
+{
+    atomic_store(&rlog->store_is_low, is_low);
+}
+
 void rlog_resend(struct rlog *rlog, uint64_t next_seq)
 {
     send_order(

@@ -110,6 +110,9 @@ void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);
 /** State thread: more is applied than may wait for the disk. Until that is over this node takes no
  * further entries from a leader and proposes none (DESIGN 3, back-pressure). */
 void rlog_set_store_full(struct rlog *rlog, bool is_full);
+/** State thread: the store has hardly any room left. While this node leads, only commands that need
+ * none go into the log; others are replaced by their refusal (storage/state/room.h). */
+void rlog_set_store_low(struct rlog *rlog, bool is_low);
 /** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
 void rlog_resend(struct rlog *rlog, uint64_t next_seq);
 /** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped

@@ -132,6 +132,9 @@ static void run_once(struct checkpoint *checkpoint)
     pthread_mutex_unlock(&checkpoint->mutex);
 
     status = write_group(checkpoint->store, &group, &mark, &mark);
+    if (status == 0) {
+        store_measure_room(checkpoint->store);
+    }
 
     pthread_mutex_lock(&checkpoint->mutex);
     checkpoint->status = status;

@@ -47,6 +47,7 @@ int kv_open(const struct kv_config *config, struct kv **out)
         return rc;
     }
     kv->unwritten_bytes_max = config->unwritten_bytes_max;
+    kv->reserve_bytes = config->reserve_bytes;
     open_window(kv);
     checkpoint_init(&kv->checkpoint, &kv->store, config, &mark);
     kv_end_turn(kv);
@@ -245,6 +246,16 @@ void kv_close_window(struct kv *kv, uint64_t mark_index, uint64_t mark_term)
 bool kv_pressure(struct kv *kv)
 {
     return atomic_load(&kv->checkpoint.bytes) > kv->unwritten_bytes_max;
+}
+
+bool kv_has_room(struct kv *kv)
+{
+    size_t unwritten_bytes;
+    size_t open_rows;
+
+    kv_usage(kv, &unwritten_bytes, &open_rows);
+    return atomic_load(&kv->store.room_bytes) >=
+           store_room_wanted(kv->reserve_bytes, unwritten_bytes);
 }
 
 void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out)

@@ -31,6 +31,7 @@ struct kv_config {
     uint32_t schema;    /* version of what the rows mean; a store with a higher one is refused */
     uint64_t map_bytes; /* LMDB map size; 0: 64 GiB of address space */
     size_t unwritten_bytes_max; /* above it kv_pressure() says so */
+    uint64_t reserve_bytes;     /* kv_has_room() is false when less than this would stay free */
     /** A window is durable: called on the checkpoint thread. hash is the state hash at the newest
      * mark written; status is 0 or an error (then nothing is durable any more: stop the node). */
     void (*on_durable)(void *ctx, uint64_t mark_index, uint64_t hash, int status);
@@ -77,6 +78,10 @@ void kv_end_turn(struct kv *kv);
 void kv_close_window(struct kv *kv, uint64_t mark_index, uint64_t mark_term);
 /** Is more closed and unwritten than allowed (then take no further entries)? Any thread. */
 bool kv_pressure(struct kv *kv);
+/** Is there room in map and disk for what is unwritten, with the reserve left over? Else take
+ * nothing that makes the store grow: a map or disk that is full ends all writing. As of the last
+ * write. Any thread. */
+bool kv_has_room(struct kv *kv);
 /** Bytes in memory not yet durable, and rows in the open window. Any thread. */
 void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out);
 

@@ -8,6 +8,7 @@ struct kv {
     struct store store;
     struct checkpoint checkpoint;
     size_t unwritten_bytes_max;
+    uint64_t reserve_bytes;
 
     /* State thread. */
     MDB_txn *reader; /* one for good: reset between turns, renewed when something is read */

@@ -189,6 +189,9 @@ int store_open_file(struct store *store)
     if (rc == 0) { /* an inspector that was killed would keep pages from being used again */
         rc = store_err(mdb_reader_check(store->env, &dead_readers));
     }
+    if (rc == 0) {
+        store_measure_room(store);
+    }
     if (rc != 0) {
         store_close_file(store);
     }
@@ -285,6 +288,7 @@ int store_init(struct store *store, const struct kv_config *config)
         .table_count = config->table_count,
         .map_bytes = config->map_bytes == 0 ? MAP_BYTES_DEFAULT : (size_t)config->map_bytes,
         .schema = config->schema,
+        .room_enough = store_room_wanted(config->reserve_bytes, config->unwritten_bytes_max),
     };
     pthread_mutex_init(&store->commit_mutex, NULL);
     pthread_mutex_init(&store->guest_mutex, NULL);

@@ -23,6 +23,9 @@ struct store {
     MDB_dbi meta;
     MDB_dbi tables[KV_TABLES_MAX];
 
+    uint64_t room_enough;            /* store_measure_room() need not look for more */
+    atomic_uint_fast64_t room_bytes; /* as of the last store_measure_room() */
+
     /* Held while a transaction is committed, so that kv_copy() can learn which state it copies. */
     pthread_mutex_t commit_mutex;
 
@@ -50,6 +53,15 @@ NODISCARD int store_swap_file(struct store *store, const char *path);
 NODISCARD int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out);
 /** Returns LMDB's code. */
 int store_write_mark(const struct store *store, MDB_txn *txn, const struct kv_mark *mark);
+
+/** Room that is wanted beside the reserve for so many bytes: a row costs more than its bytes, since
+ * pages are copied before they are changed. */
+static inline uint64_t store_room_wanted(uint64_t reserve_bytes, size_t unwritten_bytes)
+{
+    return reserve_bytes + 2 * (uint64_t)unwritten_bytes;
+}
+/** Bring room_bytes up to date: what more the file can take. Not while a transaction writes. */
+void store_measure_room(struct store *store);
 
 /** Add the hash of every row of a table to *hash. stop (may be NULL): looked at now and then; when
  * set, ERR_CLOSED. */

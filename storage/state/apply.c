@@ -158,6 +158,8 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return answer(a, command->answer);
     case PB__COMMAND__BODY_EMPTY:
         return command->empty->reason;
+    case PB__COMMAND__BODY_BOUNCE:
+        return bounce(a, command->bounce);
     default:
         return ERR_INVALID; /* state_apply() let none through */
     }

@@ -58,5 +58,6 @@ int message_send(struct apply *a, const Pb__SendMessage *command);
 int presence_send(struct apply *a, const Pb__SendPresence *command);
 int iq_send(struct apply *a, const Pb__SendIq *command);
 int roster_set(struct apply *a, const Pb__RosterSet *command);
+int bounce(struct apply *a, const Pb__Bounce *command);
 
 #endif

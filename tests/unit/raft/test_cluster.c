@@ -1,4 +1,5 @@
 /* The replicated log end to end: three nodes with real links and real disks in one process. */
+#include "storage/state/schema.pb-c.h"
 #include "tests/unit/raft/cluster.h"
 
 static void start_three(struct cluster *cluster)
@@ -180,6 +181,73 @@ static void test_a_full_store_takes_nothing(void **state)
     cluster_deinit(&cluster);
 }
 
+static void submit_new_user(struct replica *replica)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__UserSet user = PB__USER_SET__INIT;
+    uint8_t bytes[64];
+
+    user.user = (char *)"a@x";
+    user.create = true;
+    command.body_case = PB__COMMAND__BODY_USER_SET;
+    command.user_set = &user;
+    assert_int_equal(
+        rlog_submit(replica->rlog, slice_make(bytes, pb__command__pack(&command, bytes))), 0);
+}
+
+/* Does the last command carry the reason of a refusal, instead of what was submitted? */
+static bool last_is_refused(struct replica *replica)
+{
+    Pb__Command empty = PB__COMMAND__INIT;
+    Pb__Empty body = PB__EMPTY__INIT;
+    uint8_t bytes[COMMAND_DATA] = {0}; /* as text: it has no byte 0 */
+    bool is_refused;
+
+    body.reason = ERR_NO_SPACE;
+    empty.body_case = PB__COMMAND__BODY_EMPTY;
+    empty.empty = &body;
+    assert_true(pb__command__get_packed_size(&empty) < sizeof(bytes));
+    (void)pb__command__pack(&empty, bytes);
+    (void)pthread_mutex_lock(&replica->mutex);
+    is_refused = strcmp(replica->done[replica->done_count - 1].data, (const char *)bytes + 1) == 0;
+    (void)pthread_mutex_unlock(&replica->mutex);
+    return is_refused;
+}
+
+/* Goal: without room in the leader's store, a command that needs some is replaced by the reason,
+ * with the same seq, whichever node it comes from, and the sequence goes on (DESIGN 3).
+ * Method: submit a new user at leader and follower, with room and without. */
+static void test_no_room_replaces_commands(void **state)
+{
+    static struct cluster cluster;
+    struct replica *nodes[2];
+    struct replica *leading;
+    int leader;
+    (void)state;
+
+    start_three(&cluster);
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leading = nodes[0] = &cluster.replicas[leader];
+    nodes[1] = &cluster.replicas[(leader + 1) % 3];
+    for (size_t i = 0; i < 2; i++) {
+        size_t before = done_count(leading);
+
+        UNTIL(rlog_lease_held(nodes[i]->rlog));
+        rlog_set_store_low(leading->rlog, true);
+        submit_new_user(nodes[i]);
+        UNTIL(done_count(leading) == before + 1);
+        assert_true(last_is_refused(leading));
+        submit_text(nodes[i], "small"); /* not content, as far as the log can know */
+        UNTIL(done_count(leading) == before + 2);
+        assert_false(last_is_refused(leading));
+        rlog_set_store_low(leading->rlog, false);
+        submit_new_user(nodes[i]);
+        UNTIL(done_count(leading) == before + 3);
+        assert_false(last_is_refused(leading));
+    }
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a node does not start on a disk without room (defect 17). Method: ask for more than any. */
 static void test_no_start_without_space(void **state)
 {
@@ -209,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_lease_needs_a_majority),
         cmocka_unit_test(test_two_entries_under_way),
         cmocka_unit_test(test_a_full_store_takes_nothing),
+        cmocka_unit_test(test_no_room_replaces_commands),
         cmocka_unit_test(test_no_start_without_space),
     };
 

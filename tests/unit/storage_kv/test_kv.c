@@ -189,6 +189,48 @@ static void test_pressure(void **state)
     test_dir_remove(&dir);
 }
 
+/* Goal: the caller is told to take no more content before the map is full, and that there is room
+ * again when rows are gone. Method: a map of 8 MiB, half of it reserve; fill, then delete. */
+static void test_room(void **state)
+{
+    static uint8_t bytes[256 * 1024];
+    struct test_dir dir;
+    struct test_store store;
+    struct kv_config config;
+    uint64_t mark = 0;
+    (void)state;
+
+    test_dir_make(&dir);
+    test_store_init(&store);
+    config = test_config(&store, dir.path);
+    config.map_bytes = 8 << 20;
+    config.reserve_bytes = 4 << 20;
+    assert_int_equal(kv_open(&config, &store.kv), 0);
+    for (uint8_t i = 0; i < 32 && kv_has_room(store.kv); i++) {
+        kv_put(store.kv, 1, slice_make(&i, 1), slice_make(bytes, sizeof(bytes)));
+        kv_close_window(store.kv, ++mark, 1);
+        test_store_wait(&store, mark);
+    }
+    assert_int_equal(store.status, 0);
+    assert_false(kv_has_room(store.kv));
+    assert_true(mark > 8 && mark < 17); /* about as much as is no reserve */
+    for (uint8_t i = 0; i < mark; i++) {
+        kv_delete(store.kv, 1, slice_make(&i, 1));
+    }
+    kv_close_window(store.kv, ++mark, 1);
+    test_store_wait(&store, mark);
+    assert_int_equal(store.status, 0);
+    assert_true(kv_has_room(store.kv)); /* of free pages: the file does not shrink */
+    kv_close(&store.kv);
+
+    config.reserve_bytes = UINT64_MAX / 2; /* more than any disk has */
+    config.map_bytes = 0;
+    assert_int_equal(kv_open(&config, &store.kv), 0);
+    assert_false(kv_has_room(store.kv));
+    kv_close(&store.kv);
+    test_dir_remove(&dir);
+}
+
 /* Goal: a full map (or disk) is reported once, nothing half written stays, reads go on.
  * Method: a map of 1 MiB and a window larger than that; then reopen with room. */
 static void test_no_space_is_reported(void **state)
@@ -293,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_empty_window),
         cmocka_unit_test(test_values_live_until_the_next_write),
         cmocka_unit_test(test_pressure),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_no_space_is_reported),
         cmocka_unit_test(test_open_refuses),
         cmocka_unit_test(test_row_hash_is_fixed),

@@ -1,0 +1,135 @@
+#include "storage/state/room.h"
+
+#include "storage/state/apply.h"
+#include "storage/state/pending.h"
+#include "storage/state/session.h"
+#include "storage/state/stanza.h"
+
+static bool is_one_of(const char *type, const char *const *types, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(type, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An answer finishes something; one that is refused would leave the asker without. */
+static bool is_answer(const Pb__Stanza *stanza)
+{
+    static const char *const types[] = {"result", "error"};
+
+    return is_one_of(stanza->type, types, ARRAY_COUNT(types));
+}
+
+/* Broadcast presence has one row a session; what ends a subscription takes from the state. */
+static bool is_small_presence(const Pb__Stanza *stanza)
+{
+    static const char *const types[] = {"unavailable", "unsubscribe", "unsubscribed", "error"};
+
+    return stanza->to[0] == '\0' || is_one_of(stanza->type, types, ARRAY_COUNT(types));
+}
+
+/* The stanza to bounce in *out, when the command is one. A roster set is answered as the IQ that it
+ * came as; no type but "error" and "result" changes the answer. */
+static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__Stanza *out)
+{
+    const Pb__Stanza *stanza = NULL;
+
+    pb__stanza__init(out);
+    switch (command->body_case) {
+    case PB__COMMAND__BODY_MESSAGE:
+        *from_out = command->message->from;
+        stanza = command->message->stanza;
+        break;
+    case PB__COMMAND__BODY_IQ:
+        *from_out = command->iq->from;
+        stanza = command->iq->stanza;
+        break;
+    case PB__COMMAND__BODY_PRESENCE:
+        *from_out = command->presence->from;
+        stanza = command->presence->stanza;
+        break;
+    case PB__COMMAND__BODY_ROSTER_SET:
+        *from_out = command->roster_set->from;
+        out->kind = PB__STANZA__KIND__IQ;
+        out->type = (char *)"set";
+        out->id = command->roster_set->iq_id;
+        return !command->roster_set->remove;
+    default:
+        return false;
+    }
+    if (stanza == NULL || is_answer(stanza) ||
+        (stanza->kind == PB__STANZA__KIND__PRESENCE && is_small_presence(stanza))) {
+        return false;
+    }
+    out->kind = stanza->kind;
+    out->type = stanza->type;
+    out->id = stanza->id;
+    out->to = stanza->to;
+    return true;
+}
+
+static bool adds_accounts(const Pb__Command *command)
+{
+    return command->body_case == PB__COMMAND__BODY_DOMAIN_SET ||
+           command->body_case == PB__COMMAND__BODY_USER_IMPORT ||
+           (command->body_case == PB__COMMAND__BODY_USER_SET && command->user_set->create);
+}
+
+static void append_command(const Pb__Command *command, struct arena *arena, struct buf *out)
+{
+    size_t size = pb__command__get_packed_size(command);
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+
+    (void)pb__command__pack(command, bytes);
+    buf_append(out, slice_make(bytes, size));
+}
+
+bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
+{
+    Pb__Command substitute = PB__COMMAND__INIT;
+    Pb__Bounce bounced = PB__BOUNCE__INIT;
+    Pb__Empty empty = PB__EMPTY__INIT;
+    Pb__Stanza stanza;
+    const Pb__Command *command;
+    struct arena arena;
+
+    arena_init(&arena);
+    command = pb__command__unpack(&arena.pb, bytes.len, bytes.data);
+    if (command == NULL) {
+        /* Apply refuses it. */
+    } else if (bounced_stanza(command, &bounced.from, &stanza)) {
+        bounced.stanza = &stanza;
+        substitute.body_case = PB__COMMAND__BODY_BOUNCE;
+        substitute.bounce = &bounced;
+    } else if (adds_accounts(command)) {
+        empty.reason = reason;
+        substitute.body_case = PB__COMMAND__BODY_EMPTY;
+        substitute.empty = &empty;
+    }
+    if (substitute.body_case != PB__COMMAND__BODY__NOT_SET) {
+        substitute.ref = command->ref;
+        append_command(&substitute, &arena, out);
+    }
+    arena_deinit(&arena);
+    return substitute.body_case != PB__COMMAND__BODY__NOT_SET;
+}
+
+int bounce(struct apply *a, const Pb__Bounce *command)
+{
+    Pb__SessionRow *row;
+    Pb__Stanza *stanza = command->stanza;
+    int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+
+    if (rc != 0) {
+        return rc;
+    }
+    stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
+    if (stanza->to[0] == '\0') {
+        stanza->to = row->user; /* RFC 6120 §10.3: without to, for the account itself */
+    }
+    stanza_refuse(a, command->from->session, stanza, STANZA_RESOURCE_CONSTRAINT);
+    return 0;
+}
