@@ -33,7 +33,8 @@ struct admin {
     struct deriver *deriver;
     struct backlog backlog;
     uint64_t next_cookie;
-    struct request *waiting; /* requests whose command is in the log */
+    uint32_t membership_last; /* given out here, perhaps not in the log's status yet */
+    struct request *waiting;  /* requests whose command is in the log */
     struct control *controls;
 };
 

@@ -75,14 +75,19 @@ static bool read_role(struct request *request, enum rlog_role *out)
 
 /* A raft id is never used again, also not after its removal, of which no list is kept: wall seconds
  * as the membership number are above every earlier one. A removal within the same second, and a
- * clock that was set back, are caught by the highest number that the log has seen. */
-static uint64_t next_raft_id(const struct rlog_status *log, uint32_t node)
+ * clock that was set back, are caught by the highest number that the log has seen, or that was
+ * given out here a moment ago. */
+static uint64_t next_raft_id(struct admin *admin, const struct rlog_status *log, uint32_t node)
 {
     uint32_t membership = (uint32_t)(clock_wall_ms() / 1000);
 
     if (membership <= log->membership_highest) {
         membership = log->membership_highest + 1;
     }
+    if (membership <= admin->membership_last) {
+        membership = admin->membership_last + 1;
+    }
+    admin->membership_last = membership;
     return (uint64_t)node << 32 | membership;
 }
 
@@ -101,7 +106,7 @@ void verb_member_add(struct request *request)
     }
     rlog_get_status(log, &status);
     member.node_id = (uint32_t)node;
-    member.raft_id = next_raft_id(&status, member.node_id);
+    member.raft_id = next_raft_id(request->admin, &status, member.node_id);
     (void)snprintf(member.address, sizeof(member.address), "%s", address);
     request->result = json_pack("{s:I,s:I}", "node", node, "raft_id", (json_int_t)member.raft_id);
     rlog_member_add(log, &member, request_on_log_done, request);

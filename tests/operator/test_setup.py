@@ -1,91 +1,30 @@
 """A cluster set up as on real machines: cluster init, node token, node join, one musterd each."""
 
-import os
-import shlex
-import subprocess
+import asyncio
+import base64
+import json
 import tempfile
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.lib.cluster import PASSWORD
+from tests.lib.recorder import Chat, befriend
 from tests.lib.xmpp_client import Client, Settings
 from tests.lib.xmpp_stream import Address
 from tests.operator.ctl import Said, musterctl
-from tools.local import ports
-from tools.local.control import ControlError, ask
-from tools.local.main import find_program
+from tests.operator.machine import Machine
 
 DOMAIN = "example.test"
 TIMEOUT_S = 60.0
-POLL_S = 0.05
+REFUSED, USAGE = 1, 2
+MESSAGE_INTERVAL_S = 0.02
 
 
-class Machine:
-    """What stands for one machine: its folders, its ports, its musterd."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.folder = folder / f"machine{number}"
-        self.folder.mkdir()
-        self.conf, self.data = self.folder / "etc", self.folder / "var"
-        self.control = str(self.folder / "control")
-        self.ports = ports.choose("127.0.0.1", None, number)
-        self.link = f"127.0.0.1:{self.ports['link']}"
-        self.process: subprocess.Popen | None = None
-
-    def setup(self, *arguments: str) -> Said:
-        """A command that makes or uses this machine's folders."""
-        return musterctl(*arguments, "--dir", str(self.conf), "--data", str(self.data))
-
-    def ctl(self, *arguments: str, stdin: str = "") -> Said:
-        """A command to this machine's node."""
-        return musterctl("--control", self.control, *arguments, stdin=stdin)
-
-    def adapt(self) -> None:
-        """All machines are one here: give the node ports and a control socket of its own."""
-        file = self.conf / "muster.yaml"
-        text = file.read_text()
-        text = text.replace("port: 5222", f"port: {self.ports['c2s']}")
-        text = text.replace("tls_port: 5223", f"tls_port: {self.ports['c2s_tls']}")
-        text = text.replace('bind: "[::]', 'bind: "127.0.0.1').replace('bind: "::"',
-                                                                         'bind: "127.0.0.1"')
-        file.write_text(text + f"control: {{socket: {self.control}}}\n")
-
-    def start(self) -> None:
-        """Check the configuration as systemd would, then run the node and wait until it serves."""
-        file = str(self.conf / "muster.yaml")
-        subprocess.run([find_program("musterd"), "-t", "-c", file], check=True,
-                       stdout=subprocess.DEVNULL)
-        launcher = shlex.split(os.environ.get("MUSTER_LAUNCHER", ""))
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen([*launcher, find_program("musterd"), "-c", file],
-                                            stdout=log, stderr=log)
-        deadline = time.monotonic() + TIMEOUT_S
-        while not self._serves():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError((self.folder / "log").read_text())
-            time.sleep(POLL_S)
-
-    def _serves(self) -> bool:
-        try:
-            return bool(ask(self.control, "node.status")["serving"])
-        except ControlError:
-            return False
-
-    def stop(self) -> int:
-        """Stop gracefully; returns the exit code."""
-        if self.process is None:
-            return 0
-        self.process.terminate()
-        try:
-            return self.process.wait(TIMEOUT_S)
-        finally:
-            self.process.kill()
-            self.process = None
-
-
-class Setup(unittest.IsolatedAsyncioTestCase):
-    """Three machines, one after the other."""
+class MachinesTest(unittest.IsolatedAsyncioTestCase):
+    """Machines with nothing on them, and the commands that make nodes of them."""
 
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory(prefix="muster-setup-")
@@ -94,44 +33,185 @@ class Setup(unittest.IsolatedAsyncioTestCase):
         for machine in self.machines:
             self.addCleanup(machine.stop)
 
-    def _ok(self, said: Said) -> Said:
+    def ok(self, said: Said) -> Said:
+        """A call that must succeed."""
         self.assertEqual(0, said.code, said)
         return said
 
-    def _join(self, first: Machine, joining: Machine, number: int, *options: str) -> None:
-        token = self._ok(musterctl("--control", first.control, "node", "token", str(number),
-                                   joining.link, "--dir", str(first.conf), *options)).out
+    def refused(self, said: Said, reason: str) -> None:
+        """A call that must not, and says why."""
+        self.assertIn(said.code, (REFUSED, USAGE), said)
+        self.assertIn(reason, said.err)
+
+    def token(self, joining: Machine, number: int, *options: str) -> Path:
+        """The token of a node, in a file of its machine; made on the first machine."""
+        first = self.machines[0]
+        token = self.ok(musterctl("--control", first.control, "node", "token", str(number),
+                                  joining.link, "--dir", str(first.conf), *options)).out
         file = joining.folder / "token"
         file.write_text(token)
-        self._ok(joining.setup("node", "join", str(file), *options))
+        return file
+
+    def found(self) -> None:
+        """The first node of a new cluster."""
+        first = self.machines[0]
+        self.ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN))
+        first.adapt()
+        first.start()
+
+    def join(self, number: int) -> None:
+        """A further node."""
+        joining = self.machines[number - 1]
+        self.ok(joining.setup("node", "join", str(self.token(joining, number))))
+        joining.adapt()
+        joining.start()
+
+    def client(self, name: str, first: int, **settings: Any) -> Client:
+        """A client of a new account that knows all machines and begins with one."""
+        self.ok(self.machines[0].ctl("user", "add", f"{name}@{DOMAIN}", "--password-file", "-",
+                                     stdin=PASSWORD + "\n"))
+        order = self.machines[first - 1:] + self.machines[:first - 1]
+        addresses = [Address(machine.host, machine.ports["c2s"]) for machine in order]
+        return Client(Settings(f"{name}@{DOMAIN}", PASSWORD, addresses, None, **settings))
+
+
+class Setup(MachinesTest):
+    """Three machines, one after the other."""
 
     async def test_three_machines(self) -> None:
         """init, token, join; then an account made on one node logs in on another, all hashes are
         equal, and every node stops with 0."""
-        first, second, third = self.machines
-        self._ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN))
-        first.adapt()
-        first.start()
-        for number, machine in ((2, second), (3, third)):
-            self._join(first, machine, number)
-            machine.adapt()
-            machine.start()
-        self._ok(second.ctl("user", "add", f"a@{DOMAIN}", "--password-file", "-",
-                            stdin=PASSWORD + "\n"))
-        address = Address("127.0.0.1", third.ports["c2s"])
-        client = Client(Settings(f"a@{DOMAIN}", PASSWORD, [address], None))
+        await asyncio.to_thread(self.found)
+        for number in (2, 3):
+            await asyncio.to_thread(self.join, number)
+        client = self.client("a", 3)
         await client.start()
         await client.close()
         self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
 
-    async def test_token_is_needed(self) -> None:
-        """Rubbish is no token, and secrets are readable by their owner only."""
-        first, second, _ = self.machines
-        self._ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN))
-        rubbish = second.folder / "token"
-        rubbish.write_text("rubbish\n")
-        self.assertNotEqual(0, second.setup("node", "join", str(rubbish)).code)
+    async def test_init(self) -> None:
+        """What cannot be in a configuration is refused before anything is written; secrets are
+        readable by their owner only; a second init does not overwrite the first."""
+        first = self.machines[0]
+        for address, domain, name in (("nowhere", DOMAIN, "x"), ("[::1:7101", DOMAIN, "x"),
+                                      (first.link, "not a domain", "x"),
+                                      (first.link, DOMAIN, 'a"b'), ('a"b:7101', DOMAIN, "x")):
+            said = first.setup("cluster", "init", address, "--domain", domain, "--name", name)
+            self.assertEqual(USAGE, said.code, said)
+            self.assertFalse(first.conf.exists())
+        self.ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN))
         for key in first.conf.rglob("*.key"):
             self.assertEqual(0, key.stat().st_mode & 0o007, key)
-        self.assertNotEqual(0, first.setup("cluster", "init", first.link, "--domain", DOMAIN).code,
-                            "a second init must not overwrite the first")
+        self.refused(first.setup("cluster", "init", first.link, "--domain", DOMAIN), "File exists")
+
+
+class Tokens(MachinesTest):
+    """Which tokens are good, and where."""
+
+    def _altered(self, file: Path, change: Callable[[dict[str, Any]], object]) -> str:
+        """A copy of a token with something in it changed."""
+        token = json.loads(base64.b64decode(file.read_text()))
+        change(token)
+        copy = file.with_name("altered")
+        copy.write_text(base64.b64encode(json.dumps(token).encode()).decode() + "\n")
+        return str(copy)
+
+    async def test_tokens(self) -> None:
+        """Rubbish, expired, of another authority, another node's and used tokens are refused with
+        the reason, and leave nothing behind; a good one is taken once."""
+        await asyncio.to_thread(self.found)
+        first, second, third = self.machines
+        rubbish = second.folder / "rubbish"
+        rubbish.write_text("rubbish\n")
+        self.refused(second.setup("node", "join", str(rubbish)), "no token")
+        token = self.token(second, 2)
+        again = musterctl("--control", first.control, "node", "token", "2", second.link, "--dir",
+                          str(first.conf))
+        self.assertEqual((REFUSED, ""), (again.code, again.out), "two nodes with one raft id")
+        self.assertRegex(again.err, "node 2 is a member|exists already")
+        # A cluster of its own, whose authority has the same name.
+        self.ok(third.setup("cluster", "init", third.link, "--domain", DOMAIN))
+        alien = (third.conf / "tls" / "cluster-ca.pem").read_text()
+        for change, reason in (
+                (lambda one: one.update(expires=int(time.time()) - 1), "has expired"),
+                (lambda one: one.pop("raft_id"), "lacks something"),
+                (lambda one: one.update(ca=alien), "not of the cluster's authority"),
+                (lambda one: one.update(ca="none"), "cannot be read"),
+                (lambda one: one.update(node=3), "another node's"),
+                (lambda one: one.update(key=(first.conf / "tls" / "node.key").read_text()),
+                 "do not belong together")):
+            self.refused(second.setup("node", "join", self._altered(token, change)), reason)
+            self.assertFalse(second.conf.exists())
+        self.refused(third.setup("node", "join", str(token)), "holds data")
+        third.wipe()
+        self.refused(third.setup("node", "join", str(token)), "--replace keeps")
+        self.refused(third.setup("node", "join", str(token), "--replace"), "another node's")
+        self.ok(second.setup("node", "join", str(token)))
+        self.refused(second.setup("node", "join", str(token)), "was used here already")
+        second.adapt()
+        await asyncio.to_thread(second.start)
+
+    async def test_old_token_after_a_loss(self) -> None:
+        """A machine that lost its data is not taken back by the token that it had: it would vote
+        twice under one raft id. The old configuration is not kept for a node of another cluster."""
+        await asyncio.to_thread(self.found)
+        _, second, third = self.machines
+        await asyncio.to_thread(self.join, 2)
+        second.kill()
+        second.wipe()
+        old = second.folder / "token"
+        self.refused(second.setup("node", "join", str(old), "--replace"), "was used here already")
+        self.refused(second.setup("node", "join", str(old)), "was used here already")
+        token = await asyncio.to_thread(self.token, second, 2, "--replace")
+        self.ok(third.setup("cluster", "init", third.link, "--domain", DOMAIN))
+        authority = second.conf / "tls" / "cluster-ca.pem"
+        text = authority.read_text()
+        authority.write_text((third.conf / "tls" / "cluster-ca.pem").read_text())
+        self.refused(second.setup("node", "join", str(token), "--replace"), "cannot be kept")
+        authority.write_text(text)
+        self.ok(second.setup("node", "join", str(token), "--replace"))
+        await asyncio.to_thread(second.start)
+
+
+class Replace(MachinesTest):
+    """A machine that lost its data."""
+
+    async def test_replaced_under_load(self) -> None:
+        """One command on each side: the node is back under its id and a new raft id, with the
+        configuration that it had; nothing of a chat that runs meanwhile is lost or comes twice."""
+        await asyncio.to_thread(self.found)
+        for number in (2, 3):
+            await asyncio.to_thread(self.join, number)
+        third = self.machines[2]
+        romeo, juliet = self.client("romeo", 1), self.client("juliet", 3, silence_s=1.5)
+        for client in (romeo, juliet):
+            await client.start()
+            client.send_presence()
+        await befriend(romeo, juliet)
+        chat = Chat(romeo, juliet)
+        chat.begin(MESSAGE_INTERVAL_S)
+        before, configuration = third.raft_id(), (third.conf / "muster.yaml").read_bytes()
+        third.kill()
+        third.wipe()
+        token = await asyncio.to_thread(self.token, third, 3, "--replace")
+        self.ok(third.setup("node", "join", str(token), "--replace"))
+        await asyncio.to_thread(third.start)
+        self.assertEqual(configuration, (third.conf / "muster.yaml").read_bytes())
+        self.assertEqual(3, third.raft_id() >> 32)
+        self.assertGreater(third.raft_id(), before)
+        await asyncio.to_thread(self._wait_voter, 3)
+        judgement = await chat.end(TIMEOUT_S)
+        self.assertEqual(0, judgement.faults(), judgement)
+        for client in (romeo, juliet):
+            await client.close()
+        self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
+
+    def _wait_voter(self, node: int) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            peers = self.machines[0].ctl("--json", "node", "status").json()["peers"]
+            roles = {peer["node"]: peer["role"] for peer in peers}
+            if roles.get(node) == "voter":
+                return
+            self.assertLess(time.monotonic(), deadline, peers)
+            time.sleep(0.1)

@@ -46,6 +46,24 @@ static BIO *view(const struct buf *pem)
     return BIO_new_mem_buf(bytes.data, (int)bytes.len);
 }
 
+static X509 *read_certificate(const struct buf *pem)
+{
+    BIO *bio = view(pem);
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    return certificate;
+}
+
+static EVP_PKEY *read_key(const struct buf *pem)
+{
+    BIO *bio = view(pem);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    return key;
+}
+
 /* ---- certificates */
 
 static void add_extension(X509 *certificate, int nid, const char *value)
@@ -114,10 +132,8 @@ static X509 *new_leaf(const char *name, EVP_PKEY *key, const char *usage)
 
 int pki_make_node(const struct pki_pair *authority, uint32_t node_id, struct pki_pair *out)
 {
-    BIO *certificate_bio = view(&authority->certificate);
-    BIO *key_bio = view(&authority->key);
-    X509 *ca = PEM_read_bio_X509(certificate_bio, NULL, NULL, NULL);
-    EVP_PKEY *ca_key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    X509 *ca = read_certificate(&authority->certificate);
+    EVP_PKEY *ca_key = read_key(&authority->key);
     EVP_PKEY *key = EVP_EC_gen("P-256");
     int rc = ERR_TLS;
 
@@ -135,8 +151,6 @@ int pki_make_node(const struct pki_pair *authority, uint32_t node_id, struct pki
     EVP_PKEY_free(key);
     EVP_PKEY_free(ca_key);
     X509_free(ca);
-    BIO_free(key_bio);
-    BIO_free(certificate_bio);
     return rc;
 }
 
@@ -155,4 +169,47 @@ int pki_make_domain(const char *domain, struct pki_pair *out)
     X509_free(certificate);
     EVP_PKEY_free(key);
     return 0;
+}
+
+/* ---- checks */
+
+static bool is_signed_by(X509 *certificate, X509 *ca)
+{
+    return X509_check_issued(ca, certificate) == X509_V_OK &&
+           X509_verify(certificate, X509_get0_pubkey(ca)) == 1;
+}
+
+const char *pki_check(const struct buf *authority, const struct pki_pair *pair, uint32_t node_id)
+{
+    X509 *ca = read_certificate(authority);
+    X509 *certificate = read_certificate(&pair->certificate);
+    EVP_PKEY *key = read_key(&pair->key);
+    const char *fault = NULL;
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "node-%u", node_id);
+    if (ca == NULL || certificate == NULL || key == NULL) {
+        fault = "a certificate or key cannot be read";
+    } else if (!is_signed_by(certificate, ca)) {
+        fault = "the node's certificate is not of the cluster's authority";
+    } else if (X509_check_host(certificate, name, 0, 0, NULL) != 1) {
+        fault = "the certificate is another node's";
+    } else if (X509_check_private_key(certificate, key) != 1) {
+        fault = "certificate and key do not belong together";
+    }
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    X509_free(ca);
+    return fault;
+}
+
+bool pki_same_certificate(const struct buf *one, const struct buf *other)
+{
+    X509 *left = read_certificate(one);
+    X509 *right = read_certificate(other);
+    bool same = left != NULL && right != NULL && X509_cmp(left, right) == 0;
+
+    X509_free(left);
+    X509_free(right);
+    return same;
 }

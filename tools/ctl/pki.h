@@ -6,6 +6,7 @@
 #include "node/base/buf.h"
 #include "node/base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pki_pair {
@@ -23,5 +24,10 @@ NODISCARD int pki_make_node(const struct pki_pair *authority, uint32_t node_id,
 /** A certificate of the domain signed by itself, so that a node can start before there is a real
  * one. */
 NODISCARD int pki_make_domain(const char *domain, struct pki_pair *out);
+
+/** Is pair node node_id of the authority that made it? NULL, or what is wrong. */
+const char *pki_check(const struct buf *authority, const struct pki_pair *pair, uint32_t node_id);
+/** Do two PEM texts hold the same certificate? */
+bool pki_same_certificate(const struct buf *one, const struct buf *other);
 
 #endif

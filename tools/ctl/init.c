@@ -1,0 +1,103 @@
+/* musterctl cluster init: the first node of a cluster on real machines. */
+#include "tools/ctl/place.h"
+#include "tools/ctl/print.h"
+
+#include "node/base/address.h"
+#include "node/base/jid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FOUNDER_RAFT_ID(node) ((json_int_t)(node) << 32 | 1) /* first membership of a node */
+
+static int make_first_node(struct place *place, const struct setup *setup)
+{
+    struct pki_pair authority = {0};
+    struct pki_pair node = {0};
+    int rc = place_make_dirs(place);
+
+    if (rc == 0) {
+        rc = pki_make_authority(setup->cluster, &authority);
+    }
+    if (rc == 0) {
+        rc = place_write_pair(place, CA_FILE, CA_KEY_FILE, FILE_OWN, &authority);
+    }
+    if (rc == 0) {
+        rc = pki_make_node(&authority, setup->node, &node);
+    }
+    if (rc == 0) {
+        rc = place_write_pair(place, NODE_FILE, NODE_KEY_FILE, FILE_PRIVATE, &node);
+    }
+    if (rc == 0) {
+        rc = place_make_domain_certificate(place, setup->domain);
+    }
+    if (rc == 0) {
+        rc = place_write_conf(place, setup);
+    }
+    if (rc == 0) {
+        rc = place_write_identity(place, setup->node, FOUNDER_RAFT_ID(setup->node), true);
+    }
+    pki_pair_deinit(&node);
+    pki_pair_deinit(&authority);
+    return rc;
+}
+
+/* Texts stand in YAML between double quotes. */
+static bool is_plain(const char *text)
+{
+    return strpbrk(text, "\"\\\n\t") == NULL;
+}
+
+static bool is_sound(const struct setup *setup)
+{
+    struct address address;
+    char domain[JID_PART_BYTES_MAX + 1];
+
+    if (setup->domain == NULL || jid_prep_domain(slice_str(setup->domain), domain) != 0) {
+        (void)fprintf(stderr, "musterctl: --domain with a domain name is needed\n");
+        return false;
+    }
+    if (address_parse(setup->address, &address) != 0 || address.port == 0 ||
+        !is_plain(setup->address)) {
+        (void)fprintf(stderr, "musterctl: \"%s\" is no address (host:port) for other nodes\n",
+                      setup->address);
+        return false;
+    }
+    if (!is_plain(setup->cluster)) {
+        (void)fprintf(stderr, "musterctl: --name: no quotes, backslashes, tabs and line breaks\n");
+        return false;
+    }
+    return true;
+}
+
+int run_cluster_init(const struct options *options, char **arguments, int count)
+{
+    struct place place = place_of(options);
+    struct setup setup = {.node = 1,
+                          .cluster = options->name != NULL ? options->name : "muster",
+                          .domain = options->domain,
+                          .address = arguments[0]};
+    json_t *members;
+    int rc;
+
+    (void)count;
+    if (!is_sound(&setup)) {
+        return EXIT_USAGE;
+    }
+    members = json_pack("[{s:i,s:s}]", "node", 1, "address", setup.address);
+    setup.members = members;
+    rc = make_first_node(&place, &setup);
+    json_decref(members);
+    if (rc == 0 && options->json) {
+        print_json_take(
+            json_pack("{s:i,s:s,s:s}", "node", 1, "dir", place.conf_dir, "data", place.data_dir));
+    } else if (rc == 0) {
+        (void)printf("Made the first node of %s in %s. Next:\n"
+                     "  put the certificate of %s into %s\n"
+                     "  systemctl start musterd\n"
+                     "  musterctl node token 2 HOST:PORT    (for each further node)\n",
+                     setup.domain, place.conf_dir, setup.domain, place_tls_path(&place, ""));
+    }
+    buf_deinit(&place.path);
+    return rc == 0 ? EXIT_OK : EXIT_REFUSED;
+}

@@ -1,0 +1,170 @@
+/* musterctl node token: add a member, and print all that its node needs, its private key included:
+ * whoever has the token is that node, so it travels like a password. */
+#include "tools/ctl/arguments.h"
+#include "tools/ctl/ask.h"
+#include "tools/ctl/place.h"
+#include "tools/ctl/print.h"
+
+#include "node/base/address.h"
+#include "node/base/clock.h"
+#include "node/base/crypto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TOKEN_VALID_S (24 * 3600) /* time to carry it over; a key that lies about is a risk */
+
+/* The other members of today, as the node's first addresses to ask. */
+static json_t *other_members(const json_t *status, json_int_t node)
+{
+    json_t *members = json_array();
+    const json_t *peer;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "peers"), i, peer)
+    {
+        if (json_integer_value(json_object_get(peer, "node")) != node) {
+            (void)json_array_append_new(members, json_pack("{s:O,s:O}", "node",
+                                                           json_object_get(peer, "node"), "address",
+                                                           json_object_get(peer, "address")));
+        }
+    }
+    return members;
+}
+
+static bool is_member(const json_t *status, json_int_t node)
+{
+    const json_t *peer;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "peers"), i, peer)
+    {
+        if (json_integer_value(json_object_get(peer, "node")) == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int issue_certificate(struct place *place, uint32_t node, json_t *token)
+{
+    struct pki_pair authority = {0};
+    struct pki_pair pair = {0};
+    int rc = files_read(place_tls_path(place, CA_FILE), &authority.certificate);
+
+    if (rc == 0) {
+        rc = files_read(place_tls_path(place, CA_KEY_FILE), &authority.key);
+    }
+    if (rc == 0) {
+        rc = pki_make_node(&authority, node, &pair);
+    }
+    if (rc == 0) {
+        (void)json_object_set_new(token, "ca", json_string(buf_text(&authority.certificate)));
+        (void)json_object_set_new(token, "certificate", json_string(buf_text(&pair.certificate)));
+        (void)json_object_set_new(token, "key", json_string(buf_text(&pair.key)));
+    }
+    pki_pair_deinit(&pair);
+    pki_pair_deinit(&authority);
+    return rc == 0 ? EXIT_OK : EXIT_REFUSED;
+}
+
+static void print_token(const struct options *options, const json_t *token)
+{
+    char *text = json_dumps(token, JSON_COMPACT);
+    struct buf line = BUF_EMPTY;
+
+    base64_encode(slice_str(text), &line);
+    if (options->json) {
+        print_json_take(json_pack("{s:O,s:O,s:s}", "node", json_object_get(token, "node"),
+                                  "raft_id", json_object_get(token, "raft_id"), "token",
+                                  buf_text(&line)));
+    } else {
+        (void)printf("%s\n", buf_text(&line));
+    }
+    buf_wipe(&line);
+    free(text);
+}
+
+/* Add the member, in place of its older membership. */
+static int add_member(const struct options *options, json_int_t node, bool is_old, json_t *token)
+{
+    json_t *removed = NULL;
+    json_t *added = NULL;
+    int code = 0;
+
+    if (is_old) {
+        code =
+            ask(options, ASK_CHANGE, "member.remove", json_pack("{s:I}", "node", node), &removed);
+        json_decref(removed);
+    }
+    if (code == 0) {
+        code =
+            ask(options, ASK_CHANGE, "member.add",
+                json_pack("{s:I,s:O}", "node", node, "address", json_object_get(token, "address")),
+                &added);
+    }
+    if (code == 0) {
+        (void)json_object_update(token, added);
+    }
+    json_decref(added);
+    return code;
+}
+
+static json_t *new_token(const json_t *status, json_int_t node, const char *address)
+{
+    return json_pack("{s:s,s:I,s:O,s:O,s:o}", "address", address, "expires",
+                     (json_int_t)(clock_wall_ms() / 1000) + TOKEN_VALID_S, "cluster",
+                     json_object_get(status, "cluster"), "domain",
+                     json_object_get(status, "domain"), "members", other_members(status, node));
+}
+
+static int make_token(const struct options *options, json_int_t node, const char *address,
+                      const json_t *status)
+{
+    bool is_old = is_member(status, node);
+    struct place place = place_of(options);
+    json_t *token;
+    int code;
+
+    if (is_old && (options->given & OPTION_REPLACE) == 0) {
+        (void)fprintf(stderr,
+                      "musterctl: node %lld is a member; when it lost its data, --replace "
+                      "ends that membership and makes a new one\n",
+                      (long long)node);
+        return EXIT_REFUSED;
+    }
+    token = new_token(status, node, address);
+    code = issue_certificate(&place, (uint32_t)node, token);
+    if (code == 0) {
+        code = add_member(options, node, is_old, token);
+    }
+    if (code == 0) {
+        print_token(options, token);
+    }
+    json_decref(token);
+    buf_deinit(&place.path);
+    return code;
+}
+
+int run_node_token(const struct options *options, char **arguments, int count)
+{
+    struct address address;
+    json_t *status = NULL;
+    json_int_t node;
+    int code;
+
+    (void)count;
+    if (!arguments_read_node(arguments[0], &node)) {
+        return EXIT_USAGE;
+    }
+    if (address_parse(arguments[1], &address) != 0 || address.port == 0) {
+        (void)fprintf(stderr, "musterctl: \"%s\" is no address (host:port)\n", arguments[1]);
+        return EXIT_USAGE;
+    }
+    code = ask(options, ASK_READ, "node.status", NULL, &status);
+    if (code == 0) {
+        code = make_token(options, node, arguments[1], status);
+    }
+    json_decref(status);
+    return code;
+}
