@@ -80,6 +80,34 @@ static void deliver(void *ctx, const struct delivery *delivery)
     core_tell_worker(ctx, delivery->owner.worker, message);
 }
 
+static struct im_view view_of(struct core *core)
+{
+    return (struct im_view){.state = core->state,
+                            .incarnation = core->incarnation,
+                            .now_wall_ms = clock_wall_ms(),
+                            .arena = &core->arena,
+                            .sink = deliver,
+                            .ctx = core};
+}
+
+void core_answer_pull(struct core *core, const struct delivery_pull *pull)
+{
+    const struct im_view view = view_of(core);
+
+    if (core->incarnation != 0) {
+        im_catch_up(&view, pull);
+    }
+}
+
+static void expand(struct core *core, const struct effect *effect)
+{
+    const struct im_view view = view_of(core);
+
+    if (core->incarnation != 0) {
+        im_expand(&view, effect);
+    }
+}
+
 static void handle_effect(struct core *core, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -101,10 +129,7 @@ static void handle_effect(struct core *core, const struct effect *effect)
         }
         break;
     default:
-        if (core->incarnation != 0) {
-            im_expand(core->state, effect, core->incarnation, clock_wall_ms(), &core->arena,
-                      deliver, core);
-        }
+        expand(core, effect);
         break;
     }
 }

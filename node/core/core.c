@@ -79,6 +79,9 @@ static void handle(struct core *core, struct note *note)
     case NOTE_CREDENTIALS:
         answer_credentials(core, note);
         break;
+    case NOTE_PULL:
+        core_answer_pull(core, &note->pull);
+        break;
     case NOTE_JOB:
         run_job(core, note->job);
         break;
@@ -427,6 +430,14 @@ void core_ask_credentials(struct core *core, const struct effect_ref *ref, const
 
     note->ref = *ref;
     note->user = mem_strdup(user);
+    inbox_post_take(&core->inbox, note);
+}
+
+void core_pull(struct core *core, const struct delivery_pull *pull)
+{
+    struct note *note = note_new(NOTE_PULL);
+
+    note->pull = *pull;
     inbox_post_take(&core->inbox, note);
 }
 

@@ -61,6 +61,8 @@ bool core_may_serve(struct core *core);
 void core_note_doors(struct core *core, bool are_open);
 /** Look up an account; answered by PORT_CREDENTIALS to the worker of ref. Any thread. */
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user);
+/** Ask for a part of what waits for a session; it comes as PORT_DELIVERY. Any thread. */
+void core_pull(struct core *core, const struct delivery_pull *pull);
 
 /* Work that needs the state: run() is called on the state thread between two entries, then the job
  * comes back to the admin mailbox as PORT_JOB. */

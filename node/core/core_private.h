@@ -75,6 +75,7 @@ struct core {
 
 /* apply.c */
 void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *entry);
+void core_answer_pull(struct core *core, const struct delivery_pull *pull);
 void core_tell_worker(struct core *core, uint32_t worker, struct port_message *message);
 void core_tell_domains(struct core *core);
 

@@ -18,6 +18,7 @@ enum note_kind {
     NOTE_PROMOTED,
     NOTE_DURABLE,
     NOTE_CREDENTIALS,
+    NOTE_PULL,
     NOTE_JOB,
     NOTE_STOP
 };
@@ -34,6 +35,7 @@ struct note {
     struct blob *entry;
     struct effect_ref ref;
     char *user;
+    struct delivery_pull pull;
     struct core_job *job;
 };
 

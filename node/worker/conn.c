@@ -337,6 +337,9 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
         case STREAM_COMMAND:
             worker_submit(conn->worker, action.command);
             break;
+        case STREAM_PULL:
+            core_pull(conn->worker->core, &action.pull);
+            break;
         case STREAM_CLOSE:
             finish(conn, now_ms);
             break;

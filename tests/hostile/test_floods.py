@@ -8,13 +8,16 @@ from pathlib import Path
 from tests.hostile.peer import Peer
 from tests.hostile.scene import PASSWORD, HostileCase
 from tests.lib.xmpp_client import SM_NS
-from tests.lib.xmpp_stream import StreamError
 
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # per worker, as this test sets it
 CONNECTIONS = 400
 BOMB_MESSAGES = 200          # together more than one connection may hold
 BOMB = "x" * 50_000
+WAITING = 700                # of LETTER: more than one connection may hold
+ARRIVING = 300               # together no more than may be pending
+LETTER = "x" * 8_000
+READ_PAUSE_S = 0.003
 IDLE_S = 10                  # until a client that takes nothing is given up
 FLOOD_S = 2.0
 
@@ -92,8 +95,8 @@ class Floods(HostileCase):
     async def test_never_reads(self) -> None:
         """A session whose client reads nothing is detached, and loses nothing.
 
-        What is pending waits for its next connections, each of which brings it further, even if
-        there is more than one may hold.
+        What is pending waits for its next connection, which brings all of it, even if it is more
+        than a connection may hold.
         """
         user, password = self.account()
         victim = await self.peer().log_in(self.address(), user, password)
@@ -109,28 +112,54 @@ class Floods(HostileCase):
             while self._session_of(user)["state"] != "detached":
                 await asyncio.sleep(0.1)
         victim.abort()
-        received: list[str] = []
-        connections = 0
-        while len(received) < BOMB_MESSAGES:
-            connections += 1
-            await self._take_part(user, previous, received)
-        self.assertEqual([str(number) for number in range(BOMB_MESSAGES)], received)
-        self.assertLess(connections, 20)
-
-    async def _take_part(self, user: str, previous: str, received: list[str]) -> None:
-        """Resume, take and ack what comes until the server cuts or all is there."""
-        peer = await self.peer().log_in(self.address(), user, PASSWORD)
-        peer.send(f"<resume xmlns='{SM_NS}' h='{len(received)}' previd='{previous}'/>")
-        handled = len(received)
-        with contextlib.suppress(StreamError):
-            while len(received) < BOMB_MESSAGES:
-                element = await peer.receive()
-                if element.tag == f"{{{SM_NS}}}r":
-                    peer.send(f"<a xmlns='{SM_NS}' h='{handled}'/>")
-                elif element.tag == "{jabber:client}message":
-                    received.append(element.get("id", ""))
-                    handled += 1
+        peer = await self._resume(user, previous)
+        self.assertEqual([str(number) for number in range(BOMB_MESSAGES)],
+                         await self._take(peer, BOMB_MESSAGES))
         peer.abort()
+
+    async def _resume(self, user: str, previous: str) -> Peer:
+        """A new connection of a session whose client had received nothing."""
+        peer = await self.peer().log_in(self.address(), user, PASSWORD)
+        await peer.ask(f"<resume xmlns='{SM_NS}' h='0' previd='{previous}'/>",
+                       f"{{{SM_NS}}}resumed")
+        return peer
+
+    async def _take(self, peer: Peer, count: int, pause_s: float = 0.0) -> list[str]:
+        """The ids of so many messages, each followed by a pause, all of them acked."""
+        received: list[str] = []
+        while len(received) < count:
+            element = await peer.receive()
+            if element.tag == f"{{{SM_NS}}}r":
+                peer.send(f"<a xmlns='{SM_NS}' h='{len(received)}'/>")
+            elif element.tag == "{jabber:client}message":
+                received.append(element.get("id", ""))
+                await asyncio.sleep(pause_s)
+        return received
+
+    async def test_slow_resume(self) -> None:
+        """A client that resumes to more than a connection may hold, and reads it slowly, gets all.
+
+        Once and in order, on that one connection, while new messages come in behind.
+        """
+        user, password = self.account()
+        victim = await self.peer().log_in(self.address(), user, password)
+        address = await victim.bind()
+        previous = await victim.enable()
+        victim.abort()
+        sender = await self.bound()
+        for number in range(WAITING):
+            sender.send(f"<message to='{address}' id='{number}'><body>{LETTER}</body></message>")
+        await sender.answer("<iq type='get' id='sync'/>")
+        victim = await self._resume(user, previous)
+        taking = asyncio.create_task(self._take(victim, WAITING + ARRIVING, READ_PAUSE_S))
+        for number in range(WAITING, WAITING + ARRIVING):
+            sender.send(f"<message to='{address}' id='{number}'><body>{LETTER}</body></message>")
+            await asyncio.sleep(READ_PAUSE_S)
+        async with asyncio.timeout(IDLE_S * 3):
+            received = await taking
+        self.assertEqual([str(number) for number in range(WAITING + ARRIVING)], received)
+        sender.abort()
+        victim.abort()
 
     def _session_of(self, user: str) -> dict:
         """What the node says of the user's one session."""

@@ -187,7 +187,7 @@ STAGES = [
           _python("operator", "gcc", 200), ["build-gcc"]),
     Stage("hostile", "broken and hostile input on every port", 240, _python("hostile", "gcc", 300),
           ["build-gcc"]),
-    Stage("kill", "nodes killed at random moments while clients chat", 300,
+    Stage("kill", "nodes killed or cut off at random moments while clients chat", 300,
           _python("kill", "gcc", 600), ["build-gcc"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-asan"], parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),

@@ -25,12 +25,22 @@ struct im_sender {
 NODISCARD int im_command(const struct im_sender *sender, const struct xml_element *stanza,
                          struct arena *arena, struct buf *out);
 
-/** Receives deliveries during im_expand(); takes delivery->xml. */
+/** Takes delivery->xml. */
 typedef void (*im_sink)(void *ctx, const struct delivery *delivery);
 
-/** What this node must write because of one effect. incarnation: this node's own. now_wall_ms only
- * labels answers about the time (XEP-0202). */
-void im_expand(struct state *state, const struct effect *effect, uint64_t incarnation,
-               uint64_t now_wall_ms, struct arena *arena, im_sink sink, void *ctx);
+/* How this node looks at the state, and where what it sees goes. */
+struct im_view {
+    struct state *state;
+    uint64_t incarnation; /* this node's own */
+    uint64_t now_wall_ms; /* only labels answers about the time (XEP-0202) */
+    struct arena *arena;
+    im_sink sink;
+    void *ctx; /* of sink */
+};
+
+/** What this node must write because of one effect. */
+void im_expand(const struct im_view *view, const struct effect *effect);
+/** The part that pull asks for, and its end; nothing when the connection lost the session. */
+void im_catch_up(const struct im_view *view, const struct delivery_pull *pull);
 
 #endif

@@ -6,6 +6,7 @@
 struct queued {
     enum stream_action_kind kind;
     struct buf bytes; /* the command, or the user's address */
+    struct delivery_pull pull;
 };
 
 void actions_init(struct stream *stream)
@@ -18,6 +19,14 @@ void actions_push(struct stream *stream, enum stream_action_kind kind)
     struct queued *queued = ring_push(&stream->actions);
 
     queued->kind = kind;
+}
+
+void actions_push_pull(struct stream *stream, const struct delivery_pull *pull)
+{
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = STREAM_PULL;
+    queued->pull = *pull;
 }
 
 void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text)
@@ -115,7 +124,7 @@ static bool pop_queued(struct stream *stream, struct stream_action *out)
     ring_drop(&stream->actions);
     buf_deinit(&stream->popped);
     stream->popped = queued.bytes;
-    *out = (struct stream_action){.kind = queued.kind};
+    *out = (struct stream_action){.kind = queued.kind, .pull = queued.pull};
     if (queued.kind == STREAM_COMMAND) {
         out->command = buf_slice(&stream->popped);
     } else if (queued.kind == STREAM_WANT_CREDENTIALS) {

@@ -98,16 +98,6 @@ void ending_cut(struct stream *stream)
     ending_drop(stream);
 }
 
-/* Without acks only a proper end is sure to carry the last bytes to the client. */
-void ending_exhausted(struct stream *stream)
-{
-    if (stream->counted) {
-        ending_cut(stream);
-    } else {
-        ending_error(stream, "resource-constraint", NULL);
-    }
-}
-
 void ending_on_footer(struct stream *stream)
 {
     if (!stream_is_bound(stream)) {

@@ -9,6 +9,7 @@
 #include "xmpp/sasl/sasl.h"
 #include "xmpp/stream/acks_in.h"
 #include "xmpp/stream/acks_out.h"
+#include "xmpp/stream/cursor.h"
 #include "xmpp/stream/stream.h"
 #include "xmpp/stream/written.h"
 #include "xmpp/xml/xml.h"
@@ -29,8 +30,9 @@
 #define ACK_NOTE_MS       1000 /* DESIGN 5: acks are packed, at most one a second a session */
 #define ASK_MS            1000 /* between two <r/>, unless ASK_COUNT stanzas went out since */
 #define ASK_COUNT         50
-#define BACKLOG_FACTOR    4    /* unwritten stanzas, in units of output_bytes_max */
-#define UNACKED_MAX       4096 /* entries; a client that takes and never acks is cut */
+#define BACKLOG_FACTOR    4            /* unwritten stanzas, in units of output_bytes_max */
+#define PART_BYTES_MAX    (256 * 1024) /* pulled at once: a few ms of the state thread */
+#define UNACKED_MAX       4096         /* entries; a client that takes and never acks is cut */
 #define STRANGER_BYTES_MAX                                                                         \
     16384                 /* stanza of one who is not logged in; RFC 6120 §13.12: >= 10000        \
                            */
@@ -106,10 +108,9 @@ struct stream {
 
     struct acks_in in;
     struct acks_out out;
+    struct cursor cursor;
     struct written written; /* what went out before or without XEP-0198 */
-    bool is_truncated;      /* too much waited: what comes is left to the next connection */
-    uint64_t truncated_ms;
-    uint64_t noted_done; /* positions told to the log */
+    uint64_t noted_done;    /* positions told to the log */
     uint64_t noted_presence;
     uint64_t due_done; /* positions to be told with the next Notes */
     uint64_t due_presence;
@@ -133,6 +134,7 @@ void stream_printf(struct stream *stream, const char *format, ...)
 
 /* ---- actions.c: what the caller is to do */
 void actions_push(struct stream *stream, enum stream_action_kind kind);
+void actions_push_pull(struct stream *stream, const struct delivery_pull *pull);
 void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text);
 /** Encode command and queue it. Its outcome comes back as kind. */
 void actions_submit(struct stream *stream, Pb__Command *command, enum awaited_kind kind);
@@ -170,7 +172,8 @@ void resume_on_resume(struct stream *stream, const struct xml_element *element);
 void resume_on_outcome(struct stream *stream, const struct outcome *outcome);
 void resume_confirm(struct stream *stream, uint32_t h);
 void resume_on_confirm_outcome(struct stream *stream, const struct outcome *outcome);
-void resume_on_confirmed(struct stream *stream);
+/** presence_since: what the client has of presence. */
+void resume_on_confirmed(struct stream *stream, uint64_t presence_since);
 /** Parse a whole xs:unsignedInt; NULL and anything else is false. */
 bool resume_parse_count(const char *text, uint32_t *out);
 /** <failed/> with a stanza error condition. */
@@ -186,12 +189,10 @@ void inbound_on_outcome(struct stream *stream, const struct awaited *awaited, in
 void outbound_start(struct stream *stream, uint32_t number);
 void outbound_on_stanza(struct stream *stream, const struct delivery *delivery);
 void outbound_on_recorded(struct stream *stream, uint32_t number);
-/** The backlog was truncated, and the client has all that was taken into it. */
-bool outbound_is_exhausted(const struct stream *stream);
 void outbound_on_ack(struct stream *stream, uint32_t h);
 /** Write what may be written. */
 void outbound_write(struct stream *stream);
-/** End of a turn: records and acks into the log, <r/> to the client. */
+/** End of a turn: pulls, records and acks into the log, <r/> to the client. */
 void outbound_flush(struct stream *stream);
 /** The session leaves this connection: tell the log at once what is known to be done. */
 void outbound_finish(struct stream *stream);
@@ -203,8 +204,6 @@ void outbound_probe(struct stream *stream);
 void ending_error(struct stream *stream, const char *condition, const char *detail);
 /** The connection is of no use: detach or close the session, drop without footer. */
 void ending_cut(struct stream *stream);
-/** The client has taken what this connection holds for it; the rest is for its next one. */
-void ending_exhausted(struct stream *stream);
 /** The session is not ours any more: drop without a word. */
 void ending_drop(struct stream *stream);
 /** The client closed its stream. */

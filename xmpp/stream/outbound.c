@@ -23,40 +23,55 @@ void outbound_start(struct stream *stream, uint32_t number)
     stream->asked_number = number;
 }
 
-/* A list that is long when the client comes, or a burst, is no fault of the client: it gets as much
- * as may wait here, in order and without a gap, and the rest on its next connection, so that every
- * connection brings it further. */
-static void watch_backlog(struct stream *stream)
+static uint64_t backlog_bytes(const struct stream *stream)
 {
-    uint64_t backlog_bytes = stream->out.waiting_bytes + buf_len(&stream->output);
-
-    if (backlog_bytes > BACKLOG_FACTOR * (uint64_t)stream->config.output_bytes_max) {
-        stream->is_truncated = true;
-        stream->truncated_ms = stream->now_ms;
-    }
+    return stream->out.waiting_bytes + buf_len(&stream->output);
 }
 
-void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
+/* Does more wait than a client that takes it slowly may have here? The rest is kept in the state,
+ * where it is bounded for everybody together, and comes when there is room. */
+static bool is_full(const struct stream *stream)
+{
+    return backlog_bytes(stream) > BACKLOG_FACTOR * (uint64_t)stream->config.output_bytes_max;
+}
+
+static void take_stanza(struct stream *stream, const struct delivery *delivery)
 {
     bool pending = delivery->kind == DELIVERY_PENDING;
 
-    if (!is_confirmed(stream) || stream->is_truncated) {
-        return; /* it stays pending; after a confirmed resume it comes again */
-    }
+    cursor_take(&stream->cursor, delivery);
     if (stream->counted) {
         acks_out_add_take(&stream->out, pending, delivery->position, blob_ref(delivery->xml));
     } else {
         write_blob(stream, delivery->xml);
         written_add(&stream->written, pending, delivery->position, stream->output_put);
     }
-    watch_backlog(stream);
 }
 
-bool outbound_is_exhausted(const struct stream *stream)
+void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
 {
-    return stream->is_truncated && stream->out.waiting.count == 0 &&
-           buf_len(&stream->output) == 0 &&
-           (!stream->counted || acks_out_unacked(&stream->out) == 0);
+    if (!is_confirmed(stream) || !cursor_wants(&stream->cursor, delivery)) {
+        return; /* it comes again, pulled */
+    }
+    if (delivery->pull == 0 && is_full(stream)) {
+        cursor_fall_behind(&stream->cursor);
+    } else {
+        take_stanza(stream, delivery);
+    }
+}
+
+/* The next part, when the last one is nearly gone. */
+static void pull(struct stream *stream)
+{
+    const uint32_t room = stream->config.output_bytes_max;
+    struct delivery_pull pull = {.owner = stream->config.owner,
+                                 .session = stream->session,
+                                 .epoch = stream->epoch,
+                                 .bytes_max = room < PART_BYTES_MAX ? room : PART_BYTES_MAX};
+
+    if (backlog_bytes(stream) < room && cursor_pull(&stream->cursor, &pull)) {
+        actions_push_pull(stream, &pull);
+    }
 }
 
 void outbound_on_recorded(struct stream *stream, uint32_t number)
@@ -213,6 +228,7 @@ static void ask(struct stream *stream)
 void outbound_flush(struct stream *stream)
 {
     if (is_confirmed(stream)) {
+        pull(stream);
         note(stream);
         ask(stream);
     }

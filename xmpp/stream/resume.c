@@ -238,8 +238,9 @@ void resume_on_confirm_outcome(struct stream *stream, const struct outcome *outc
     }
 }
 
-void resume_on_confirmed(struct stream *stream)
+void resume_on_confirmed(struct stream *stream, uint64_t presence_since)
 {
     outbound_start(stream, stream->confirm_h);
+    cursor_start(&stream->cursor, presence_since);
     stream_move(stream, STATE_ACTIVE);
 }

@@ -197,8 +197,6 @@ void stream_step(struct stream *stream)
     }
     if (stream->out.unacked.count > UNACKED_MAX) { /* it takes and never acks */
         ending_cut(stream);
-    } else if (outbound_is_exhausted(stream)) {
-        ending_exhausted(stream);
     }
 }
 
@@ -292,8 +290,17 @@ static void act_on_delivery(struct stream *stream, const struct delivery *delive
         break;
     case DELIVERY_CONFIRMED:
         if (stream->state == STATE_CONFIRMING) {
-            resume_on_confirmed(stream);
+            resume_on_confirmed(stream, delivery->position);
         }
+        break;
+    case DELIVERY_INITIAL:
+        cursor_show_all(&stream->cursor);
+        break;
+    case DELIVERY_SKIPPED:
+        cursor_fall_behind(&stream->cursor);
+        break;
+    case DELIVERY_PULLED:
+        cursor_on_pulled(&stream->cursor, delivery);
         break;
     case DELIVERY_DROPPED:
         ending_on_dropped(stream, delivery->drop);
@@ -379,13 +386,6 @@ static void watch_silence(struct stream *stream)
     }
 }
 
-/* A client that does not take what waits for it is given up as late as a silent one. */
-static bool is_stuck(const struct stream *stream)
-{
-    return stream->is_truncated && stream->now_ms - stream->truncated_ms >=
-                                       stream->config.idle_probe_ms + stream->config.idle_dead_ms;
-}
-
 void stream_tick(struct stream *stream, uint64_t now_ms)
 {
     stream->now_ms = now_ms;
@@ -394,8 +394,6 @@ void stream_tick(struct stream *stream, uint64_t now_ms)
     }
     if (stream->deadline_ms != 0 && now_ms >= stream->deadline_ms) {
         on_deadline(stream);
-    } else if (stream_is_bound(stream) && is_stuck(stream)) {
-        ending_cut(stream);
     } else if (stream_is_bound(stream) && stream->state != STATE_RESUMED) {
         watch_silence(stream);
     }

@@ -21,7 +21,7 @@ struct stream_config {
     uint32_t confirm_ms;     /* time to answer <r/> after a resume */
     uint32_t stanza_bytes_max;
     uint32_t output_bytes_max;  /* unwritten output; above it nothing is read. At four times as much
-                                   unwritten stanzas the rest is left to the next connection */
+                                   unwritten stanzas the rest is left in the state, and pulled */
     bool tls_unique_on_tls13;   /* accept what old clients send (slixmpp) */
     struct slice decoy_secret;  /* see sasl.h; the same on all nodes, borrowed */
     const char *default_domain; /* answers headers without to */
@@ -33,6 +33,7 @@ enum stream_action_kind {
     STREAM_START_TLS,        /* write the output, then start the TLS handshake: stream_on_tls() */
     STREAM_WANT_CREDENTIALS, /* look up user (bare address): stream_on_credentials() */
     STREAM_COMMAND, /* submit bytes (encoded Command); its outcome comes by the cookie in it */
+    STREAM_PULL,    /* ask the state thread for a part of what waits (im_catch_up()) */
     STREAM_CLOSE,   /* write the output, then close (TLS close_notify, TCP); free the stream */
     STREAM_DROP     /* close at once, without writing the rest; free the stream */
 };
@@ -41,6 +42,7 @@ struct stream_action {
     enum stream_action_kind kind;
     const char *user;     /* WANT_CREDENTIALS: valid until the next call */
     struct slice command; /* COMMAND: valid until the next call */
+    struct delivery_pull pull;
 };
 
 /* What TLS knows; slices are borrowed for the call, empty when not available. */

@@ -2,6 +2,9 @@
 #include "tests/unit/storage_state/world.h"
 #include "xmpp/im/im.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #define NODE       1 /* the incarnation whose sessions we watch */
 #define OTHER_NODE 2
 #define NOW_MS     UINT64_C(1469045330123) /* 2016-07-20T20:08:50.123Z */
@@ -10,6 +13,12 @@
 struct scene {
     struct world world;
     struct buf text;
+    size_t bytes; /* of stanzas in text */
+
+    /* how far session 1 got */
+    uint64_t pending_from;
+    uint64_t presence_since;
+    bool is_complete;
 };
 
 static int set_up(void **state)
@@ -34,33 +43,72 @@ static int tear_down(void **state)
 
 static void append_delivery(void *ctx, const struct delivery *delivery)
 {
-    static const char *const names[] = {"pending", "volatile", "recorded", "confirmed", "dropped"};
+    static const char *const names[] = {"pending", "volatile", "recorded", "confirmed",
+                                        "initial", "skipped",  "pulled",   "dropped"};
     struct delivery taken = *delivery;
     struct scene *scene = ctx;
 
     buf_printf(&scene->text, "%s %u", names[delivery->kind], (unsigned)delivery->session);
-    if (delivery->kind == DELIVERY_VOLATILE && delivery->position != 0) {
-        buf_append_str(&scene->text, " last"); /* an ack of this one covers what came before */
+    if (delivery->kind == DELIVERY_VOLATILE) {
+        buf_printf(&scene->text, "@%u", (unsigned)delivery->position);
+        scene->presence_since = delivery->position;
+    } else if (delivery->kind == DELIVERY_PENDING) {
+        scene->pending_from = delivery->position + 1;
+    } else if (delivery->kind == DELIVERY_CONFIRMED) {
+        buf_printf(&scene->text, " since %u", (unsigned)delivery->position);
+    } else if (delivery->kind == DELIVERY_PULLED) {
+        buf_append_str(&scene->text, delivery->is_complete ? " all" : " a part");
+        scene->is_complete = delivery->is_complete;
     }
     if (delivery->xml != NULL) {
         buf_append_u8(&scene->text, ' ');
         buf_append(&scene->text, blob_slice(delivery->xml));
+        scene->bytes += blob_slice(delivery->xml).len;
     }
     buf_append_u8(&scene->text, '\n');
     blob_unref(&taken.xml);
+}
+
+static struct im_view view_of(struct scene *scene, uint64_t incarnation)
+{
+    buf_clear(&scene->text);
+    scene->bytes = 0;
+    return (struct im_view){.state = scene->world.state,
+                            .incarnation = incarnation,
+                            .now_wall_ms = NOW_MS,
+                            .arena = &scene->world.arena,
+                            .sink = append_delivery,
+                            .ctx = scene};
 }
 
 /* Apply one entry, expand its effects for one node. */
 static const char *see_as(struct scene *scene, uint64_t incarnation, const char *lines)
 {
     struct effects *effects = &scene->world.effects;
+    struct im_view view;
 
     (void)world_run(&scene->world, lines);
-    buf_clear(&scene->text);
+    view = view_of(scene, incarnation);
     for (size_t i = 0; i < effects->count; i++) {
-        im_expand(scene->world.state, &effects->items[i], incarnation, NOW_MS, &scene->world.arena,
-                  append_delivery, scene);
+        im_expand(&view, &effects->items[i]);
     }
+    return buf_text(&scene->text);
+}
+
+/* The connection of session 1 pulls a part. */
+static const char *pull_part(struct scene *scene, uint32_t epoch, size_t bytes_max)
+{
+    const struct im_view view = view_of(scene, NODE);
+    const struct delivery_pull pull = {
+        .owner = {.incarnation = NODE, .slot = 1, .generation = epoch},
+        .session = 1,
+        .epoch = epoch,
+        .number = 1,
+        .pending_from = scene->pending_from,
+        .presence_since = scene->presence_since,
+        .bytes_max = bytes_max};
+
+    im_catch_up(&view, &pull);
     return buf_text(&scene->text);
 }
 
@@ -75,8 +123,8 @@ static void befriend_alice_and_bob(struct scene *scene)
         "stanza.to=alice@x\n");
 }
 
-/* Goal: RFC 6121 §4.2: who becomes available sees its contacts, then is seen; the one stanza that
- * carries a position is the last.
+/* Goal: RFC 6121 §4.2: who becomes available is told to pull, and gets its contacts and itself in
+ * the order of their changes, then is seen; from then on changes come by themselves.
  * Method: alice is subscribed to bob; she comes, he changes. */
 static void test_available(void **state)
 {
@@ -87,12 +135,18 @@ static void test_available(void **state)
     befriend_alice_and_bob(scene);
 
     assert_string_equal(see(scene, "1 presence from=1:1 stanza.kind=PRESENCE"),
-                        "volatile 1 <presence from='bob@x/b' to='alice@x/a'></presence>\n"
-                        "volatile 1 last <presence from='alice@x/a' to='alice@x'></presence>\n");
+                        "initial 1\n"
+                        "volatile 1@6 <presence from='alice@x/a' to='alice@x'></presence>\n");
+    scene->presence_since = 0;
+    scene->pending_from = 100; /* the subscription's stanzas are not looked at */
+    assert_string_equal(pull_part(scene, 1, 1000),
+                        "volatile 1@4 <presence from='bob@x/b' to='alice@x/a'></presence>\n"
+                        "volatile 1@6 <presence from='alice@x/a' to='alice@x/a'></presence>\n"
+                        "pulled 1 all\n");
     assert_string_equal(
         see(scene, "1 presence from=2:1 stanza.kind=PRESENCE stanza.inner=<show>away</show>"),
-        "volatile 2 last <presence from='bob@x/b' to='bob@x'><show>away</show></presence>\n"
-        "volatile 1 last <presence from='bob@x/b' to='alice@x'><show>away</show></presence>\n");
+        "volatile 2@7 <presence from='bob@x/b' to='bob@x'><show>away</show></presence>\n"
+        "volatile 1@7 <presence from='bob@x/b' to='alice@x'><show>away</show></presence>\n");
 }
 
 /* Goal: every node writes to its own sessions only.
@@ -123,15 +177,103 @@ static void test_confirmed(void **state)
                                    "credential_version=$"),
                         "dropped 1\n");
     (void)world_login(&scene->world, "carol", "c");
-    assert_string_equal(see(scene, "1 message from=3:1 stanza.to=alice@x/a stanza.id=m1\n"
-                                   "1 confirm session=1 epoch=2\n"
-                                   "1 message from=3:1 stanza.to=alice@x/a stanza.id=m2\n"),
-                        "confirmed 1\n"
+    assert_string_equal(pull_part(scene, 2, 10000), ""); /* not confirmed */
+    (void)see(scene, "1 message from=3:1 stanza.to=alice@x/a stanza.id=m1\n"
+                     "1 confirm session=1 epoch=2\n"
+                     "1 message from=3:1 stanza.to=alice@x/a stanza.id=m2\n");
+    assert_memory_equal(buf_text(&scene->text), "confirmed 1 since 7\n", 20);
+    scene->pending_from = 0;
+    scene->presence_since = 7;
+    assert_string_equal(pull_part(scene, 1, 10000), ""); /* the connection before */
+    assert_string_equal(pull_part(scene, 2, 10000),
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m1'>"
                         "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='10'/></message>\n"
-                        "volatile 1 <presence from='bob@x/b' to='alice@x/a' type='unavailable'/>\n"
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m2'>"
-                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='11'/></message>\n");
+                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='11'/></message>\n"
+                        "volatile 1@8 <presence from='bob@x/b' to='alice@x/a' "
+                        "type='unavailable'/>\n"
+                        "pulled 1 all\n");
+}
+
+#define PART_BYTES   (100 * 1024)
+#define STANZA_BYTES (50 * 1024)
+
+static void send_large(struct scene *scene, uint32_t number)
+{
+    struct buf line = BUF_EMPTY;
+
+    buf_printf(&line, "1 message from=2:1 stanza.to=alice@x/a stanza.id=m%u stanza.inner=<body>",
+               number);
+    for (uint32_t i = 0; i < STANZA_BYTES; i++) {
+        buf_append_u8(&line, 'x');
+    }
+    buf_append_str(&line, "</body>");
+    (void)world_run(&scene->world, buf_text(&line));
+    buf_deinit(&line);
+}
+
+/* The numbers of the messages in what was delivered; each must be the next. */
+static void expect_next(struct scene *scene, uint32_t *next)
+{
+    for (const char *at = buf_text(&scene->text); (at = strstr(at, " id='m")) != NULL; at++) {
+        assert_int_equal(strtoul(at + strlen(" id='m"), NULL, 10), *next);
+        (*next)++;
+    }
+}
+
+/* Goal: 50 MB come in parts that are no larger than asked for and one stanza more, in order, once,
+ * while new ones arrive behind them.
+ * Method: 950 messages of 50 KB wait; each part makes room for a new one until 1000 are sent. */
+static void test_parts(void **state)
+{
+    struct scene *scene = *state;
+    uint32_t sent = 0;
+    uint32_t got = 0;
+
+    (void)world_login(&scene->world, "alice", "a");
+    (void)world_bind(&scene->world, "bob", "b");
+    while (sent < 950) {
+        send_large(scene, sent++);
+    }
+    scene->presence_since = 1000000; /* none */
+    while (!scene->is_complete) {
+        (void)pull_part(scene, 1, PART_BYTES);
+        assert_true(scene->bytes < PART_BYTES + STANZA_BYTES + 1000);
+        expect_next(scene, &got);
+        if (sent < 1000) {
+            send_large(scene, sent++);
+        }
+    }
+    assert_int_equal(got, 1000);
+}
+
+/* Goal: the presence of many contacts comes in parts, in the order of its changes, so that the
+ * position of each says that all before it has come; a change meanwhile comes behind.
+ * Method: five sessions of the user itself with long presences, parts of one byte; one changes
+ * before it was shown. */
+static void test_presence_parts(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t last = 0;
+    uint32_t parts = 0;
+
+    for (uint32_t i = 1; i <= 5; i++) {
+        char resource[8];
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        (void)world_login(&scene->world, "alice", resource);
+    }
+    scene->pending_from = 100;
+    do {
+        (void)pull_part(scene, 1, 1);
+        assert_true(scene->presence_since > last);
+        last = scene->presence_since;
+        parts++;
+        if (parts == 2) {
+            (void)world_run(&scene->world, "1 presence from=5:1 stanza.kind=PRESENCE");
+        }
+    } while (!scene->is_complete);
+    assert_int_equal(parts, 5);
 }
 
 #define RESULT(inner) "pending 1 <iq from='x' to='alice@x/a' type='result' id='i'>" inner "</iq>\n"
@@ -172,6 +314,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_available, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_here, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_presence_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
     };
 

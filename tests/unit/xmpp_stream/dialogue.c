@@ -81,6 +81,7 @@ void dialogue_test(void **state)
 void dialogue_start(struct dialogue *dialogue)
 {
     dialogue->stream = stream_new(&dialogue->config, dialogue->now_ms);
+    dialogue->pull = (struct delivery_pull){.number = 0};
 }
 
 /* The end of a turn: take all actions. */
@@ -93,6 +94,11 @@ static void pump(struct dialogue *dialogue)
             struct sent *sent = ring_push(&dialogue->commands);
 
             buf_append(&sent->bytes, action.command);
+            continue;
+        }
+        if (action.kind == STREAM_PULL) {
+            assert_int_equal(dialogue->pull.number, 0); /* one at a time */
+            dialogue->pull = action.pull;
             continue;
         }
         assert_false(dialogue->has_action);
@@ -342,6 +348,14 @@ void expect_log(struct dialogue *dialogue, const char *text)
     ring_drop(&dialogue->commands);
 }
 
+void dialogue_skip_log(struct dialogue *dialogue)
+{
+    struct sent *sent = ring_at(&dialogue->commands, 0);
+
+    buf_deinit(&sent->bytes);
+    ring_drop(&dialogue->commands);
+}
+
 void expect_no_log(struct dialogue *dialogue)
 {
     if (dialogue->commands.count > 0) {
@@ -382,6 +396,7 @@ void log_pending(struct dialogue *dialogue, uint64_t position, const char *xml)
 {
     deliver(dialogue, (struct delivery){.kind = DELIVERY_PENDING,
                                         .position = position,
+                                        .pull = dialogue->pull.number,
                                         .xml = blob_new(slice_str(xml))});
 }
 
@@ -389,6 +404,7 @@ void log_volatile(struct dialogue *dialogue, uint64_t position, const char *xml)
 {
     deliver(dialogue, (struct delivery){.kind = DELIVERY_VOLATILE,
                                         .position = position,
+                                        .pull = dialogue->pull.number,
                                         .xml = blob_new(slice_str(xml))});
 }
 
@@ -400,6 +416,40 @@ void log_recorded(struct dialogue *dialogue, uint32_t number)
 void log_confirmed(struct dialogue *dialogue)
 {
     deliver(dialogue, (struct delivery){.kind = DELIVERY_CONFIRMED});
+}
+
+void log_initial(struct dialogue *dialogue)
+{
+    deliver(dialogue, (struct delivery){.kind = DELIVERY_INITIAL});
+}
+
+void log_skipped(struct dialogue *dialogue)
+{
+    deliver(dialogue, (struct delivery){.kind = DELIVERY_SKIPPED});
+}
+
+void expect_pull(struct dialogue *dialogue, uint64_t pending_from, uint64_t presence_since)
+{
+    assert_int_not_equal(dialogue->pull.number, 0);
+    assert_int_equal(dialogue->pull.session, SESSION);
+    assert_int_equal(dialogue->pull.epoch, dialogue->epoch);
+    assert_int_equal(dialogue->pull.pending_from, pending_from);
+    assert_int_equal(dialogue->pull.presence_since, presence_since);
+}
+
+void expect_no_pull(struct dialogue *dialogue)
+{
+    assert_int_equal(dialogue->pull.number, 0);
+}
+
+void log_pulled(struct dialogue *dialogue, bool is_complete)
+{
+    const struct delivery end = {
+        .kind = DELIVERY_PULLED, .pull = dialogue->pull.number, .is_complete = is_complete};
+
+    assert_int_not_equal(end.pull, 0);
+    dialogue->pull = (struct delivery_pull){.number = 0};
+    deliver(dialogue, end);
 }
 
 void log_dropped(struct dialogue *dialogue, enum drop_reason reason)

@@ -45,7 +45,8 @@ struct dialogue {
     struct ring cookies;            /* looked at, outcome not yet given */
     enum stream_action_kind action; /* the last one that was no command */
     bool has_action;
-    char *wanted_user; /* of WANT_CREDENTIALS */
+    char *wanted_user;         /* of WANT_CREDENTIALS */
+    struct delivery_pull pull; /* asked for and not answered to the end; number 0: none */
 
     uint32_t epoch; /* of the session in the fake log */
 };
@@ -96,15 +97,25 @@ void time_passes(struct dialogue *dialogue, uint64_t ms);
 /* ---- the log */
 /** The next command, as text (see dialogue.c), exactly. */
 void expect_log(struct dialogue *dialogue, const char *text);
+/** Take the next command without looking; nothing is said to it. */
+void dialogue_skip_log(struct dialogue *dialogue);
 void expect_no_log(struct dialogue *dialogue);
 /** The outcome of the oldest command looked at that wants one. */
 void log_says(struct dialogue *dialogue, const struct outcome *outcome);
 /** OUTCOME_DONE with rc. */
 void log_done(struct dialogue *dialogue, int rc);
+/* Stanzas answer the pull that is under way, if there is one. */
 void log_pending(struct dialogue *dialogue, uint64_t position, const char *xml);
 void log_volatile(struct dialogue *dialogue, uint64_t position, const char *xml);
 void log_recorded(struct dialogue *dialogue, uint32_t number);
 void log_confirmed(struct dialogue *dialogue);
+void log_initial(struct dialogue *dialogue);
+void log_skipped(struct dialogue *dialogue);
+/** The next pull, from these positions on. */
+void expect_pull(struct dialogue *dialogue, uint64_t pending_from, uint64_t presence_since);
+void expect_no_pull(struct dialogue *dialogue);
+/** The end of the part pulled. */
+void log_pulled(struct dialogue *dialogue, bool is_complete);
 void log_dropped(struct dialogue *dialogue, enum drop_reason reason);
 
 /* ---- login.c: the way to a bound stream */

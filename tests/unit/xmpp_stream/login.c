@@ -153,6 +153,8 @@ void reach_confirmed(struct dialogue *dialogue, uint32_t count, const char *h)
     expect_log(dialogue, text);
     log_done(dialogue, 0);
     log_confirmed(dialogue);
+    expect_pull(dialogue, 0, 0);
+    log_pulled(dialogue, true);
     expect_server(dialogue, "");
 }
 

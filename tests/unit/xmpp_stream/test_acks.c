@@ -3,6 +3,7 @@
 #include "tests/unit/xmpp_stream/dialogue.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MESSAGE(id) "<message to='bob@example.test' id='" id "'><body>hi</body></message>"
 
@@ -332,51 +333,184 @@ static void script_output_has_no_room(struct dialogue *d)
     assert_true(buf_len(stream_output(d->stream)) < 1100);
 }
 
-/* Fill the backlog until what comes is left to the next connection. */
-static void overfill(struct dialogue *d)
+static void offer_presence(struct dialogue *d, uint64_t from, uint64_t to)
 {
-    for (uint64_t i = 1; i <= 130; i++) {
+    for (uint64_t i = from; i <= to; i++) {
         log_volatile(d, i, "<presence>0123456789012345678901234567890</presence>");
     }
-    expect_no_action(d);
 }
 
-/* Goal: too much for one connection is no loss and no lock-out: the client gets the first part,
- * without a gap, and once it has acked that, its session is detached for the next part.
- * Method: overfill, take everything, look for a bound; ack. */
-static void script_output_limit(struct dialogue *d)
+/* Take all the output; how many presences were in it? */
+static uint32_t count_presence(struct dialogue *d)
 {
-    char ack[64];
-    uint32_t got = 0;
+    uint32_t count = 0;
 
-    d->config.output_bytes_max = 1000;
-    reach_enabled(d);
-    overfill(d);
     while (buf_len(stream_output(d->stream)) > 0) {
         char *text = take_output(d);
 
         for (const char *at = text; (at = strstr(at, "<presence>")) != NULL; at++) {
-            got++;
+            count++;
         }
         mem_release(text);
-        client_says(d, "");
     }
-    assert_int_equal(got, 77);
-    expect_no_action(d);
-    (void)snprintf(ack, sizeof(ack), "<a xmlns='urn:xmpp:sm:3' h='%u'/>", got);
-    client_says(d, ack);
-    expect_log(d, "notes ack epoch=1 0/77");
-    expect_log(d, "detach epoch=1");
-    expect_action(d, STREAM_DROP);
+    return count;
 }
 
-/* Goal: a client that takes nothing of too much is cut in the end, its session detached. */
+/* Goal: more than may wait is no loss and no end: it is left in the state, and pulled when the
+ * client has taken what waits; then stanzas come by themselves again.
+ * Method: offer too much, take everything, answer the pull. */
+static void script_falls_behind(struct dialogue *d)
+{
+    d->config.output_bytes_max = 1000;
+    reach_enabled(d);
+    offer_presence(d, 1, 130);
+    expect_no_pull(d);
+    assert_int_equal(count_presence(d), 77);
+    expect_pull(d, 0, 77);
+    offer_presence(d, 78, 130);
+    log_pulled(d, false);
+    mem_release(take_output(d));
+    mem_release(take_output(d));
+    mem_release(take_output(d));
+    expect_pull(d, 0, 130);
+    log_pulled(d, true);
+    expect_no_pull(d);
+    (void)count_presence(d);
+    offer_presence(d, 131, 131);
+    assert_int_equal(count_presence(d), 1);
+    client_says(d, ACK("131"));
+    time_passes(d, 1000);
+    expect_log(d, "notes ack epoch=1 0/131");
+    expect_no_action(d);
+}
+
+/* Goal: what was asked for before the reason to ask anew is void: it may be old, or leave a gap.
+ * Method: while a part is under way, the session becomes available, and later stanzas are left out;
+ * the rest of the part, and its end, must not count. */
+static void script_pull_is_void(struct dialogue *d)
+{
+    reach_enabled(d);
+    log_volatile(d, 7, "<presence id='v7'/>");
+    mem_release(take_output(d));
+    log_skipped(d);
+    expect_pull(d, 0, 7);
+    log_pending(d, 8, "<message id='p8'/>");
+    expect_log(d, "notes run epoch=1 2+1@8");
+    log_recorded(d, 2);
+    expect_server(d, "<message id='p8'/>");
+    log_initial(d);
+    log_pending(d, 9, "<message id='void'/>");
+    log_pulled(d, true);
+    expect_pull(d, 9, 0);
+    log_skipped(d);
+    log_pulled(d, true);
+    expect_pull(d, 9, 0);
+    log_pending(d, 9, "<message id='p9'/>");
+    expect_log(d, "notes run epoch=1 3+1@9");
+    log_pulled(d, true);
+    log_recorded(d, 3);
+    expect_server(d, "<message id='p9'/>");
+    expect_no_pull(d);
+}
+
+#define LONG_STANZAS  1000
+#define LONG_BYTES    (50 * 1024)
+#define LONG_HELD_MAX (6 * 100 * 1024) /* named by the limits: 4 outputs, a part, a stanza */
+
+/* A list of 50 MB in the state, as a client without haste gets it. */
+struct long_list {
+    struct dialogue *d;
+    uint64_t next; /* position */
+    uint32_t recorded;
+    size_t given_bytes;
+    size_t taken_bytes;
+    uint32_t taken; /* stanzas that the client has seen begin */
+    char *xml;
+};
+
+static void answer_pull(struct long_list *list)
+{
+    size_t part_bytes = 0;
+
+    assert_int_equal(list->d->pull.pending_from, list->next);
+    while (part_bytes < list->d->pull.bytes_max && list->next < LONG_STANZAS) {
+        (void)snprintf(list->xml, LONG_BYTES, "<message id='%u'/>", (unsigned)list->next);
+        memset(list->xml + strlen(list->xml), ' ', LONG_BYTES - strlen(list->xml));
+        log_pending(list->d, list->next, list->xml);
+        part_bytes += LONG_BYTES;
+        list->next++;
+    }
+    list->given_bytes += part_bytes;
+    log_pulled(list->d, list->next == LONG_STANZAS);
+}
+
+/* The log takes all records; which they are is not looked at. */
+static void record_all(struct long_list *list)
+{
+    while (list->d->commands.count > 0) {
+        dialogue_skip_log(list->d);
+    }
+    log_recorded(list->d, (uint32_t)list->next);
+}
+
+static void take_some(struct long_list *list)
+{
+    char *text = take_output(list->d);
+
+    for (const char *at = text; (at = strstr(at, "<message id='")) != NULL; at++) {
+        assert_int_equal(strtoul(at + strlen("<message id='"), NULL, 10), list->taken);
+        list->taken++;
+    }
+    for (const char *at = text; (at = strstr(at, ASK)) != NULL; at++) {
+        list->taken_bytes -= strlen(ASK);
+    }
+    list->taken_bytes += strlen(text);
+    mem_release(text);
+}
+
+/* Goal: a resume to 50 MB, read slowly, never holds more than a few outputs in memory, and all of
+ * it arrives, once, in order. Method: the client reads every tenth turn. */
+static void script_long_list(struct dialogue *d)
+{
+    struct long_list list = {.d = d, .xml = mem_zalloc(LONG_BYTES + 1)};
+    size_t held_max = 0;
+
+    d->config.output_bytes_max = 100 * 1024;
+    reach_enabled(d);
+    client_leaves(d);
+    expect_log(d, "detach epoch=1");
+    expect_action(d, STREAM_DROP);
+    reach_resumed(d, 0);
+    client_says(d, ACK("0"));
+    log_confirmed(d);
+    for (uint32_t turn = 0; list.taken < LONG_STANZAS && turn < 100000; turn++) {
+        if (d->pull.number != 0) {
+            answer_pull(&list);
+        }
+        record_all(&list);
+        if (list.given_bytes - list.taken_bytes > held_max) {
+            held_max = list.given_bytes - list.taken_bytes;
+        }
+        if (turn % 10 == 9) {
+            take_some(&list);
+        }
+    }
+    assert_int_equal(list.taken, LONG_STANZAS);
+    assert_true(held_max <= LONG_HELD_MAX);
+    expect_no_action(d);
+    mem_free(&list.xml);
+}
+
+/* Goal: a client that takes nothing of too much is cut in the end as a silent one, its session
+ * detached. */
 static void script_output_stuck(struct dialogue *d)
 {
     d->config.output_bytes_max = 1000;
     reach_enabled(d);
-    overfill(d);
-    time_passes(d, d->config.idle_probe_ms + d->config.idle_dead_ms);
+    offer_presence(d, 1, 130);
+    time_passes(d, 1000);
+    time_passes(d, d->config.idle_probe_ms);
+    time_passes(d, d->config.idle_dead_ms);
     expect_log(d, "detach epoch=1");
     expect_action(d, STREAM_DROP);
 }
@@ -555,7 +689,9 @@ int main(void)
         DIALOGUE_TEST(script_bad_counts),
         DIALOGUE_TEST(script_asking),
         DIALOGUE_TEST(script_output_has_no_room),
-        DIALOGUE_TEST(script_output_limit),
+        DIALOGUE_TEST(script_falls_behind),
+        DIALOGUE_TEST(script_pull_is_void),
+        DIALOGUE_TEST(script_long_list),
         DIALOGUE_TEST(script_output_stuck),
         DIALOGUE_TEST(script_never_acks),
         DIALOGUE_TEST(script_disconnect),

@@ -42,6 +42,7 @@ struct disorder {
     bool wants_credentials;
     bool ended;
     uint32_t epoch;
+    uint32_t pull; /* the last one asked for */
 };
 
 static uint32_t draw(struct disorder *disorder, uint32_t below)
@@ -76,6 +77,9 @@ static void pump(struct disorder *disorder)
             break;
         case STREAM_COMMAND:
             take_command(disorder, action.command);
+            break;
+        case STREAM_PULL:
+            disorder->pull = action.pull.number;
             break;
         case STREAM_CLOSE:
         case STREAM_DROP:
@@ -129,11 +133,13 @@ static void answer(struct disorder *disorder)
 
 static void deliver(struct disorder *disorder)
 {
-    struct delivery delivery = {.kind = (enum delivery_kind)draw(disorder, 5),
+    struct delivery delivery = {.kind = (enum delivery_kind)draw(disorder, 8),
                                 .session = SESSION,
                                 .epoch = disorder->epoch,
                                 .position = draw(disorder, 100),
                                 .number = draw(disorder, 5),
+                                .pull = draw(disorder, 2) * disorder->pull,
+                                .is_complete = draw(disorder, 2) == 0,
                                 .drop = (enum drop_reason)draw(disorder, 5)};
 
     if (delivery.kind == DELIVERY_PENDING || delivery.kind == DELIVERY_VOLATILE) {

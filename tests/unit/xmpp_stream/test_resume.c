@@ -24,6 +24,7 @@ static void script_resume(struct dialogue *d)
     expect_log(d, "confirm epoch=2 h=4");
     expect_server(d, "");
     log_confirmed(d);
+    expect_pull(d, 0, 0);
     log_done(d, 0);
     log_pending(d, 20, "<message id='p5'/>");
     expect_log(d, "notes run epoch=2 5+1@20");

@@ -1,0 +1,244 @@
+/* What waits for a session, in parts: after a confirmed resume, at its initial presence, or because
+ * its client takes it slower than it comes. Each part is cut off by bytes; the next begins where
+ * the last ended, so that a connection never holds more than a part, however long the list is. */
+#include "node/base/mem.h"
+#include "xmpp/im/expansion.h"
+#include "xmpp/im/render.h"
+
+#include <stdlib.h>
+
+/* One presence stanza of a part, kept until the part is known. */
+struct shown {
+    uint64_t position;
+    struct blob *xml;
+};
+
+struct catch_up {
+    struct expansion x;
+    const struct delivery_pull *pull;
+    size_t bytes_left;
+    bool is_complete;
+
+    /* presence: what changed earliest of all that changed since pull->presence_since */
+    struct shown *shown;
+    size_t shown_count;
+    size_t shown_capacity;
+    size_t shown_bytes;
+    uint64_t shown_before; /* what changed here or later is for another part */
+    const char *user;      /* whose presence is looked at */
+};
+
+/* ---- pending */
+
+static bool visit_pending(void *ctx, uint64_t position, const Pb__PendingRow *row)
+{
+    struct catch_up *c = ctx;
+    size_t len;
+
+    if (c->bytes_left == 0) {
+        c->is_complete = false;
+        return false;
+    }
+    if (expansion_render_pending(&c->x, row)) {
+        len = buf_len(&c->x.xml);
+        c->bytes_left -= len < c->bytes_left ? len : c->bytes_left;
+        expansion_deliver(&c->x, DELIVERY_PENDING, position, c->pull->number);
+    }
+    return true;
+}
+
+/* ---- presence, in order of its changes */
+
+static int compare_shown(const void *left, const void *right)
+{
+    const struct shown *a = left;
+    const struct shown *b = right;
+
+    return a->position < b->position ? -1 : a->position > b->position;
+}
+
+/* Keep what changed earliest, as much as is left of the part; at least one. Changes at the same
+ * position stay together. */
+static void cut_shown(struct catch_up *c)
+{
+    size_t kept = 0;
+    size_t bytes = 0;
+
+    if (c->shown_count > 0) {
+        qsort(c->shown, c->shown_count, sizeof(*c->shown), compare_shown);
+    }
+    while (kept < c->shown_count &&
+           (bytes < c->bytes_left || c->shown[kept].position == c->shown[kept - 1].position)) {
+        bytes += blob_slice(c->shown[kept].xml).len;
+        kept++;
+    }
+    if (kept < c->shown_count) {
+        c->shown_before = c->shown[kept].position;
+    }
+    while (c->shown_count > kept) {
+        blob_unref(&c->shown[--c->shown_count].xml);
+    }
+    c->shown_bytes = bytes;
+}
+
+static bool is_wanted(const struct catch_up *c, uint64_t position)
+{
+    return position > c->pull->presence_since && position < c->shown_before;
+}
+
+/* Takes what stands in x.xml. With twice as much as fits, only what fits is kept: so the memory is
+ * bounded whatever the roster holds. */
+static void add_shown(struct catch_up *c, uint64_t position)
+{
+    if (c->shown_count == c->shown_capacity) {
+        c->shown_capacity = c->shown_capacity == 0 ? 16 : 2 * c->shown_capacity;
+        c->shown = mem_realloc(c->shown, c->shown_capacity * sizeof(*c->shown));
+    }
+    c->shown[c->shown_count++] =
+        (struct shown){.position = position, .xml = blob_new(buf_slice(&c->x.xml))};
+    c->shown_bytes += buf_len(&c->x.xml);
+    buf_clear(&c->x.xml);
+    if (c->shown_bytes / 2 > c->bytes_left) {
+        cut_shown(c);
+    }
+}
+
+static bool visit_presence(void *ctx, const Pb__PresenceRow *row)
+{
+    struct catch_up *c = ctx;
+
+    if (is_wanted(c, row->position)) {
+        render_stanza(row->stanza, c->x.address, &c->x.xml);
+        add_shown(c, row->position);
+    }
+    return true;
+}
+
+/* Who left before the session became available was never shown to it. */
+static bool visit_tombstone(void *ctx, const Pb__TombstoneRow *row)
+{
+    struct catch_up *c = ctx;
+    struct buf from = BUF_EMPTY;
+
+    if (is_wanted(c, row->position) && row->position > c->x.row->initial_position) {
+        buf_printf(&from, "%s/%s", c->user, row->resource);
+        render_unavailable(buf_text(&from), c->x.address, &c->x.xml);
+        add_shown(c, row->position);
+        buf_deinit(&from);
+    }
+    return true;
+}
+
+/* The rows of one user are looked at and forgotten: of a long roster they would fill the arena. */
+static void look_at(struct catch_up *c, const char *user)
+{
+    const struct im_view *view = c->x.view;
+    struct arena arena;
+
+    arena_init(&arena);
+    c->user = user;
+    state_each_tombstone(view->state, &arena, user, c->pull->presence_since, visit_tombstone, c);
+    state_each_presence(view->state, &arena, user, visit_presence, c);
+    arena_deinit(&arena);
+}
+
+static bool sees(const Pb__RosterItem *item)
+{
+    return item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__TO ||
+           item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
+}
+
+/* What the session may see: its user's sessions, itself among them (RFC 6121 §4.2.2), and those of
+ * its contacts. */
+static void show_presence(struct catch_up *c)
+{
+    const struct im_view *view = c->x.view;
+    const char *user = c->x.row->user;
+    const Pb__RosterRow *roster = state_roster(view->state, view->arena, user);
+
+    c->shown_before = UINT64_MAX;
+    look_at(c, user);
+    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
+        if (sees(roster->items[i])) {
+            look_at(c, roster->items[i]->contact);
+        }
+    }
+    cut_shown(c);
+    c->is_complete = c->shown_before == UINT64_MAX;
+    for (size_t i = 0; i < c->shown_count; i++) {
+        struct shown *shown = &c->shown[i];
+
+        buf_append(&c->x.xml, blob_slice(shown->xml));
+        blob_unref(&shown->xml);
+        expansion_deliver(&c->x, DELIVERY_VOLATILE, shown->position, c->pull->number);
+    }
+    mem_release(c->shown);
+}
+
+struct self_search {
+    uint64_t session;
+    bool found;
+};
+
+static bool visit_self(void *ctx, const Pb__PresenceRow *row)
+{
+    struct self_search *search = ctx;
+
+    search->found = row->session == search->session;
+    return !search->found;
+}
+
+static bool is_available(const struct catch_up *c)
+{
+    struct self_search search = {.session = c->x.session};
+
+    state_each_presence(c->x.view->state, c->x.view->arena, c->x.row->user, visit_self, &search);
+    return search.found;
+}
+
+/* ---- the part */
+
+static bool is_of(const struct catch_up *c, const struct owner *owner)
+{
+    struct owner now = expansion_owner(&c->x);
+
+    return now.incarnation == owner->incarnation && now.worker == owner->worker &&
+           now.slot == owner->slot && now.generation == owner->generation &&
+           c->x.row->epoch == c->pull->epoch;
+}
+
+static void end_part(const struct catch_up *c)
+{
+    const struct im_view *view = c->x.view;
+    const struct delivery delivery = {.kind = DELIVERY_PULLED,
+                                      .owner = c->pull->owner,
+                                      .session = c->pull->session,
+                                      .epoch = c->pull->epoch,
+                                      .pull = c->pull->number,
+                                      .is_complete = c->is_complete};
+
+    view->sink(view->ctx, &delivery);
+}
+
+void im_catch_up(const struct im_view *view, const struct delivery_pull *pull)
+{
+    struct catch_up c = {.x = {.view = view, .xml = BUF_EMPTY},
+                         .pull = pull,
+                         .bytes_left = pull->bytes_max,
+                         .is_complete = true};
+
+    if (!expansion_select(&c.x, pull->session) || !is_of(&c, &pull->owner)) {
+        return; /* it lost the session, and was told */
+    }
+    state_each_pending(view->state, view->arena, pull->session, pull->pending_from, visit_pending,
+                       &c);
+    if (c.is_complete && is_available(&c)) {
+        if (c.bytes_left == 0) {
+            c.is_complete = false;
+        } else {
+            show_presence(&c);
+        }
+    }
+    end_part(&c);
+    buf_deinit(&c.x.xml);
+}
