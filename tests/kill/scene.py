@@ -81,6 +81,10 @@ class Scene:
         orphans = await self.lose_node(victim, self.cluster.kill)
         await self.cluster.start(victim)
         await self.cluster.wait_equal()
+        await self.return_clients(victim, orphans)
+
+    async def return_clients(self, victim: int, orphans: list[Client]) -> None:
+        """Let clients go back to the node that they lost."""
         for client in orphans:
             client.move(next(one for one in client.settings.addresses
                              if self.cluster.node_at(one) == victim))
@@ -110,8 +114,12 @@ class KillTest(unittest.IsolatedAsyncioTestCase):
     def setUp(self) -> None:
         print(f"# seed {SEED}", flush=True)
         self.chance = random.Random(f"{SEED} {self.id()}")
-        self.cluster = TestCluster("--nodes", "3", *self.up_options)
+        self.cluster = self.make_cluster()
         self.addCleanup(self.cluster.close)
+
+    def make_cluster(self) -> TestCluster:
+        """Three nodes."""
+        return TestCluster("--nodes", "3", *self.up_options)
 
     async def asyncSetUp(self) -> None:
         asyncio.get_running_loop().set_debug(False)  # unittest's choice; it slows the clients

@@ -1,10 +1,9 @@
 """A node that has lost the majority serves nobody, and heals by itself (P6, P8)."""
 
-import asyncio
 import time
 import unittest
 
-from tests.lib.cluster import POLL_S, TestCluster
+from tests.lib.cluster import TestCluster
 
 CEASE_TIMEOUT_S = 10.0
 HEAL_TIMEOUT_S = 30.0
@@ -17,12 +16,6 @@ class Minority(unittest.IsolatedAsyncioTestCase):
         self.cluster = TestCluster("--nodes", "3")
         self.addCleanup(self.cluster.close)
 
-    async def _wait_serving(self, node_id: int, wanted: bool, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        while self.cluster.ask(node_id, "node.status")["serving"] != wanted:
-            self.assertLess(time.monotonic(), deadline, f"serving is not {wanted}")
-            await asyncio.sleep(POLL_S)
-
     async def _isolate(self, alone: int) -> None:
         """The client of a node without majority gets no ack and is let go; afterwards it resumes
         and what it sent meanwhile arrives."""
@@ -34,7 +27,7 @@ class Minority(unittest.IsolatedAsyncioTestCase):
         for other in others:
             self.cluster.pause(other)
         paused_at = time.monotonic()
-        await self._wait_serving(alone, False, CEASE_TIMEOUT_S)
+        await self.cluster.wait_serving(alone, CEASE_TIMEOUT_S, wanted=False)
         print(f"# ceased {(time.monotonic() - paused_at) * 1000:.0f} ms after the others hung")
 
         acked = client.acked_messages
@@ -46,7 +39,7 @@ class Minority(unittest.IsolatedAsyncioTestCase):
             self.cluster.unpause(other)
         await client.wait_until(lambda: client.event_count("resumed") > 0, HEAL_TIMEOUT_S, "resume")
         await client.all_acked(HEAL_TIMEOUT_S)
-        await self._wait_serving(alone, True, HEAL_TIMEOUT_S)
+        await self.cluster.wait_serving(alone, HEAL_TIMEOUT_S)
         await self.cluster.wait_equal()
         await client.close()
 

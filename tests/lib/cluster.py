@@ -31,10 +31,10 @@ COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid)|asser
 class TestCluster:
     """Three nodes (or more) in a folder of their own."""
 
-    def __init__(self, *up_options: str) -> None:
-        """Start it; up_options go to `tools/cluster up`."""
+    def __init__(self, *up_options: str, launcher: str = "") -> None:
+        """Start it; up_options go to `tools/cluster up`, launcher stands in front of musterd."""
         self.folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
-        launcher = os.environ.get("MUSTER_LAUNCHER", "")
+        launcher += " " + os.environ.get("MUSTER_LAUNCHER", "")
         try:
             # Valgrind cannot give a node the address space that the store has by default.
             self._tool("up", "--launcher", launcher, "--limit", "map_gib=1", *up_options)
@@ -134,6 +134,14 @@ class TestCluster:
             await asyncio.sleep(POLL_S)
         return leader
 
+    async def wait_serving(self, node_id: int, timeout_s: float, wanted: bool = True) -> None:
+        """Wait until a node serves clients (or, unless wanted, does not)."""
+        deadline = time.monotonic() + timeout_s
+        while self.ask(node_id, "node.status")["serving"] != wanted:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"node {node_id}: serving is not {wanted} in {timeout_s:.0f} s")
+            await asyncio.sleep(POLL_S)
+
     async def wait_equal(self, timeout_s: float = 30.0) -> str:
         """Wait until all nodes have reached one mark; their hashes there must be equal (P7)."""
         deadline = time.monotonic() + timeout_s
@@ -192,7 +200,7 @@ class TestCluster:
     def node_at(self, address: Address) -> int:
         """The node that listens at an address."""
         for node in self.cluster.nodes:
-            if address.port in (node.ports["c2s"], node.ports["c2s_tls"]):
+            if address.host == node.host and address.port in node.ports.values():
                 return node.id
         raise ValueError(f"no node at {address}")
 

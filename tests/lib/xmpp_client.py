@@ -75,6 +75,7 @@ class Client(Watched):
         self.user, self.domain = self.jid.split("@")
         self.acked_messages = 0     # messages that the server acknowledged, in all
         self.resent_messages = 0    # messages sent again after a resume, in all
+        self.acks_received = 0      # <a/>, whatever they acknowledge
         self.unacked: deque[str] = deque()
         self.stream: XmppStream | None = None
         self.address: Address | None = None
@@ -267,6 +268,7 @@ class Client(Watched):
             self.stream.send(f"<a xmlns='{SM_NS}' h='{self._handled}'/>")
         elif element.tag == f"{{{SM_NS}}}a":
             self._asked_at = None
+            self.acks_received += 1
             self._take_ack(int(element.get("h", "0")))
         elif element.tag in (MESSAGE, PRESENCE, IQ):
             self._handled = (self._handled + 1) % COUNT_MODULUS
@@ -327,6 +329,12 @@ class Client(Watched):
         if self._writable and self.unacked:
             self._ask()
         await self.wait_until(lambda: not self.unacked, timeout_s, "everything acknowledged")
+
+    async def next_ack(self, timeout_s: float) -> None:
+        """Ask <r/>, also when there is nothing to acknowledge, and wait for the answer."""
+        before = self.acks_received
+        self._ask()
+        await self.wait_until(lambda: self.acks_received > before, timeout_s, "<a/>")
 
     def next_id(self) -> str:
         """An id that no other stanza of this client has."""

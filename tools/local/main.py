@@ -85,8 +85,10 @@ def create(options: argparse.Namespace) -> Cluster:
                       program=program, launcher=shlex.split(options.launcher),
                       settings={"timers": {**TIMERS, **numbers_of(options.timer)},
                                 "limits": numbers_of(options.limit)})
-    for _ in range(options.nodes):
-        cluster.nodes.append(new_node(folder, cluster, options.bind, options.port_base))
+    hosts = options.bind.split(",")
+    for index in range(options.nodes):
+        host = hosts[index % len(hosts)]
+        cluster.nodes.append(new_node(folder, cluster, host, options.port_base))
     for node in cluster.nodes:
         node_config.write(folder, cluster, node)
         membership.found(node)
@@ -212,10 +214,12 @@ def parser() -> argparse.ArgumentParser:
     up_verb.add_argument("--nodes", type=int, default=3)
     up_verb.add_argument("--domain", default="example.test")
     up_verb.add_argument("--launcher", default="",
-                         help="command in front of musterd (valgrind ...)")
+                         help="command in front of musterd (valgrind ...); {node} becomes the id")
+    up_verb.add_argument("--bind", default="127.0.0.1", metavar="HOST[,HOST...]",
+                         help="where the nodes listen, in turn")
     add_verb = verb("add", add)
+    add_verb.add_argument("--bind", default="127.0.0.1", metavar="HOST")
     for one in (up_verb, add_verb):
-        one.add_argument("--bind", default="127.0.0.1", metavar="HOST")
         one.add_argument("--port-base", type=int, metavar="P")
     rejoin_verb = verb("rejoin", rejoin, takes_id=True)
     for what, example in (("timer", "lease_ms=500"), ("limit", "stanza_bytes=65536")):

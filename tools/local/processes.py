@@ -39,9 +39,10 @@ def start(cluster: Cluster, node: Node) -> None:
     """Start the node's process, away from our terminal; its output goes to its log."""
     if is_running(node):
         raise LocalError(f"node {node.id} runs already")
+    launcher = [word.replace("{node}", str(node.id)) for word in cluster.launcher]
     with open(node.log, "ab") as log:
         process = subprocess.Popen(
-            [*cluster.launcher, cluster.program, "-c", node.config], stdin=subprocess.DEVNULL,
+            [*launcher, cluster.program, "-c", node.config], stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True)
     node.pid = process.pid
 
