@@ -85,8 +85,8 @@ static void test_content_is_replaced(void **state)
     static const char *const stanzas[] = {
         "message from=1:1:5:1 stanza.type=chat stanza.id=i stanza.to=bob@x stanza.inner=content",
         "iq from=1:1:5:1 stanza.kind=IQ stanza.type=get stanza.id=i stanza.to=bob@x stanza.inner=c",
-        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.id=i "
-        "stanza.to=bob@x",
+        ("presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.id=i "
+         "stanza.to=bob@x"),
         "roster_set from=1:1:5:1 iq_id=i contact=bob@x name=content",
     };
     static const char *const others[] = {"domain_set name=y", "user_set user=new@x create=1",
