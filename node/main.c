@@ -47,7 +47,8 @@ struct node {
 
 /* ---- configuration to what the parts want */
 
-static int load_certificates(struct tls_store *store, const struct conf *conf)
+static int load_certificates(struct tls_store *store, const struct conf *conf,
+                             char fault[TLS_FAULT_BYTES_MAX])
 {
     size_t count = conf->c2s.certificates_count;
     struct tls_certificate *certificates = mem_zalloc(count * sizeof(*certificates));
@@ -58,7 +59,7 @@ static int load_certificates(struct tls_store *store, const struct conf *conf)
         certificates[i].cert_file = conf->c2s.certificates[i].certificate;
         certificates[i].key_file = conf->c2s.certificates[i].key;
     }
-    rc = tls_store_load(store, certificates, count);
+    rc = tls_store_load(store, certificates, count, fault);
     mem_free(&certificates);
     return rc;
 }
@@ -84,6 +85,7 @@ static struct worker_settings settings_of(const struct conf *conf, uint32_t work
         .idle_probe_ms = conf->timers.idle_probe_s * 1000,
         .idle_dead_ms = conf->timers.idle_dead_s * 1000,
         .negotiation_ms = conf->timers.negotiation_s * 1000,
+        .stanza_ms = conf->timers.stanza_s * 1000,
         .confirm_ms = conf->timers.confirm_s * 1000,
         .tls_unique_on_tls13 = conf->c2s.tls_unique_on_tls13 == CONF_YES};
 }
@@ -157,11 +159,7 @@ static int reload_locked(struct node *node, char *fault)
         (void)snprintf(fault, ADMIN_FAULT_BYTES_MAX, "%s needs a restart", fixed);
         rc = ERR_CONFIG;
     } else {
-        rc = load_certificates(node->tls, fresh);
-        if (rc != 0) {
-            (void)snprintf(fault, ADMIN_FAULT_BYTES_MAX, "certificates: %s (see the log)",
-                           err_text(rc));
-        }
+        rc = load_certificates(node->tls, fresh, fault);
     }
     if (rc != 0) {
         conf_free(&fresh);
@@ -297,11 +295,14 @@ static int start_admin(struct node *node)
 
 static int start(struct node *node)
 {
+    char fault[TLS_FAULT_BYTES_MAX] = "";
     int rc;
 
     node->tls = tls_store_new();
-    rc = load_certificates(node->tls, node->conf);
-    if (rc == 0) {
+    rc = load_certificates(node->tls, node->conf, fault);
+    if (rc != 0) {
+        log_error("node.certificate_unusable", LOG_STR("cause", fault));
+    } else {
         rc = start_core(node);
     }
     if (rc == 0) {
@@ -461,11 +462,16 @@ static int usage(FILE *out, int code)
 static int check_only(const struct conf *conf)
 {
     struct tls_store *store = tls_store_new();
-    int rc = load_certificates(store, conf);
+    char fault[TLS_FAULT_BYTES_MAX] = "";
+    int rc = load_certificates(store, conf, fault);
 
     tls_store_free(&store);
-    (void)printf(rc == 0 ? "configuration ok\n" : "certificates cannot be used\n");
-    return rc == 0 ? 0 : EXIT_START_FAILED;
+    if (rc != 0) {
+        (void)fprintf(stderr, "%s\n", fault);
+        return EXIT_START_FAILED;
+    }
+    (void)printf("configuration ok\n");
+    return 0;
 }
 
 int main(int argc, char **argv)

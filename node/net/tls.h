@@ -34,10 +34,13 @@ struct tls_ticket_key {
 struct tls_store *tls_store_new(void);
 /** Every tls_conn of it must be gone. Frees and sets NULL. */
 void tls_store_free(struct tls_store **store);
+#define TLS_FAULT_BYTES_MAX 512
+
 /** Read all certificates anew and use them for new connections; the first is for clients that name
- * no domain. All or nothing: on ERR_TLS (logged with the file) the old ones stay. Any thread. */
+ * no domain. All or nothing: on ERR_TLS the old ones stay, and fault says which file has what. Any
+ * thread. */
 NODISCARD int tls_store_load(struct tls_store *store, const struct tls_certificate *certificates,
-                             size_t count);
+                             size_t count, char fault[TLS_FAULT_BYTES_MAX]);
 /** keys[0] makes new tickets, all of them open old ones. Copied. Any thread. */
 void tls_store_set_ticket_keys(struct tls_store *store, const struct tls_ticket_key *keys,
                                size_t count);

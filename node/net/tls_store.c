@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <strings.h>
 
 /* TLS 1.2 with forward secrecy and authenticated encryption only (RFC 7525 §4.2); 1.3 has no other.
@@ -191,7 +192,8 @@ static void warn_of_certificate(const struct tls_certificate *certificate, X509 
     }
 }
 
-static int ctx_load(const struct tls_certificate *certificate, SSL_CTX **out)
+static int ctx_load(const struct tls_certificate *certificate, SSL_CTX **out,
+                    char fault[TLS_FAULT_BYTES_MAX])
 {
     SSL_CTX *ctx = ctx_new(certificate->domain);
     const char *file = certificate->cert_file;
@@ -214,8 +216,7 @@ static int ctx_load(const struct tls_certificate *certificate, SSL_CTX **out)
 fail:
     code = ERR_peek_error(); /* the oldest: what is wrong with the file, not who asked for it */
     cause = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
-    log_error("tls.certificate_unusable", LOG_STR("domain", certificate->domain),
-              LOG_STR("file", file), LOG_STR("cause", cause == NULL ? "unknown" : cause));
+    (void)snprintf(fault, TLS_FAULT_BYTES_MAX, "%s: %s", file, cause == NULL ? "unusable" : cause);
     ERR_clear_error();
     SSL_CTX_free(ctx);
     return ERR_TLS;
@@ -250,7 +251,7 @@ void tls_store_free(struct tls_store **store_address)
 }
 
 int tls_store_load(struct tls_store *store, const struct tls_certificate *certificates,
-                   size_t count)
+                   size_t count, char fault[TLS_FAULT_BYTES_MAX])
 {
     struct tls_set *set;
     struct tls_set *old;
@@ -261,7 +262,7 @@ int tls_store_load(struct tls_store *store, const struct tls_certificate *certif
     for (; set->count < count; set->count++) {
         struct tls_entry *entry = &set->entries[set->count];
 
-        if (ctx_load(&certificates[set->count], &entry->ctx) != 0) {
+        if (ctx_load(&certificates[set->count], &entry->ctx, fault) != 0) {
             set_free(&set);
             return ERR_TLS;
         }

@@ -44,7 +44,7 @@ int files_make_dir(const char *path, enum file_kind kind)
         }
     }
     buf_deinit(&part);
-    return rc != 0 ? rc : give_to_user(path);
+    return rc == 0 && kind == FILE_PRIVATE ? give_to_user(path) : rc;
 }
 
 int files_write(const char *path, struct slice bytes, enum file_kind kind)
@@ -62,7 +62,7 @@ int files_write(const char *path, struct slice bytes, enum file_kind kind)
         return rc;
     }
     (void)close(file);
-    return kind == FILE_OWN ? 0 : give_to_user(path);
+    return kind == FILE_PRIVATE ? give_to_user(path) : 0;
 }
 
 int files_read(const char *path, struct buf *out)

@@ -1,5 +1,6 @@
 /* files - files and folders of a node's installation: private ones belong to the user that runs the
- * node, when there is one of that name. Nothing that is there already is ever overwritten. */
+ * node, when there is one of that name; what it need not write stays root's. Nothing that is there
+ * already is ever overwritten. */
 #ifndef TOOLS_CTL_FILES_H
 #define TOOLS_CTL_FILES_H
 

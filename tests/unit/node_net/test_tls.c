@@ -148,7 +148,10 @@ static void load(struct world *world, const struct pki_files *a, const struct pk
         {.domain = "b.example", .cert_file = b->cert, .key_file = b->key},
     };
 
-    assert_int_equal(tls_store_load(world->store, certificates, ARRAY_COUNT(certificates)), 0);
+    char fault[TLS_FAULT_BYTES_MAX];
+
+    assert_int_equal(tls_store_load(world->store, certificates, ARRAY_COUNT(certificates), fault),
+                     0);
 }
 
 static int setup(void **state)
@@ -258,6 +261,7 @@ static void test_reload(void **state)
     };
     const struct tls_certificate missing = {
         .domain = "a.example", .cert_file = "/nonexistent", .key_file = world->a.key};
+    char fault[TLS_FAULT_BYTES_MAX] = "";
     struct pair old;
     struct pair new;
     char name[64];
@@ -270,8 +274,10 @@ static void test_reload(void **state)
     assert_string_equal(seen_name(&new, name), "cert b");
     close_pair(&new);
 
-    assert_int_equal(tls_store_load(world->store, bad, ARRAY_COUNT(bad)), ERR_TLS);
-    assert_int_equal(tls_store_load(world->store, &missing, 1), ERR_TLS);
+    assert_int_equal(tls_store_load(world->store, bad, ARRAY_COUNT(bad), fault), ERR_TLS);
+    assert_non_null(strstr(fault, world->b.key));
+    assert_int_equal(tls_store_load(world->store, &missing, 1, fault), ERR_TLS);
+    assert_non_null(strstr(fault, "/nonexistent: No such file"));
     open_pair(world, &plain_options, &(struct client_options){.sni = "a.example"}, &new);
     turn(&new, SIZE_MAX);
     assert_string_equal(seen_name(&new, name), "cert b");

@@ -1,0 +1,127 @@
+"""Certificates of domains, replaced on the disk of a node that runs."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.operator.test_setup import DOMAIN, MachinesTest
+
+OTHER = "other.test"
+TIMEOUT_S = 10.0
+REFUSED = 1
+
+
+def make_pair(certificate: Path, key: Path, domain: str) -> None:
+    """A fresh certificate, signed by itself, in place of what is there."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={domain}",
+                    "-addext", f"subjectAltName=DNS:{domain}", "-keyout", str(key), "-out",
+                    str(certificate)], check=True, capture_output=True)
+
+
+class Certificates(MachinesTest):
+    """One node that serves two domains, each with a certificate of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node = self.machines[0]
+        self.found()
+        self.files = {domain: (self.node.conf / "tls" / f"{domain}.pem",
+                               self.node.conf / "tls" / f"{domain}.key")
+                      for domain in (DOMAIN, OTHER)}
+        make_pair(*self.files[OTHER], OTHER)
+        conf = self.node.conf / "muster.yaml"
+        certificate, key = self.files[OTHER]
+        conf.write_text(conf.read_text().replace(
+            "  certificates:\n", "  certificates:\n"
+            f"    - {{domain: {OTHER}, certificate: {certificate}, key: {key}}}\n"))
+        self.ok(self.node.ctl("reload"))
+        self.ok(self.node.ctl("domain", "add", OTHER))
+
+    def served(self, domain: str) -> str:
+        """What a new connection for this domain is shown."""
+        raw = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{self.node.host}:{self.node.ports['c2s_tls']}",
+             "-servername", domain], input="", capture_output=True, text=True, check=True,
+            timeout=TIMEOUT_S).stdout
+        begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----\n"
+        return raw[raw.index(begin):raw.index(end) + len(end)]
+
+    def on_disk(self, domain: str) -> str:
+        """The certificate file of a domain."""
+        return self.files[domain][0].read_text()
+
+    def assert_serves_disk(self) -> None:
+        """New connections of each domain see what is on the disk."""
+        for domain in self.files:
+            self.assertEqual(self.on_disk(domain), self.served(domain))
+
+    async def log_line(self, condition: Callable[[str], bool]) -> str:
+        """Wait for a line in the node's log."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            lines = (self.node.folder / "log").read_text().splitlines()
+            for line in filter(condition, lines):
+                return line
+            self.assertLess(time.monotonic(), deadline, lines[-5:])
+            await asyncio.sleep(0.05)
+
+    def hang_up(self) -> None:
+        """What `kill -HUP` does, and a unit that reloads by signal."""
+        assert self.node.process is not None
+        self.node.process.send_signal(signal.SIGHUP)
+
+    async def test_replaced(self) -> None:
+        """After a reload, by command or signal, new connections see the new certificate; one that
+        was there before goes on, and until then nothing has changed."""
+        self.assert_serves_disk()
+        client = self.client("stays", 1)
+        await client.start()
+        before = {domain: self.on_disk(domain) for domain in self.files}
+        for domain, files in self.files.items():
+            make_pair(*files, domain)
+            self.assertEqual(before[domain], self.served(domain), "nobody has asked for it")
+        self.ok(self.node.ctl("reload"))
+        self.assert_serves_disk()
+        self.assertNotEqual(before[DOMAIN], self.on_disk(DOMAIN))
+        make_pair(*self.files[DOMAIN], DOMAIN)
+        self.hang_up()
+        deadline = time.monotonic() + TIMEOUT_S
+        while self.served(DOMAIN) != self.on_disk(DOMAIN):
+            self.assertLess(time.monotonic(), deadline, "SIGHUP was not heard")
+            await asyncio.sleep(0.05)
+        self.assertEqual(0, client.event_count("dropped"))
+        await client.request("<ping xmlns='urn:xmpp:ping'/>")
+        await client.close()
+
+    async def test_broken(self) -> None:
+        """One broken file: nothing is taken, not even what is good; the answer and, after SIGHUP,
+        the log name the file; the node goes on."""
+        before = {domain: self.served(domain) for domain in self.files}
+        certificate, key = self.files[OTHER]
+        good = {file: file.read_text() for file in (certificate, key)}
+        make_pair(*self.files[DOMAIN], DOMAIN)
+        alien = self.node.folder / "alien.key"
+        make_pair(self.node.folder / "alien.pem", alien, OTHER)
+        for file, text, cause in ((certificate, good[certificate][:200], ""),
+                                  (certificate, "", ""),
+                                  (certificate, None, "No such file"),
+                                  (key, alien.read_text(), "key values mismatch"),
+                                  (key, "rubbish", "")):
+            if text is None:
+                file.unlink()
+            else:
+                file.write_text(text)
+            said = self.node.ctl("reload")
+            self.assertEqual(REFUSED, said.code, said)
+            self.assertIn(f"{file}: {cause}", said.err)
+            self.hang_up()
+            await self.log_line(lambda line, file=file, cause=cause:
+                                " node.reload_refused " in line and f"{file}: {cause}" in line)
+            self.assertEqual(before, {domain: self.served(domain) for domain in self.files})
+            file.write_text(good[file])
+        self.ok(self.node.ctl("reload"))
+        self.assert_serves_disk()
