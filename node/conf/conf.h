@@ -19,6 +19,7 @@
     X(idle_probe_s, 5, 86400, 300)     /* silence of a client before it is asked */                \
     X(idle_dead_s, 5, 3600, 30)        /* silence after the question before it is detached */      \
     X(negotiation_s, 5, 600, 60)       /* time to log in and bind */                               \
+    X(stanza_s, 5, 600, 60)            /* time for a stanza, once begun, to be complete */         \
     X(confirm_s, 5, 600, 30)           /* time to answer <r/> after a resume */                    \
     X(stop_s, 1, 600, 10)              /* time for a graceful stop */
 

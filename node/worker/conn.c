@@ -436,6 +436,7 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
                                   .idle_probe_ms = settings->idle_probe_ms,
                                   .idle_dead_ms = settings->idle_dead_ms,
                                   .negotiation_ms = settings->negotiation_ms,
+                                  .stanza_ms = settings->stanza_ms,
                                   .confirm_ms = settings->confirm_ms,
                                   .stanza_bytes_max = settings->stanza_bytes_max,
                                   .output_bytes_max = settings->output_bytes_max,

@@ -18,6 +18,7 @@ struct worker_settings {
     uint32_t idle_probe_ms;
     uint32_t idle_dead_ms;
     uint32_t negotiation_ms;
+    uint32_t stanza_ms;
     uint32_t confirm_ms;
     bool tls_unique_on_tls13;
 };

@@ -7,6 +7,7 @@ from tests.hostile.scene import HostileCase
 
 HELLO = header()
 NEGOTIATION_S = 5
+STANZA_S = 5
 MIB = 1024 * 1024
 
 # What a stranger sends instead of a stream -> the condition of the stream error.
@@ -73,7 +74,7 @@ BAD_STANZAS = {
 class Xml(HostileCase):
     """RFC 6120 section 4.9.3: the right stream error, then the end."""
 
-    timers = [f"negotiation_s={NEGOTIATION_S}"]
+    timers = [f"negotiation_s={NEGOTIATION_S}", f"stanza_s={STANZA_S}"]
 
     async def test_bad_streams(self) -> None:
         """Every wrong beginning gets a header, its stream error and the footer (4.9.1.2)."""
@@ -126,6 +127,24 @@ class Xml(HostileCase):
         for words in ends[:-1]:
             self.assertEqual(["error connection-timeout", "end"], words[-2:])
         self.assertEqual(b"", ends[-1])
+
+    async def test_endless_stanza(self) -> None:
+        """A session that never ends a stanza is let go: with a timeout, or detached to resume.
+
+        Half a stanza and silence, a byte now and then, and a session with XEP-0198.
+        """
+        half, slow, resumable = [await self.bound() for _ in range(3)]
+        await resumable.enable()
+        tasks = [asyncio.create_task(drip(peer, "<message><body>" + "x" * 1000))
+                 for peer in (slow, resumable)]
+        await half.pour(b"<message><body>")
+        ends = await asyncio.gather(*(peer.last_words(STANZA_S + 3.0)
+                                      for peer in (half, slow, resumable)))
+        for task in tasks:
+            task.cancel()
+        for words in ends[:-1]:
+            self.assertEqual(["error connection-timeout", "end"], words)
+        self.assertEqual([], ends[-1])
 
 
 async def drip(peer: Peer, text: str) -> None:

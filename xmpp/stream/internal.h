@@ -121,6 +121,7 @@ struct stream {
     uint32_t asked_number; /* what was written then */
     uint64_t received_ms;  /* last sign of life */
     uint64_t probed_ms;    /* 0: no probe is out */
+    uint64_t begun_ms;     /* an incomplete stanza has been coming since; 0: none */
     uint64_t taken_bytes;  /* of the output by the last tick */
 };
 

@@ -187,10 +187,26 @@ static bool read_one(struct stream *stream)
     return true;
 }
 
+/* What has come and is not an event yet: since when? Known only where nothing else was left to do.
+ */
+static void watch_begun(struct stream *stream)
+{
+    if (!takes_input(stream)) {
+        return;
+    }
+    if (!xml_reader_in_stanza(stream->reader)) {
+        stream->begun_ms = 0;
+    } else if (stream->begun_ms == 0) {
+        stream->begun_ms = stream->now_ms;
+    }
+}
+
 void stream_step(struct stream *stream)
 {
     while (takes_input(stream) && read_one(stream)) {
+        stream->begun_ms = 0;
     }
+    watch_begun(stream);
     outbound_write(stream);
     if (!stream_is_bound(stream)) {
         return;
@@ -364,13 +380,26 @@ static bool is_deaf(struct stream *stream)
     return waits_for_log(stream) || (!has_room(stream) && takes);
 }
 
-/* Silence is the client's only while we read. */
+/* The client may come back to a session that it can resume; only others are told (RFC 6120
+ * §4.9.3.4). */
+static void give_up(struct stream *stream)
+{
+    if (stream->resumable) {
+        ending_cut(stream);
+    } else {
+        ending_error(stream, "connection-timeout", NULL);
+    }
+}
+
+/* Silence is the client's only while we read, and so is slowness: a stanza of which now and then
+ * some bytes come would keep what it takes in memory for ever. */
 static void watch_silence(struct stream *stream)
 {
     uint64_t silent_ms;
 
     if (is_deaf(stream)) {
         stream->received_ms = stream->now_ms;
+        stream->begun_ms = stream->begun_ms == 0 ? 0 : stream->now_ms;
         stream->probed_ms = 0;
     }
     silent_ms = stream->now_ms - stream->received_ms;
@@ -378,11 +407,10 @@ static void watch_silence(struct stream *stream)
         outbound_probe(stream);
     } else if (stream->probed_ms != 0 &&
                stream->now_ms - stream->probed_ms >= stream->config.idle_dead_ms) {
-        if (stream->resumable) {
-            ending_cut(stream);
-        } else {
-            ending_error(stream, "connection-timeout", NULL);
-        }
+        give_up(stream);
+    } else if (stream->begun_ms != 0 &&
+               stream->now_ms - stream->begun_ms >= stream->config.stanza_ms) {
+        give_up(stream);
     }
 }
 

@@ -18,6 +18,7 @@ struct stream_config {
     uint32_t idle_probe_ms;  /* silence after which <r/> or a ping asks */
     uint32_t idle_dead_ms;   /* silence after the probe: detach */
     uint32_t negotiation_ms; /* time to become bound */
+    uint32_t stanza_ms;      /* time for a stanza, once begun, to be complete */
     uint32_t confirm_ms;     /* time to answer <r/> after a resume */
     uint32_t stanza_bytes_max;
     uint32_t output_bytes_max;  /* unwritten output; above it nothing is read. At four times as much

@@ -33,7 +33,7 @@ struct node {
     struct core *core;
     struct mailbox admin;
     struct pki_files files;
-    char dir[64];
+    char dir[SCRATCH_BYTES + 16];
     char address[32];
 };
 
@@ -79,7 +79,7 @@ static void empty_mailbox(struct mailbox *box)
 /* What "musterctl cluster init" and "node join" write. */
 static void write_identity(const struct node *node, bool bootstrap)
 {
-    char path[80];
+    char path[SCRATCH_BYTES + 32];
     FILE *file;
 
     assert_int_equal(mkdir(node->dir, 0700), 0);

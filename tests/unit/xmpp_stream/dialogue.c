@@ -21,6 +21,7 @@ static const struct stream_config defaults = {
     .idle_probe_ms = 60000,
     .idle_dead_ms = 30000,
     .negotiation_ms = 30000,
+    .stanza_ms = 40000,
     .confirm_ms = 20000,
     .stanza_bytes_max = 100000,
     .output_bytes_max = 100000,

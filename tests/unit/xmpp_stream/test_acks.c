@@ -515,6 +515,16 @@ static void script_output_stuck(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
+/* Goal: a session whose stanza never ends is detached: its client may resume and send it whole. */
+static void script_endless_stanza(struct dialogue *d)
+{
+    reach_enabled(d);
+    client_says(d, "<message><body>");
+    time_passes(d, d->config.stanza_ms);
+    expect_log(d, "detach epoch=1");
+    expect_action(d, STREAM_DROP);
+}
+
 /* Goal: a client that takes but never acks is cut before it fills the memory.
  * Method: pending and volatile by turns, so that nothing can be grouped. */
 static void script_never_acks(struct dialogue *d)
@@ -693,6 +703,7 @@ int main(void)
         DIALOGUE_TEST(script_pull_is_void),
         DIALOGUE_TEST(script_long_list),
         DIALOGUE_TEST(script_output_stuck),
+        DIALOGUE_TEST(script_endless_stanza),
         DIALOGUE_TEST(script_never_acks),
         DIALOGUE_TEST(script_disconnect),
         DIALOGUE_TEST(script_disconnect_while_enabling),

@@ -248,6 +248,56 @@ static void script_silence(struct dialogue *d)
     expect_action(d, STREAM_CLOSE);
 }
 
+/* Goal: a stanza that is begun and never ends is given up in time, however often a byte of it comes
+ * (RFC 6120 §4.9.3.4); white space and stanzas that do end are no reason. Method: drip. */
+static void script_endless_stanza(struct dialogue *d)
+{
+    reach_bound(d);
+    for (int i = 0; i < 5; i++) {
+        client_says(d, " ");
+        time_passes(d, 20000);
+        client_says(d, "<message to='bob@example.test' ");
+        time_passes(d, 39999);
+        client_says(d, "id='m'/> ");
+        expect_log(d, "message epoch=1 m");
+        log_done(d, 0);
+    }
+    client_says(d, "<message><body>");
+    for (int i = 0; i < 39; i++) {
+        time_passes(d, 1000);
+        client_says(d, "x");
+    }
+    expect_server(d, "");
+    time_passes(d, 1000);
+    expect_log(d, "close epoch=1");
+    expect_server(d, ERROR("connection-timeout"));
+    expect_action(d, STREAM_CLOSE);
+}
+
+/* Goal: the same is no fault of the client while we do not read.
+ * Method: half a stanza, then an output that is full, taken a few bytes a second. */
+static void script_stanza_while_not_reading(struct dialogue *d)
+{
+    struct buf stanza = BUF_EMPTY;
+
+    d->config.output_bytes_max = 1000;
+    reach_bound(d);
+    client_says(d, "<message id='half'");
+    buf_append_str(&stanza, "<message><body>");
+    for (int i = 0; i < 5000; i++) {
+        buf_append_u8(&stanza, 'x');
+    }
+    buf_append_str(&stanza, "</body></message>");
+    log_volatile(d, 1, buf_text(&stanza));
+    buf_deinit(&stanza);
+    assert_false(stream_wants_read(d->stream));
+    for (int i = 0; i < 100; i++) {
+        time_passes(d, 1000);
+        buf_consume(stream_output(d->stream), 10);
+    }
+    expect_no_action(d);
+}
+
 /* Goal: while we do not read, silence is not the client's. */
 static void script_silence_while_not_reading(struct dialogue *d)
 {
@@ -355,6 +405,8 @@ int main(void)
         DIALOGUE_TEST(script_footer),
         DIALOGUE_TEST(script_log_full),
         DIALOGUE_TEST(script_silence),
+        DIALOGUE_TEST(script_endless_stanza),
+        DIALOGUE_TEST(script_stanza_while_not_reading),
         DIALOGUE_TEST(script_silence_while_not_reading),
         DIALOGUE_TEST(script_conflict),
         DIALOGUE_TEST(script_killed),
