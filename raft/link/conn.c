@@ -348,6 +348,7 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
         return "raft id was removed from the cluster";
     }
     conn->raft_id = hello.raft_id;
+    conn->version = hello.version < LINK_VERSION ? hello.version : LINK_VERSION;
     if (conn->dialled) {
         frame_put_control(&conn->control, FRAME_READY, slice_make(NULL, 0));
         go_up(conn);

@@ -63,6 +63,7 @@ struct link_conn {
     struct out_queue queues[FRAME_CLASSES];
     struct frame_reader reader;
     uint64_t raft_id;
+    uint16_t version; /* the lower one of both sides */
     uint64_t opened_ms;
     uint64_t heard_ms;
     uint64_t probed_ms;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define LINK_VERSION         1
+#define LINK_VERSION         2 /* 2: lease asks say whether the asker takes entries */
 #define LINK_VERSION_MIN     1 /* oldest that we still speak */
 #define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)
 #define LINK_RETRY_MS        50
@@ -68,6 +68,8 @@ NODISCARD int link_send(struct link_set *set, uint32_t node_id, enum link_class 
                         const struct slice *parts, size_t part_count);
 /** The membership that the peer told at the handshake; 0 while the link is down. */
 uint64_t link_raft_id(const struct link_set *set, uint32_t node_id);
+/** The version that both sides speak; 0 while the link is down. */
+uint16_t link_version(const struct link_set *set, uint32_t node_id);
 /** Bytes queued or in the kernel's hands, not yet taken by it. */
 size_t link_queued_bytes(const struct link_set *set, uint32_t node_id);
 /** Last measured round trip of a probe, 0 when none was. */

@@ -124,6 +124,13 @@ uint64_t link_raft_id(const struct link_set *set, uint32_t node_id)
     return conn == NULL ? 0 : conn->raft_id;
 }
 
+uint16_t link_version(const struct link_set *set, uint32_t node_id)
+{
+    const struct link_conn *conn = find_up(set, node_id);
+
+    return conn == NULL ? 0 : conn->version;
+}
+
 size_t link_queued_bytes(const struct link_set *set, uint32_t node_id)
 {
     const struct link_conn *conn = find_up(set, node_id);

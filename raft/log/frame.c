@@ -2,6 +2,7 @@
 
 #include "storage/state/entry.h"
 
+#define LEASE_ASK_BYTES    32 /* what the first version had */
 #define FORWARD_HEAD_BYTES 20 /* incarnation, seq, length */
 
 void lease_probe_encode(const struct lease_probe *probe, struct buf *out)
@@ -19,23 +20,29 @@ int lease_probe_decode(struct slice bytes, struct lease_probe *out)
     return 0;
 }
 
-void lease_ask_encode(const struct lease_ask *ask, struct buf *out)
+void lease_ask_encode(const struct lease_ask *ask, uint16_t link_version, struct buf *out)
 {
     buf_append_u64(out, ask->term);
     buf_append_u64(out, ask->probe_ms);
     buf_append_u64(out, ask->sent_ms);
     buf_append_u64(out, ask->incarnation);
+    if (link_version >= LEASE_ASK_FULL) {
+        buf_append_u8(out, ask->is_full ? 1 : 0);
+    }
 }
 
 int lease_ask_decode(struct slice bytes, struct lease_ask *out)
 {
-    if (bytes.len != 32) {
+    bool has_full = bytes.len == LEASE_ASK_BYTES + 1;
+
+    if (bytes.len != LEASE_ASK_BYTES && !has_full) {
         return ERR_MALFORMED;
     }
     *out = (struct lease_ask){.term = get_u64(bytes.data),
                               .probe_ms = get_u64(bytes.data + 8),
                               .sent_ms = get_u64(bytes.data + 16),
-                              .incarnation = get_u64(bytes.data + 24)};
+                              .incarnation = get_u64(bytes.data + 24),
+                              .is_full = has_full && bytes.data[LEASE_ASK_BYTES] != 0};
     return 0;
 }
 

@@ -29,7 +29,10 @@ struct lease_ask {
     uint64_t probe_ms; /* sent_ms of the probe answered; 0: asks without having been probed */
     uint64_t sent_ms;  /* the asker's clock, echoed */
     uint64_t incarnation;
+    bool is_full; /* takes no entries from a leader; since version LEASE_ASK_FULL of the link */
 };
+
+#define LEASE_ASK_FULL 2
 
 struct lease_grant {
     uint64_t term;
@@ -45,7 +48,8 @@ struct hash_report {
 
 void lease_probe_encode(const struct lease_probe *probe, struct buf *out);
 NODISCARD int lease_probe_decode(struct slice bytes, struct lease_probe *out);
-void lease_ask_encode(const struct lease_ask *ask, struct buf *out);
+/** In the form that a link of this version has. */
+void lease_ask_encode(const struct lease_ask *ask, uint16_t link_version, struct buf *out);
 NODISCARD int lease_ask_decode(struct slice bytes, struct lease_ask *out);
 void lease_grant_encode(const struct lease_grant *grant, struct buf *out);
 NODISCARD int lease_grant_decode(struct slice bytes, struct lease_grant *out);

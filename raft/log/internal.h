@@ -102,6 +102,12 @@ struct copy_offer {
     uint64_t retry_ms; /* ask again then; 0: not */
 };
 
+/* Handing leadership on because this node's store can not keep up. */
+struct shed {
+    bool is_asked;
+    uint64_t due_ms; /* not before */
+};
+
 enum rlog_life { LIFE_RUNS, LIFE_HANDS_OVER, LIFE_CLOSES };
 
 struct rlog {
@@ -173,6 +179,7 @@ struct rlog {
     struct copy_offer offer;
 
     struct lease_book leases;
+    struct shed shed;
     uint64_t status_ms;
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
 };
@@ -240,6 +247,9 @@ void rlog_lease_elected(struct rlog *rlog);
 NODISCARD int rlog_on_lease_frame(struct rlog *rlog, uint32_t node_id, enum frame_type type,
                                   struct slice bytes);
 void rlog_lease_ask(struct rlog *rlog);
+
+/* shed.c */
+void rlog_shed_beat(struct rlog *rlog);
 
 /* members.c */
 int rlog_raft_role(enum rlog_role role);

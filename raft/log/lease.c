@@ -77,6 +77,23 @@ void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, u
     }
 }
 
+void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full)
+{
+    struct lease_node *node = find(book, node_id);
+
+    if (node != NULL) {
+        node->is_full = is_full;
+    }
+}
+
+bool lease_may_lead(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
+{
+    const struct lease_node *node = find((struct lease_book *)book, node_id);
+
+    return node != NULL && node->member && node->voter && !node->is_full &&
+           node->answered_ms != 0 && now_ms < node->answered_ms + book->lease_ms;
+}
+
 void lease_lapsed(struct lease_book *book, uint64_t now_ms)
 {
     for (size_t i = 0; i < book->count; i++) {

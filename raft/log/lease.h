@@ -14,6 +14,7 @@ struct lease_node {
     uint32_t node_id;
     bool member;
     bool voter;
+    bool is_full;            /* takes no entries, as it said last */
     uint64_t answered_ms;    /* when the newest probe that it answered was sent; 0: none */
     uint64_t heard_ms;       /* when it was last heard, or our election */
     uint64_t incarnation;    /* the one that is up, 0 when none */
@@ -38,6 +39,10 @@ void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uin
 void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
 /** A member answered; probe_ms is when we sent the probe, 0 when it answers none. */
 void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms);
+/** What a member said with that: does it take no entries (DESIGN 3, back-pressure)? */
+void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full);
+/** Is it a voter that answered a probe within the lease, and takes entries? */
+bool lease_may_lead(const struct lease_book *book, uint32_t node_id, uint64_t now_ms);
 /** The leader's own lease had lapsed (it hung, or was cut off): it saw nobody meanwhile, so
  * nobody's silence counts from before now. */
 void lease_lapsed(struct lease_book *book, uint64_t now_ms);

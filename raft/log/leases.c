@@ -48,10 +48,11 @@ static void send_ask(struct rlog *rlog, uint32_t node_id, uint64_t probe_ms)
     const struct lease_ask ask = {.term = rlog->raft.current_term,
                                   .probe_ms = probe_ms,
                                   .sent_ms = clock_boot_ms(),
-                                  .incarnation = rlog->origin.incarnation};
+                                  .incarnation = rlog->origin.incarnation,
+                                  .is_full = rlog_is_full(rlog)};
 
     buf_clear(&rlog->scratch);
-    lease_ask_encode(&ask, &rlog->scratch);
+    lease_ask_encode(&ask, link_version(rlog->links, node_id), &rlog->scratch);
     (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_ASK, buf_slice(&rlog->scratch));
 }
 
@@ -112,6 +113,7 @@ static int on_ask(struct rlog *rlog, uint32_t node_id, struct slice bytes)
         return rc;
     }
     lease_heard(&rlog->leases, node_id, ask.probe_ms, clock_boot_ms());
+    lease_set_full(&rlog->leases, node_id, ask.is_full);
     hold_own_lease(rlog);
     send_grant(rlog, node_id, &ask);
     return 0;

@@ -92,6 +92,7 @@ static void on_beat(uv_timer_t *beat)
         return;
     }
     rlog_lease_beat(rlog);
+    rlog_shed_beat(rlog);
     rlog_bound_log(rlog);
     rlog_copy_beat(rlog);
     watch_space(rlog);

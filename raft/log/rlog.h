@@ -108,7 +108,8 @@ void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation);
  * commands those up to own_seq. */
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);
 /** State thread: more is applied than may wait for the disk. Until that is over this node takes no
- * further entries from a leader and proposes none (DESIGN 3, back-pressure). */
+ * further entries from a leader and proposes none; if it leads, it hands leadership on as soon as a
+ * majority keeps up (DESIGN 3, back-pressure). */
 void rlog_set_store_full(struct rlog *rlog, bool is_full);
 /** State thread: the store has hardly any room left. While this node leads, only commands that need
  * none go into the log; others are replaced by their refusal (storage/state/room.h). */

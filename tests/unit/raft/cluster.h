@@ -8,6 +8,7 @@
 #include "node/base/mem.h"
 #include "raft/log/rlog.h"
 #include "tests/lib/pki/pki.h"
+#include "tests/lib/scratch.h"
 
 #include <arpa/inet.h>
 #include <ftw.h>
@@ -66,7 +67,7 @@ struct cluster {
     struct pki *pki;
     struct pki_files files[NODES_MAX];
     struct rlog_member members[NODES_MAX];
-    char dirs[NODES_MAX][64];
+    char dirs[NODES_MAX][SCRATCH_BYTES];
     struct replica replicas[NODES_MAX];
     size_t count;
     uint32_t snapshot_entries;
@@ -287,8 +288,7 @@ static inline void cluster_init(struct cluster *cluster, size_t count)
         member->raft_id = (uint64_t)(i + 1) << 32 | 1;
         member->role = RLOG_VOTER;
         (void)snprintf(member->address, sizeof(member->address), "127.0.0.1:%u", free_port());
-        (void)snprintf(cluster->dirs[i], sizeof(cluster->dirs[i]), "/tmp/rlog-test-XXXXXX");
-        assert_non_null(mkdtemp(cluster->dirs[i]));
+        scratch_folder(cluster->dirs[i], "raft");
         (void)pthread_mutex_init(&replica->mutex, NULL);
         replica->node_id = member->node_id;
         replica->done = mem_zalloc(APPLIED_MAX * sizeof(*replica->done));

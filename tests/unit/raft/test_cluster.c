@@ -181,18 +181,57 @@ static void test_a_full_store_takes_nothing(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a leader whose store is behind hands leadership on, but only when a majority keeps up;
+ * meanwhile it stays and proposes nothing (DESIGN 3). Method: fill the stores of leader and one
+ * follower; empty that of the follower; fill all. */
+static void test_a_full_leader_hands_on(void **state)
+{
+    static struct cluster cluster;
+    struct replica *leading;
+    struct replica *following;
+    uint64_t term;
+    int leader;
+    (void)state;
+
+    start_three(&cluster);
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leading = &cluster.replicas[leader];
+    following = &cluster.replicas[(leader + 1) % 3];
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(rlog_lease_held(cluster.replicas[i].rlog));
+    }
+    rlog_set_store_full(following->rlog, true);
+    (void)usleep(800 * 1000); /* so that the leader has been told */
+    rlog_set_store_full(leading->rlog, true);
+    term = peek(leading, &leading->term);
+    submit_text(leading, "waits");
+    (void)usleep(1500 * 1000);
+    assert_int_equal(cluster_leader(&cluster), leader);
+    assert_int_equal(peek(leading, &leading->term), term);
+    assert_int_equal(done_count(following), 0);
+
+    rlog_set_store_full(following->rlog, false);
+    UNTIL(cluster_leader(&cluster) >= 0 && cluster_leader(&cluster) != leader);
+    UNTIL(done_count(following) == 1);
+    assert_int_equal(done_count(leading), 0);
+    rlog_set_store_full(leading->rlog, false);
+    UNTIL(done_count(leading) == 1);
+    cluster_deinit(&cluster);
+}
+
 static void submit_new_user(struct replica *replica)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__UserSet user = PB__USER_SET__INIT;
     uint8_t bytes[64];
+    size_t len;
 
     user.user = (char *)"a@x";
     user.create = true;
     command.body_case = PB__COMMAND__BODY_USER_SET;
     command.user_set = &user;
-    assert_int_equal(
-        rlog_submit(replica->rlog, slice_make(bytes, pb__command__pack(&command, bytes))), 0);
+    len = pb__command__pack(&command, bytes);
+    UNTIL(rlog_submit(replica->rlog, slice_make(bytes, len)) == 0);
 }
 
 /* Does the last command carry the reason of a refusal, instead of what was submitted? */
@@ -277,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_lease_needs_a_majority),
         cmocka_unit_test(test_two_entries_under_way),
         cmocka_unit_test(test_a_full_store_takes_nothing),
+        cmocka_unit_test(test_a_full_leader_hands_on),
         cmocka_unit_test(test_no_room_replaces_commands),
         cmocka_unit_test(test_no_start_without_space),
     };

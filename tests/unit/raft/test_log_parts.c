@@ -254,6 +254,25 @@ static void test_a_removed_node_is_presumed_dead(void **state)
     assert_int_equal(lease_take_silent(&book, 14101), 4);
 }
 
+/* Goal: leadership goes to a voter only that answers and keeps up. Method: each condition. */
+static void test_who_may_lead(void **state)
+{
+    struct lease_book book = book_of_three();
+    (void)state;
+
+    assert_false(lease_may_lead(&book, 2, 10100)); /* has not answered in this term */
+    lease_heard(&book, 2, 10010, 10090);
+    assert_true(lease_may_lead(&book, 2, 10100));
+    lease_set_full(&book, 2, true);
+    assert_false(lease_may_lead(&book, 2, 10100));
+    lease_set_full(&book, 2, false);
+    assert_true(lease_may_lead(&book, 2, 11009));
+    assert_false(lease_may_lead(&book, 2, 11010)); /* silent for a lease */
+    assert_false(lease_may_lead(&book, 9, 10100));
+    lease_add_member(&book, 2, false, 10100);
+    assert_false(lease_may_lead(&book, 2, 10100)); /* a standby */
+}
+
 /* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
 static void test_forward_frame(void **state)
 {
@@ -288,7 +307,8 @@ static void test_forward_frame(void **state)
 static void test_lease_frames(void **state)
 {
     const struct lease_grant grant = {.term = 1, .ask_ms = 2, .incarnation = 3, .remaining_ms = 4};
-    const struct lease_ask ask = {.term = 5, .probe_ms = 6, .sent_ms = 7, .incarnation = 8};
+    const struct lease_ask ask = {
+        .term = 5, .probe_ms = 6, .sent_ms = 7, .incarnation = 8, .is_full = true};
     struct lease_grant got_grant;
     struct lease_ask got_ask;
     struct buf bytes = BUF_EMPTY;
@@ -300,9 +320,18 @@ static void test_lease_frames(void **state)
     buf_append_u8(&bytes, 0);
     assert_int_equal(lease_grant_decode(buf_slice(&bytes), &got_grant), ERR_MALFORMED);
     buf_clear(&bytes);
-    lease_ask_encode(&ask, &bytes);
+    lease_ask_encode(&ask, LEASE_ASK_FULL, &bytes);
     assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), 0);
-    assert_memory_equal(&got_ask, &ask, sizeof(ask));
+    assert_true(got_ask.is_full);
+    assert_int_equal(got_ask.incarnation, ask.incarnation);
+    buf_append_u8(&bytes, 0);
+    assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), ERR_MALFORMED);
+    buf_clear(&bytes);
+    lease_ask_encode(&ask, LEASE_ASK_FULL - 1, &bytes); /* to an older program, and from one */
+    assert_int_equal(buf_len(&bytes), 32);
+    assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), 0);
+    assert_false(got_ask.is_full);
+    assert_int_equal(got_ask.sent_ms, ask.sent_ms);
     buf_deinit(&bytes);
 }
 
@@ -315,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_own_lease_counts_from_sending),
         cmocka_unit_test(test_silent_node_is_fenced),
         cmocka_unit_test(test_lapsed_leader_counts_anew),
+        cmocka_unit_test(test_who_may_lead),
         cmocka_unit_test(test_forward_frame),
         cmocka_unit_test(test_an_earlier_terms_verdict_is_forgotten),
         cmocka_unit_test(test_a_removed_node_is_presumed_dead),
