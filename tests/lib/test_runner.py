@@ -49,3 +49,10 @@ class Processes(unittest.TestCase):
         done = run([sys.executable, "-c", daemon], 20, HERE, {})
         self.assertEqual(1, len(done.left_behind), done)
         self.assertIn("sleep", done.left_behind[0])
+
+    def test_files_left_behind(self) -> None:
+        """A program has a TMPDIR of its own; what it leaves there is told and removed."""
+        leave = "import tempfile; print(tempfile.mkdtemp(suffix='-left'), end='')"
+        done = run([sys.executable, "-c", leave], 20, HERE, {})
+        self.assertEqual([Path(done.output).name], done.left_behind)
+        self.assertFalse(Path(done.output).parent.exists())

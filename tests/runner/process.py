@@ -1,12 +1,16 @@
 """Run one program to its end or its deadline and leave nothing of it behind.
 
 Every program gets a process group and a mark in its environment. Daemons that it started (nodes
-of a test cluster) inherit the mark, so they are found and ended even when the program died.
+of a test cluster) inherit the mark, so they are found and ended even when the program died. It also
+gets a TMPDIR of its own, which goes with it. That is below the one of the runner, not in a build
+folder: the path of a Unix socket must be short.
 """
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import uuid
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ class Finished:
     code: int
     output: str
     timed_out: bool
-    left_behind: list[str]
+    left_behind: list[str]  # processes and files
 
 
 _running: set[subprocess.Popen] = set()
@@ -34,6 +38,17 @@ def run(command: list[str], timeout_s: float, cwd: Path, env: dict[str, str]) ->
     """Run command; after timeout_s its whole process group is killed."""
     if _stopping.is_set():
         return Finished(1, "not run: told to stop", False, [])
+    scratch = Path(tempfile.mkdtemp(prefix="muster-run-"))
+    try:
+        finished = _run_marked(command, timeout_s, cwd, {**env, "TMPDIR": str(scratch)})
+        finished.left_behind += sorted(path.name for path in scratch.iterdir())
+        return finished
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run_marked(command: list[str], timeout_s: float, cwd: Path,
+                env: dict[str, str]) -> Finished:
     mark = uuid.uuid4().hex
     process = subprocess.Popen(
         command, cwd=cwd, env={**os.environ, **env, MARK: mark}, stdin=subprocess.DEVNULL,

@@ -55,7 +55,7 @@ def judge(name: str, finished: process.Finished) -> Outcome:
     if finished.timed_out:
         complaint = "ran out of time and was killed"
     elif finished.left_behind:
-        complaint = "left processes behind: " + ", ".join(finished.left_behind)
+        complaint = "left behind: " + ", ".join(finished.left_behind)
     elif finished.code != 0 and not failed:
         complaint = f"ended with {finished.code}"
     elif len(passed) + len(failed) < sum(map(int, TAP_PLAN.findall(finished.output))):

@@ -2,6 +2,7 @@
 
 #include "node/base/assert.h"
 #include "node/base/mem.h"
+#include "tests/lib/scratch.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -16,7 +17,7 @@
 #define DAY_S           (24 * 3600)
 
 struct pki {
-    char dir[32];
+    char dir[SCRATCH_BYTES];
     unsigned issued;
     X509 *ca[AUTHORITIES_MAX];
     EVP_PKEY *ca_key[AUTHORITIES_MAX];
@@ -130,8 +131,7 @@ struct pki *pki_new(void)
 {
     struct pki *pki = mem_zalloc(sizeof(*pki));
 
-    (void)strcpy(pki->dir, "/tmp/pki-XXXXXX");
-    must(mkdtemp(pki->dir) != NULL);
+    scratch_folder(pki->dir, "pki");
     return pki;
 }
 

@@ -3,6 +3,7 @@
 
 #include "node/base/assert.h"
 #include "node/base/log.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@
     "c2s:\n"                                                                                       \
     "  certificates: [{domain: example.org, certificate: c.pem, key: c.key}]\n"
 
-static char path[] = "/tmp/muster-conf-XXXXXX";
+static char path[SCRATCH_BYTES];
 
 static void write_conf(const char *text)
 {
@@ -180,11 +181,9 @@ int main(void)
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
         cmocka_unit_test(test_example),
     };
-    int fd = mkstemp(path);
     int rc;
 
-    assert_true(fd >= 0);
-    (void)close(fd);
+    scratch_file(path, "conf");
     rc = cmocka_run_group_tests(tests, NULL, NULL);
     (void)unlink(path);
     return rc;

@@ -6,6 +6,7 @@
 #include "node/base/clock.h"
 #include "node/base/mem.h"
 #include "tests/lib/pki/pki.h"
+#include "tests/lib/scratch.h"
 
 #include <arpa/inet.h>
 #include <ftw.h>
@@ -39,7 +40,7 @@ struct node {
 
 struct world {
     struct pki *pki;
-    char dir[32];
+    char dir[SCRATCH_BYTES];
     struct node nodes[NODES];
     struct rlog_member members[NODES];
     unsigned users; /* added so far */
@@ -264,7 +265,7 @@ static bool all_equal(void *ctx)
 /* Lines go to a file meanwhile, which tells whether a copy was made. */
 static void redirect_lines(struct world *world)
 {
-    char path[64];
+    char path[SCRATCH_BYTES + 16];
     FILE *file;
 
     (void)snprintf(path, sizeof(path), "%s/lines", world->dir);
@@ -278,7 +279,7 @@ static void redirect_lines(struct world *world)
 
 static unsigned count_lines(const struct world *world, const char *event)
 {
-    char path[64];
+    char path[SCRATCH_BYTES + 16];
     char line[1024];
     unsigned count = 0;
     FILE *file;
@@ -296,7 +297,7 @@ static unsigned count_lines(const struct world *world, const char *event)
 static void restore_lines(struct world *world)
 {
     char line[1024];
-    char path[64];
+    char path[SCRATCH_BYTES + 16];
     FILE *file;
 
     (void)dup2(world->saved_stderr, STDERR_FILENO);
@@ -332,9 +333,7 @@ static int setup(void **state)
 
     (void)signal(SIGPIPE, SIG_IGN);
     world->pki = pki_new();
-    /* Not /tmp when that is in memory: raft's disk wants O_DIRECT as in a node. */
-    (void)strcpy(world->dir, "/var/tmp/core-XXXXXX");
-    assert_non_null(mkdtemp(world->dir));
+    scratch_folder(world->dir, "core");
     for (uint32_t i = 0; i < NODES; i++) {
         struct node *node = &world->nodes[i];
         char name[16];

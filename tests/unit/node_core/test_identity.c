@@ -2,6 +2,7 @@
 #include "node/core/identity.h"
 
 #include "node/base/assert.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,17 +15,17 @@
 #include <cmocka.h>
 
 struct folder {
-    char dir[32];
-    char file[64];
-    char log[64];
-    char mark[80];
+    char dir[SCRATCH_BYTES];
+    char file[SCRATCH_BYTES + 16];
+    char log[SCRATCH_BYTES + 16];
+    char mark[SCRATCH_BYTES + 32];
 };
 
 static struct folder new_folder(void)
 {
-    struct folder folder = {.dir = "/tmp/muster-identity-XXXXXX"};
+    struct folder folder;
 
-    assert_non_null(mkdtemp(folder.dir));
+    scratch_folder(folder.dir, "identity");
     (void)snprintf(folder.file, sizeof(folder.file), "%s/node.json", folder.dir);
     (void)snprintf(folder.log, sizeof(folder.log), "%s/raft", folder.dir);
     (void)snprintf(folder.mark, sizeof(folder.mark), "%s/membership", folder.log);

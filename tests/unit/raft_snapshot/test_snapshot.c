@@ -6,6 +6,7 @@
 #include "node/base/clock.h"
 #include "node/base/mem.h"
 #include "raft/snapshot/copy_frame.h"
+#include "tests/lib/scratch.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -41,7 +42,7 @@ struct rlog {
     struct world *world;
     uint32_t node_id;
     struct snapshot *snapshot;
-    char path[64];
+    char path[SCRATCH_BYTES + 16];
 
     /* source */
     size_t copy_bytes;
@@ -62,7 +63,7 @@ struct world {
     struct item *last;
     bool stopping;
     struct rlog nodes[2];
-    char dir[32];
+    char dir[SCRATCH_BYTES];
 
     /* faults */
     unsigned busy_left;       /* sends that are refused first */
@@ -246,8 +247,7 @@ static int setup(void **state)
 {
     struct world *world = mem_zalloc(sizeof(*world));
 
-    (void)strcpy(world->dir, "/tmp/snapshot-XXXXXX");
-    assert_non_null(mkdtemp(world->dir));
+    scratch_folder(world->dir, "snapshot");
     (void)pthread_mutex_init(&world->mutex, NULL);
     (void)pthread_cond_init(&world->changed, NULL);
     world->data_until_fault = -1;
@@ -411,7 +411,7 @@ static void test_link_goes_down(void **state)
 static void test_target_disk_fails(void **state)
 {
     struct world *world = *state;
-    char moved[64];
+    char moved[SCRATCH_BYTES + 16];
 
     (void)snprintf(moved, sizeof(moved), "%s-away", world->dir);
     assert_int_equal(rename(world->dir, moved), 0);
@@ -442,7 +442,7 @@ static void test_leftover_is_removed(void **state)
 {
     struct world *world = *state;
     struct snapshot *snapshot;
-    char path[64];
+    char path[SCRATCH_BYTES + 16];
     int fd;
 
     (void)snprintf(path, sizeof(path), "%s/leftover", world->dir);

@@ -5,6 +5,7 @@
 
 #include "node/base/mem.h"
 #include "storage/kv/kv.h"
+#include "tests/lib/scratch.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -45,13 +46,12 @@ static inline size_t test_below(uint64_t *state, size_t limit)
 /* --- a directory --- */
 
 struct test_dir {
-    char path[64];
+    char path[SCRATCH_BYTES];
 };
 
 static inline void test_dir_make(struct test_dir *dir)
 {
-    (void)snprintf(dir->path, sizeof(dir->path), "/tmp/muster-kv-XXXXXX");
-    assert_non_null(mkdtemp(dir->path));
+    scratch_folder(dir->path, "kv");
 }
 
 /* The path of a file inside; valid until the next call. */

@@ -26,8 +26,7 @@ void world_open(struct world *world)
                                .on_durable = on_durable};
 
     *world = (struct world){.now_ms = START_MS};
-    (void)snprintf(world->dir, sizeof(world->dir), "/tmp/muster-state-XXXXXX");
-    assert_non_null(mkdtemp(world->dir));
+    scratch_folder(world->dir, "state");
     config.dir = world->dir;
     assert_int_equal(kv_open(&config, &world->kv), 0);
     world->state = state_new(world->kv);

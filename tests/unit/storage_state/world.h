@@ -12,11 +12,12 @@
 #include <cmocka.h>
 
 #include "storage/state/rows.h"
+#include "tests/lib/scratch.h"
 
 #define WORLD_INCARNATIONS_MAX 64
 
 struct world {
-    char dir[64];
+    char dir[SCRATCH_BYTES];
     struct kv *kv;
     struct state *state;
     struct arena arena;

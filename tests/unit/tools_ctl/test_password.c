@@ -1,12 +1,13 @@
 /* Passwords from files: the first line, whole. */
 #include "tests/unit/tools_ctl/said.h"
 
+#include "tests/lib/scratch.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/password.h"
 
 #include <stdlib.h>
 
-static char path[] = "/tmp/muster-password-XXXXXX";
+static char path[SCRATCH_BYTES];
 
 /* Read a password file of these bytes; *complaint: what was said. */
 static int read_password(const char *bytes, size_t len, struct password *out,
@@ -68,10 +69,9 @@ static void test_faults(void **state)
 
 static int make_file(void **state)
 {
-    int file = mkstemp(path);
-
     (void)state;
-    return file < 0 || close(file) != 0;
+    scratch_file(path, "password");
+    return 0;
 }
 
 static int remove_file(void **state)
