@@ -1,7 +1,8 @@
 """The stages of tests/run in their order, with what each needs and how long it may take.
 
 Budgets are for two cores. CI runs every stage but those marked `full`; together they stay under
-forty minutes. A stage over its budget is shown as such; a program over its time limit fails.
+forty minutes, all stages under seventy-five. A stage over its budget is shown as such; a program
+over its time limit fails.
 """
 
 import json
@@ -18,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ["/usr/bin/python3", "-B"]
 TIDY_FOLDERS = ["ha", "node", "raft", "storage", "tools", "xmpp"]
 FUZZ_SECONDS = 20
-FUZZ_SECONDS_FULL = 600
+FUZZ_SECONDS_LONG = 300
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
+KILLS_LONG = 200
 
 
 @dataclass
@@ -115,31 +117,32 @@ def _ctest(build: str, label: str) -> Callable[[Options], list[Program]]:
     return lambda options: ctest_programs(options, build, label)
 
 
-def _fuzz(options: Options) -> list[Program]:
-    """Each libFuzzer target for a bounded time, starting from its committed corpus.
-
-    New inputs go to the build folder; the corpus itself is only read.
-    """
-    seconds = FUZZ_SECONDS_FULL if options.full else FUZZ_SECONDS
-    programs = []
-    for target in sorted((build_dir(options, "asan") / "bin").glob("fuzz_*")):
-        corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
-        found = build_dir(options, "asan") / "fuzz" / target.name
-        found.mkdir(parents=True, exist_ok=True)
-        command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
-                   str(found), str(corpus)]
-        programs.append(Program(target.name, "no input crashes the decoder", command,
-                                seconds + 60, found, env=SANITIZER_ENV["asan"]))
-    return programs
+def _fuzz(seconds: int) -> Callable[[Options], list[Program]]:
+    """Each libFuzzer target for a bounded time."""
+    return lambda options: [
+        _fuzz_program(target, build_dir(options, "asan") / "fuzz" / target.name, seconds)
+        for target in sorted((build_dir(options, "asan") / "bin").glob("fuzz_*"))]
 
 
-def _python(folder: str, build: str, timeout_s: float) -> Callable[[Options], list[Program]]:
-    """Every test_*.py of a folder below tests/ as a program, against the programs of a build."""
+def _fuzz_program(target: Path, found: Path, seconds: int) -> Program:
+    """It starts from the committed corpus, which is only read; new inputs go to a folder."""
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
+    found.mkdir(parents=True, exist_ok=True)
+    command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+               str(found), str(corpus)]
+    return Program(target.name, "no input crashes the decoder", command, seconds + 60, found,
+                   env=SANITIZER_ENV["asan"])
+
+
+def _python(folder: str, build: str, timeout_s: float, files: str = "test_*.py",
+            env: dict[str, str] | None = None) -> Callable[[Options], list[Program]]:
+    """The test files of a folder below tests/, each a program, against the programs of a build."""
     def programs(options: Options) -> list[Program]:
         return [Program(f"{folder}/{file.stem}", "",
                         [*_launcher(build), *PYTHON, "-m", "tests.lib.tap", str(file)],
-                        timeout_s, ROOT, python_cases(file), build_env(options, build))
-                for file in sorted((ROOT / "tests" / folder).glob("test_*.py"))]
+                        timeout_s, ROOT, python_cases(file),
+                        {**build_env(options, build), **(env or {})})
+                for file in sorted((ROOT / "tests" / folder).glob(files))]
     return programs
 
 
@@ -189,7 +192,8 @@ STAGES = [
           ["build-gcc"]),
     Stage("kill", "nodes killed or cut off at random moments while clients chat", 300,
           _python("kill", "gcc", 600), ["build-gcc"]),
-    Stage("fuzz", "decoders under libFuzzer", 180, _fuzz, ["build-asan"], parallel=True),
+    Stage("fuzz", "decoders under libFuzzer", 180, _fuzz(FUZZ_SECONDS), ["build-asan"],
+          parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
           ["build-asan"], parallel=True),
     Stage("kill-asan", "killed nodes under ASan and UBSan", 180, _python("kill", "asan", 600),
@@ -211,6 +215,11 @@ STAGES = [
           ["build-tsan"], full=True),
     Stage("valgrind", "a graceful stop under valgrind loses no memory", 600, _valgrind,
           ["build-gcc"], full=True),
+    Stage("kill-long", "many kills", 600,
+          _python("kill", "gcc", 1200, "test_kill.py", {"MUSTER_KILLS": str(KILLS_LONG)}),
+          ["build-gcc"], full=True),
+    Stage("fuzz-long", "decoders under libFuzzer, for longer", 1500, _fuzz(FUZZ_SECONDS_LONG),
+          ["build-asan"], full=True, parallel=True),
 ]
 
 
@@ -223,7 +232,7 @@ def listed_programs(stage: Stage, options: Options) -> list[Program]:
             name = "unit_" + "_".join([*folder.parts, source.stem])
             programs.append(Program(name, "", [], 0, ROOT, c_cases(source)))
         return programs
-    if stage.name == "fuzz":
+    if stage.name.startswith("fuzz"):
         return [Program(source.stem, "no input crashes the decoder", [], 0, ROOT)
                 for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
     return stage.programs(options)
