@@ -22,7 +22,7 @@ from tests.lib.xmpp_stream import Address
 MESSAGE_INTERVAL_S = 0.02
 ARRIVAL_TIMEOUT_S = 10.0
 SILENCE_S = 3.0              # a bystander that waits longer for an ack has noticed something
-# Of the node's memory, by one test; ASan keeps what is freed for a while, TSan keeps a shadow of all.
+# Of the node's memory, by one test; ASan keeps what is freed for a while, TSan a shadow of all.
 SANITIZED = bool({"ASAN_OPTIONS", "TSAN_OPTIONS"} & os.environ.keys())
 GROWTH_KIB_MAX = (1024 if SANITIZED else 96) * 1024
 WARNING_INTERVAL_S = 1.0     # a warning that repeats comes no faster
