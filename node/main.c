@@ -351,14 +351,21 @@ static void on_stop_signal(uv_signal_t *handle, int number)
     uv_stop(&node->loop);
 }
 
+/* A node that still waits for its cluster is not made ready by a signal. */
 static void on_hup_signal(uv_signal_t *handle, int number)
 {
+    const struct node *node = handle->data;
     char fault[ADMIN_FAULT_BYTES_MAX] = "";
 
     (void)number;
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_mono_us());
+    if (node->was_ready) {
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                         (unsigned long long)clock_mono_us());
+    }
     (void)reload(handle->data, fault);
-    (void)sd_notify(0, "READY=1");
+    if (node->was_ready) {
+        (void)sd_notify(0, "READY=1");
+    }
 }
 
 /* The watchdog is fed while both threads that the cluster depends on move: the state thread counts

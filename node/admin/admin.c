@@ -73,6 +73,7 @@ static void *run(void *ctx)
 {
     struct admin *admin = ctx;
 
+    (void)pthread_setname_np(pthread_self(), "control");
     (void)uv_run(&admin->loop, UV_RUN_DEFAULT);
     return NULL;
 }

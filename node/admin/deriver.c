@@ -64,6 +64,7 @@ static void *run(void *ctx)
 {
     struct derivation *work;
 
+    (void)pthread_setname_np(pthread_self(), "deriver");
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     while ((work = next_work(ctx)) != NULL) {
         for (size_t i = 0; i < work->count; i++) {

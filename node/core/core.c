@@ -157,6 +157,7 @@ static void *run(void *ctx)
 {
     struct core *core = ctx;
 
+    (void)pthread_setname_np(pthread_self(), "state");
     core_tell_all_incarnations(core);
     core_start_incarnation(core);
     end_turn(core);

@@ -343,6 +343,7 @@ static void *run(void *ctx)
 {
     struct worker *worker = ctx;
 
+    (void)pthread_setname_np(pthread_self(), "worker");
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
     return NULL;
 }

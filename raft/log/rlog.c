@@ -423,6 +423,7 @@ static void *run_thread(void *ctx)
 {
     struct rlog *rlog = ctx;
 
+    (void)pthread_setname_np(pthread_self(), "raft");
     (void)uv_run(&rlog->loop, UV_RUN_DEFAULT);
     return NULL;
 }

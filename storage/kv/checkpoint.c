@@ -157,6 +157,7 @@ static void *thread_main(void *argument)
 {
     struct checkpoint *checkpoint = argument;
 
+    (void)pthread_setname_np(pthread_self(), "checkpoint");
     pthread_mutex_lock(&checkpoint->mutex);
     for (;;) {
         if (checkpoint->next != NULL && checkpoint->status == 0) {

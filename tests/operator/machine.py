@@ -48,20 +48,38 @@ class Machine:
             'bind: "::"', f'bind: "{self.host}"')
         file.write_text(text + f"control: {{socket: {self.control}}}\n")
 
-    def start(self) -> None:
-        """Check the configuration as systemd would, then run the node and wait until it serves."""
+    def start(self, **environment: str) -> None:
+        """Run the node and wait until it serves."""
+        self.run(**environment)
+        deadline = time.monotonic() + TIMEOUT_S
+        while not self._serves():
+            if not self.runs() or time.monotonic() > deadline:
+                raise AssertionError(self.log())
+            time.sleep(POLL_S)
+
+    def run(self, **environment: str) -> None:
+        """Check the configuration as systemd would, then run the node."""
         file = str(self.conf / "muster.yaml")
         subprocess.run([find_program("musterd"), "-t", "-c", file], check=True,
                        stdout=subprocess.DEVNULL)
         launcher = shlex.split(os.environ.get("MUSTER_LAUNCHER", ""))
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([*launcher, find_program("musterd"), "-c", file],
-                                            stdout=log, stderr=log)
-        deadline = time.monotonic() + TIMEOUT_S
-        while not self._serves():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError((self.folder / "log").read_text())
-            time.sleep(POLL_S)
+                                            stdout=log, stderr=log,
+                                            env={**os.environ, **environment})
+
+    def log(self) -> str:
+        """What the node has said."""
+        return (self.folder / "log").read_text()
+
+    def runs(self) -> bool:
+        """Is there a process?"""
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number: int) -> None:
+        """A signal to the node."""
+        assert self.process is not None
+        self.process.send_signal(number)
 
     def kill(self) -> None:
         """kill -9."""

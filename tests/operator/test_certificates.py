@@ -63,16 +63,11 @@ class Certificates(MachinesTest):
         """Wait for a line in the node's log."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
-            lines = (self.node.folder / "log").read_text().splitlines()
+            lines = self.node.log().splitlines()
             for line in filter(condition, lines):
                 return line
             self.assertLess(time.monotonic(), deadline, lines[-5:])
             await asyncio.sleep(0.05)
-
-    def hang_up(self) -> None:
-        """What `kill -HUP` does, and a unit that reloads by signal."""
-        assert self.node.process is not None
-        self.node.process.send_signal(signal.SIGHUP)
 
     async def test_replaced(self) -> None:
         """After a reload, by command or signal, new connections see the new certificate; one that
@@ -88,7 +83,7 @@ class Certificates(MachinesTest):
         self.assert_serves_disk()
         self.assertNotEqual(before[DOMAIN], self.on_disk(DOMAIN))
         make_pair(*self.files[DOMAIN], DOMAIN)
-        self.hang_up()
+        self.node.signal(signal.SIGHUP)
         deadline = time.monotonic() + TIMEOUT_S
         while self.served(DOMAIN) != self.on_disk(DOMAIN):
             self.assertLess(time.monotonic(), deadline, "SIGHUP was not heard")
@@ -118,7 +113,7 @@ class Certificates(MachinesTest):
             said = self.node.ctl("reload")
             self.assertEqual(REFUSED, said.code, said)
             self.assertIn(f"{file}: {cause}", said.err)
-            self.hang_up()
+            self.node.signal(signal.SIGHUP)
             await self.log_line(lambda line, file=file, cause=cause:
                                 " node.reload_refused " in line and f"{file}: {cause}" in line)
             self.assertEqual(before, {domain: self.served(domain) for domain in self.files})

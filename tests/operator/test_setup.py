@@ -52,12 +52,16 @@ class MachinesTest(unittest.IsolatedAsyncioTestCase):
         file.write_text(token)
         return file
 
-    def found(self) -> None:
-        """The first node of a new cluster."""
+    def init(self) -> None:
+        """All that the first node of a new cluster needs."""
         first = self.machines[0]
         self.ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN))
         first.adapt()
-        first.start()
+
+    def found(self) -> None:
+        """The first node of a new cluster."""
+        self.init()
+        self.machines[0].start()
 
     def join(self, number: int) -> None:
         """A further node."""

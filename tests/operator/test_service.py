@@ -1,0 +1,141 @@
+"""The systemd unit, and what a node tells the service manager (sd_notify)."""
+
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.lib.cluster import ROOT
+from tests.operator.hang import hanging
+from tests.operator.test_setup import MachinesTest
+from tools.local.main import find_program
+
+UNIT = ROOT / "deploy" / "systemd" / "musterd.service"
+PERIOD_S = 0.5         # how often a node that moves feeds the watchdog
+HANG_S = 4 * PERIOD_S
+TIMEOUT_S = 30.0
+EXPOSURE_MAX = 1.5     # of 10, as systemd-analyze security counts
+
+
+class Manager:
+    """The other end of NOTIFY_SOCKET."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = str(folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.path)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._socket.close()
+
+    def _messages(self, seconds: float) -> Iterator[list[str]]:
+        """What comes within so many seconds, as it comes: each message as its lines."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                yield self._socket.recv(4096).decode().splitlines()
+            except TimeoutError:
+                break
+
+    def listen(self, seconds: float) -> list[list[str]]:
+        """All messages of so many seconds."""
+        return list(self._messages(seconds))
+
+    def wait(self, line: str) -> list[str]:
+        """The next message with this line in it."""
+        for message in self._messages(TIMEOUT_S):
+            if line in message:
+                return message
+        raise AssertionError(f"no {line} within {TIMEOUT_S} s")
+
+    def fed(self, seconds: float) -> int:
+        """How often the watchdog is fed in this time."""
+        return self.listen(seconds).count(["WATCHDOG=1"])
+
+
+class Service(MachinesTest):
+    """Nodes as systemd runs them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.manager = Manager(self.machines[0].folder)
+        self.addCleanup(self.manager.close)
+
+    async def test_watchdog(self) -> None:
+        """READY=1 when the node serves; the watchdog is fed while both the raft and the state
+        thread move, whatever a worker does."""
+        node = self.machines[0]
+        self.init()
+        node.run(NOTIFY_SOCKET=self.manager.path)
+        assert node.process is not None
+        pid = node.process.pid
+        self.assertIn("STATUS=serving", self.manager.wait("READY=1"))
+        self.assertTrue(node.ctl("--json", "node", "status").json()["serving"])
+        self.assertGreaterEqual(self.manager.fed(HANG_S), HANG_S / PERIOD_S / 2)
+        for thread in ("raft", "state"):
+            with hanging(pid, thread):
+                self.manager.listen(2 * PERIOD_S)  # what was on its way
+                self.assertEqual(0, self.manager.fed(HANG_S), f"{thread} hangs unseen")
+            self.manager.wait("WATCHDOG=1")
+        with hanging(pid, "worker"):
+            self.assertGreaterEqual(self.manager.fed(HANG_S), HANG_S / PERIOD_S / 2)
+
+    async def test_reload_and_stop(self) -> None:
+        """SIGHUP: RELOADING=1 with the time, then READY=1, also when the reload is refused.
+        SIGTERM: STOPPING=1 and exit code 0."""
+        node = self.machines[0]
+        self.init()
+        node.run(NOTIFY_SOCKET=self.manager.path)
+        self.manager.wait("READY=1")
+        conf = node.conf / "muster.yaml"
+        for broken in (False, True):
+            if broken:
+                conf.write_text("rubbish: true\n")
+            before = time.monotonic_ns() // 1000
+            node.signal(signal.SIGHUP)
+            stamp = next(line for line in self.manager.wait("RELOADING=1")
+                         if line.startswith("MONOTONIC_USEC="))
+            self.assertGreaterEqual(int(stamp.partition("=")[2]), before)
+            self.manager.wait("READY=1")
+        node.signal(signal.SIGTERM)
+        self.manager.wait("STOPPING=1")
+        self.assertEqual(0, node.stop())
+
+    async def test_not_ready_without_a_majority(self) -> None:
+        """A node that waits for its cluster is not ready, and a SIGHUP does not make it so."""
+        first, second, _ = self.machines
+        self.found()
+        self.join(2)
+        self.assertEqual([0, 0], [second.stop(), first.stop()])
+        second.run(NOTIFY_SOCKET=self.manager.path)
+        self.manager.wait("WATCHDOG=1")
+        second.signal(signal.SIGHUP)
+        heard = [line for message in self.manager.listen(2.0) for line in message]
+        self.assertIn(" node.reloaded", second.log())
+        self.assertEqual({"WATCHDOG=1"}, set(heard))
+        first.run()
+        self.manager.wait("READY=1")
+
+    async def test_unit(self) -> None:
+        """systemd finds no fault in the unit, nor more rights than the node needs."""
+        with tempfile.TemporaryDirectory() as folder:
+            unit = Path(folder) / "musterd.service"
+            programs = str(Path(find_program("musterd")).parent)
+            unit.write_text(UNIT.read_text().replace("/usr/bin", programs))
+            done = subprocess.run(["systemd-analyze", "--man=no", "verify", str(unit)],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+            done = subprocess.run(["systemd-analyze", "--man=no", "verify", str(unit)],
+                                  capture_output=True, text=True, check=False)
+            self.assertIn("WatchdogSecs", done.stderr)
+        done = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager",
+             f"--threshold={int(EXPOSURE_MAX * 10)}", str(UNIT)],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
