@@ -1,5 +1,6 @@
-/* shed - a leader whose own store can not keep up proposes nothing; it hands leadership on, but only
- * when a majority keeps up: else it would but move the standstill, and perhaps back (DESIGN 3). */
+/* shed - a leader whose own store can not keep up proposes nothing; it hands leadership on, but
+ * only when a majority keeps up: else it would but move the standstill, and perhaps back (DESIGN
+ * 3). */
 #include "raft/log/internal.h"
 
 #include "node/base/clock.h"

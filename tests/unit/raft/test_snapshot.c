@@ -172,12 +172,72 @@ static void test_log_is_kept_while_a_copy_is_made(void **state)
     cluster_deinit(&cluster);
 }
 
+/* The newest closed segment; "first-last" is its name. */
+static void find_closed_segment(const char *dir, char *path, size_t size)
+{
+    glob_t found;
+
+    (void)snprintf(path, size, "%s/[0-9]*-[0-9]*", dir);
+    assert_int_equal(glob(path, 0, NULL, &found), 0);
+    (void)snprintf(path, size, "%s", found.gl_pathv[found.gl_pathc - 1]);
+    globfree(&found);
+}
+
+static void flip_byte(const char *path, long offset)
+{
+    FILE *file = fopen(path, "r+b");
+    int byte;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    byte = fgetc(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 0xff, file), byte ^ 0xff);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Goal: a damaged log is not shortened in silence: a voter would forget what it acknowledged
+ * (defect 13). Method: change a byte of a closed segment; the node must not start, and not touch
+ * it. */
+static void test_a_damaged_log_is_refused(void **state)
+{
+    static struct cluster cluster;
+    const struct rlog_events none = {0};
+    struct rlog_config config;
+    struct rlog *rlog = NULL;
+    char path[SCRATCH_BYTES + 256];
+    (void)state;
+
+    cluster_init(&cluster, 1);
+    cluster_start(&cluster, 0, true);
+    for (int k = 0; k < 50; k++) {
+        submit_text(&cluster.replicas[0], "kept");
+    }
+    UNTIL(done_count(&cluster.replicas[0]) == 50);
+    cluster_stop(&cluster, 0);
+
+    find_closed_segment(cluster.dirs[0], path, sizeof(path));
+    flip_byte(path, 1000);
+    config = (struct rlog_config){.node_id = 1,
+                                  .raft_id = cluster.members[0].raft_id,
+                                  .dir = cluster.dirs[0],
+                                  .address = cluster.members[0].address,
+                                  .bind = cluster.members[0].address,
+                                  .ca_file = cluster.files[0].ca,
+                                  .cert_file = cluster.files[0].cert,
+                                  .key_file = cluster.files[0].key};
+    assert_int_equal(rlog_start(&config, &none, &rlog), ERR_CORRUPT);
+    assert_int_equal(access(path, F_OK), 0);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_manifest_and_restart),
         cmocka_unit_test(test_far_behind_node_wants_a_copy),
         cmocka_unit_test(test_log_is_kept_while_a_copy_is_made),
+        cmocka_unit_test(test_a_damaged_log_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
