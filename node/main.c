@@ -79,6 +79,9 @@ static struct worker_settings settings_of(const struct conf *conf, uint32_t work
     return (struct worker_settings){
         .stanza_bytes_max = conf->limits.stanza_bytes,
         .output_bytes_max = conf->limits.output_bytes,
+        .stanzas_per_second = conf->limits.stanzas_per_second,
+        .bytes_per_second = conf->limits.bytes_per_second,
+        .burst_s = conf->limits.burst_seconds,
         .connections_per_address_max = conf->limits.connections_per_address,
         .connections_max = (conf->limits.connections + worker_count - 1) / worker_count,
         .resume_window_s = conf->timers.resume_window_s,

@@ -26,6 +26,9 @@
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144) /* RFC 6120 §13.12 asks for at least 10000 */         \
     X(output_bytes, 65536, 67108864, 1048576)                                                      \
+    X(stanzas_per_second, 1, 1000000, 1000) /* of one client; beyond it, it is read slower */       \
+    X(bytes_per_second, 20000, 1073741824, 4194304)                                                \
+    X(burst_seconds, 1, 600, 10) /* of both, at once after a quiet time */                         \
     X(connections_per_address, 1, 1000000, 256)                                                    \
     X(connections, 1, 1000000, 30000)                                                              \
     X(workers, 0, 64, 0)             /* threads for clients; 0: one a core */                      \

@@ -15,7 +15,8 @@
 
 static void maybe_free(struct conn *conn)
 {
-    if (conn->socket != SOCKET_GONE || conn->stream != NULL || conn->is_dirty) {
+    if (conn->socket != SOCKET_GONE || conn->stream != NULL || conn->is_dirty ||
+        conn->is_throttled) {
         return;
     }
     worker_release(conn->worker, conn);
@@ -135,6 +136,7 @@ static void feed(struct conn *conn, struct slice bytes)
     } else {
         stream_feed(conn->stream, bytes, now_ms);
     }
+    bucket_take(&conn->bytes, bytes.len, now_ms);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -171,13 +173,42 @@ static bool wants_read(const struct conn *conn)
 {
     bool is_shaking_hands = conn->tls != NULL && !tls_conn_handshake_done(conn->tls);
 
-    return conn->stream != NULL && buf_len(&conn->out) < OUT_BYTES_MAX &&
+    return buf_len(&conn->out) < OUT_BYTES_MAX &&
            (is_shaking_hands || stream_wants_read(conn->stream));
 }
 
-static void step_reading(struct conn *conn)
+/* Pay for the stanzas that were acted upon, allow as many as there are tokens. Over its rate a
+ * client is not refused anything: it is read when there are tokens again. */
+static void count_stanzas(struct conn *conn, uint64_t now_ms)
 {
-    bool wanted = conn->socket == SOCKET_OPEN && conn->worker->may_read && wants_read(conn);
+    uint64_t stanza_count = stream_stanza_count(conn->stream);
+
+    bucket_take(&conn->stanzas, stanza_count - conn->stanza_count, now_ms);
+    conn->stanza_count = stanza_count;
+    stream_allow(conn->stream, bucket_left(&conn->stanzas, now_ms));
+}
+
+/* May the client be read, for all we have against it? If not, its silence is not its own. */
+static bool may_read(struct conn *conn, uint64_t now_ms)
+{
+    bool may;
+
+    if (conn->socket != SOCKET_OPEN || conn->stream == NULL) {
+        return false;
+    }
+    count_stanzas(conn, now_ms);
+    may = bucket_left(&conn->bytes, now_ms) > 0 && bucket_left(&conn->stanzas, now_ms) > 0;
+    if (!may) {
+        worker_throttle(conn->worker, conn);
+    }
+    may = may && conn->worker->may_read;
+    stream_hold(conn->stream, !may);
+    return may;
+}
+
+static void step_reading(struct conn *conn, uint64_t now_ms)
+{
+    bool wanted = may_read(conn, now_ms) && wants_read(conn);
 
     /* while the last words go out, reading notices that the peer is gone */
     wanted = wanted || conn->socket == SOCKET_FINISHING;
@@ -353,6 +384,9 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
 
 void conn_step(struct conn *conn, uint64_t now_ms)
 {
+    if (conn->stream != NULL) {
+        count_stanzas(conn, now_ms);
+    }
     take_actions(conn, now_ms);
     if (conn->socket == SOCKET_OPEN || conn->socket == SOCKET_FINISHING) {
         bool has_more =
@@ -367,7 +401,7 @@ void conn_step(struct conn *conn, uint64_t now_ms)
         conn->shutdown.handle == NULL) {
         (void)uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shut);
     }
-    step_reading(conn);
+    step_reading(conn, now_ms);
     maybe_free(conn);
 }
 
@@ -471,6 +505,7 @@ struct conn *conn_accept(struct worker *worker, uint32_t slot, uint32_t generati
     struct conn *conn = mem_zalloc(sizeof(*conn));
     struct sockaddr_storage peer;
     int peer_len = sizeof(peer);
+    uint64_t now_ms = clock_mono_ms();
     struct stream_config config;
 
     conn->worker = worker;
@@ -486,7 +521,10 @@ struct conn *conn_accept(struct worker *worker, uint32_t slot, uint32_t generati
     tune(conn);
     conn->address = address_key((const struct sockaddr *)&peer);
     config = stream_config_of(conn, door->direct_tls);
-    conn->stream = stream_new(&config, clock_mono_ms());
+    conn->stream = stream_new(&config, now_ms);
+    bucket_init(&conn->bytes, worker->settings.bytes_per_second, worker->settings.burst_s, now_ms);
+    bucket_init(&conn->stanzas, worker->settings.stanzas_per_second, worker->settings.burst_s,
+                now_ms);
     if (door->direct_tls) {
         start_tls(conn, ALPN_XMPP);
     }

@@ -8,6 +8,7 @@
 #define NODE_WORKER_CONN_H
 
 #include "node/worker/addresses.h"
+#include "node/worker/bucket.h"
 #include "node/worker/worker_private.h"
 #include "xmpp/stream/stream.h"
 
@@ -22,9 +23,12 @@ struct conn {
     enum conn_socket socket;
     struct address_key address;
     bool is_reading;
-    struct buf held;   /* read while the node was about to stop serving */
-    struct buf out;    /* for the socket, not yet in the kernel's hands */
-    struct buf flight; /* what the kernel did not take at once */
+    struct bucket bytes; /* that may be read now (DESIGN 9) */
+    struct bucket stanzas;
+    uint64_t stanza_count; /* of the stream, at the last look */
+    struct buf held;       /* read while the node was about to stop serving */
+    struct buf out;        /* for the socket, not yet in the kernel's hands */
+    struct buf flight;     /* what the kernel did not take at once */
     uv_write_t write;
     bool is_writing;
     uv_shutdown_t shutdown;
@@ -36,6 +40,8 @@ struct conn {
 
     bool is_dirty; /* in the worker's list of connections to step */
     struct conn *next_dirty;
+    bool is_throttled; /* in the worker's list of those without tokens */
+    struct conn *next_throttled;
 };
 
 /** Accept from door into slot; NULL when the connection went away meanwhile. */

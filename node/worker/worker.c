@@ -25,6 +25,27 @@ void worker_touch(struct worker *worker, struct conn *conn)
     }
 }
 
+void worker_throttle(struct worker *worker, struct conn *conn)
+{
+    if (!conn->is_throttled) {
+        conn->is_throttled = true;
+        conn->next_throttled = worker->throttled;
+        worker->throttled = conn;
+    }
+}
+
+/* The tokens of some are back: all of them look. */
+static void release_throttled(struct worker *worker)
+{
+    while (worker->throttled != NULL) {
+        struct conn *conn = worker->throttled;
+
+        worker->throttled = conn->next_throttled;
+        conn->is_throttled = false;
+        worker_touch(worker, conn);
+    }
+}
+
 void worker_submit(struct worker *worker, struct slice command)
 {
     backlog_submit(&worker->backlog, core_log(worker->core), command);
@@ -331,6 +352,7 @@ static void on_tick(uv_timer_t *tick)
     if (worker->incarnation != 0 && !worker->is_stopping) {
         open_doors(worker);
     }
+    release_throttled(worker);
     worker->tick_phase = (worker->tick_phase + 1) % TICK_PHASES;
     for (uint32_t i = worker->tick_phase; i < worker->slot_count; i += TICK_PHASES) {
         if (worker->slots[i].conn != NULL) {

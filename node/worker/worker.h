@@ -12,6 +12,9 @@ struct worker;
 struct worker_settings {
     uint32_t stanza_bytes_max;
     uint32_t output_bytes_max;
+    uint32_t stanzas_per_second; /* of one client; above it it is read slower */
+    uint32_t bytes_per_second;
+    uint32_t burst_s; /* of both */
     uint32_t connections_per_address_max;
     uint32_t connections_max; /* of this worker */
     uint32_t resume_window_s;

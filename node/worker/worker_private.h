@@ -54,6 +54,7 @@ struct worker {
     uint32_t first_free; /* SLOT_NONE: none */
     uint32_t conn_count;
     struct conn *dirty;
+    struct conn *throttled; /* not read for want of tokens; looked at again at the next tick */
     struct backlog backlog;
     uint8_t read_bytes[READ_BYTES_MAX]; /* what is read is used up before the callback returns */
 };
@@ -62,6 +63,8 @@ struct worker {
 
 /** Step conn at the end of this turn. */
 void worker_touch(struct worker *worker, struct conn *conn);
+/** Step conn again at the next tick. */
+void worker_throttle(struct worker *worker, struct conn *conn);
 /** Submit a command; never refused. */
 void worker_submit(struct worker *worker, struct slice command);
 /** conn is over: forget it; its memory is freed by the caller. */

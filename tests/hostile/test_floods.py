@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import statistics
+import time
 from pathlib import Path
 
 from tests.hostile.peer import Peer
 from tests.hostile.scene import PASSWORD, HostileCase
-from tests.lib.xmpp_client import SM_NS
+from tests.lib.xmpp_client import IQ, SM_NS
 
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # per worker, as this test sets it
@@ -20,6 +22,9 @@ LETTER = "x" * 8_000
 READ_PAUSE_S = 0.003
 IDLE_S = 10                  # until a client that takes nothing is given up
 FLOOD_S = 2.0
+RATE = 50                    # stanzas a second
+RATED = 900                  # longer than a silent client would be let alone
+DELAY_S = 0.1
 
 
 class Floods(HostileCase):
@@ -174,6 +179,32 @@ class Floods(HostileCase):
         floods = [self._flood(peer, stanza.encode() * 100) for peer in peers]
         await asyncio.gather(*floods)
         for peer in peers:
+            peer.abort()
+
+    async def test_rate(self) -> None:
+        """A client above its rate is read slower: nothing it sends is lost, nor is it cut.
+
+        Others on the node are answered as fast as ever.
+        """
+        self._limit(stanzas_per_second=RATE, burst_seconds=1)
+        victim, sender, other = [await self.bound() for _ in range(3)]
+        address = await victim.ask("<iq type='get' id='who'/>", IQ)
+        await victim.enable()
+        began = time.monotonic()
+        for number in range(RATED):
+            sender.send(f"<message to='{address.get('to')}' id='{number}'/>")
+        taking = asyncio.create_task(self._take(victim, RATED))
+        delays = []
+        while not taking.done():
+            asked = time.monotonic()
+            await other.answer("<iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>")
+            delays.append(time.monotonic() - asked)
+            await asyncio.sleep(0.1)
+        self.assertEqual([str(number) for number in range(RATED)], await taking)
+        self.assertGreater(time.monotonic() - began, (RATED - 2 * RATE) / RATE)
+        self.assertLess(statistics.median(delays), DELAY_S)
+        self.assertEqual("iq error", await sender.answer("<iq type='get' id='still here'/>"))
+        for peer in (victim, sender, other):
             peer.abort()
 
     async def test_question_flood(self) -> None:

@@ -77,6 +77,8 @@ struct stream {
     uint64_t deadline_ms; /* of the present phase; 0: none */
 
     struct xml_reader *reader;
+    uint64_t stanza_count; /* read from it */
+    uint64_t stanza_count_max;
     struct buf output;
     uint64_t output_put; /* bytes put into output since the start */
     struct ring actions;
@@ -122,6 +124,7 @@ struct stream {
     uint64_t received_ms;  /* last sign of life */
     uint64_t probed_ms;    /* 0: no probe is out */
     uint64_t begun_ms;     /* an incomplete stanza has been coming since; 0: none */
+    bool is_held;          /* by the caller: nothing is read */
     uint64_t taken_bytes;  /* of the output by the last tick */
 };
 

@@ -46,6 +46,7 @@ struct stream *stream_new(const struct stream_config *config, uint64_t now_ms)
     stream->received_ms = now_ms;
     stream->deadline_ms = now_ms + config->negotiation_ms;
     stream->reader = xml_reader_new(&limits);
+    stream->stanza_count_max = UINT64_MAX;
     actions_init(stream);
     acks_in_init(&stream->in);
     acks_out_init(&stream->out);
@@ -133,9 +134,14 @@ static bool has_room(const struct stream *stream)
     return buf_len(&stream->output) < stream->config.output_bytes_max;
 }
 
+static bool is_allowed(const struct stream *stream)
+{
+    return stream->stanza_count < stream->stanza_count_max;
+}
+
 static bool takes_input(const struct stream *stream)
 {
-    return !waits_for_log(stream) && has_room(stream);
+    return is_allowed(stream) && !waits_for_log(stream) && has_room(stream);
 }
 
 bool stream_wants_read(const struct stream *stream)
@@ -177,6 +183,7 @@ static bool read_one(struct stream *stream)
         header_on_open(stream, event);
         break;
     case XML_EVENT_STANZA:
+        stream->stanza_count++;
         on_element(stream, event);
         break;
     case XML_EVENT_CLOSE:
@@ -377,7 +384,8 @@ static bool is_deaf(struct stream *stream)
     bool takes = taken_bytes != stream->taken_bytes;
 
     stream->taken_bytes = taken_bytes;
-    return waits_for_log(stream) || (!has_room(stream) && takes);
+    return stream->is_held || !is_allowed(stream) || waits_for_log(stream) ||
+           (!has_room(stream) && takes);
 }
 
 /* The client may come back to a session that it can resume; only others are told (RFC 6120
@@ -426,6 +434,21 @@ void stream_tick(struct stream *stream, uint64_t now_ms)
         watch_silence(stream);
     }
     stream_step(stream);
+}
+
+void stream_hold(struct stream *stream, bool is_held)
+{
+    stream->is_held = is_held;
+}
+
+void stream_allow(struct stream *stream, uint64_t count)
+{
+    stream->stanza_count_max = stream->stanza_count + count;
+}
+
+uint64_t stream_stanza_count(const struct stream *stream)
+{
+    return stream->stanza_count;
 }
 
 /* ---- for lists and logs */

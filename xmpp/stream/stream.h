@@ -91,6 +91,14 @@ struct buf *stream_output(struct stream *stream);
  * waits for the log. True while TLS is set up, for the handshake. */
 bool stream_wants_read(const struct stream *stream);
 
+/** The caller does not read now, for reasons of its own: silence is not the client's meanwhile. */
+void stream_hold(struct stream *stream, bool is_held);
+/** At most count stanzas (and other first-level elements) more are acted upon until the next call;
+ * what came in beyond waits. Without a call there is no limit. */
+void stream_allow(struct stream *stream, uint64_t count);
+/** How many were acted upon since the start. */
+uint64_t stream_stanza_count(const struct stream *stream);
+
 /* For lists and logs. */
 const char *stream_address(const struct stream *stream); /* full address, "" before bind */
 uint64_t stream_session(const struct stream *stream);

@@ -312,6 +312,42 @@ static void script_silence_while_not_reading(struct dialogue *d)
     expect_no_action(d);
 }
 
+/* Goal: no more stanzas are acted upon than the caller allows, however many have come; the rest
+ * follows when it allows more. */
+static void script_allowance(struct dialogue *d)
+{
+    reach_bound(d);
+    stream_allow(d->stream, 2);
+    client_says(d, MESSAGE("m1") MESSAGE("m2") MESSAGE("m3") MESSAGE("m4"));
+    expect_log(d, "message epoch=1 m1");
+    expect_log(d, "message epoch=1 m2");
+    expect_no_log(d);
+    assert_false(stream_wants_read(d->stream));
+    stream_allow(d->stream, 1);
+    time_passes(d, 1);
+    expect_log(d, "message epoch=1 m3");
+    expect_no_log(d);
+    stream_allow(d->stream, 9);
+    time_passes(d, 1);
+    expect_log(d, "message epoch=1 m4");
+    assert_true(stream_wants_read(d->stream));
+}
+
+/* Goal: nor while the caller does not read (its rate is limited). */
+static void script_silence_while_held(struct dialogue *d)
+{
+    reach_bound(d);
+    stream_hold(d->stream, true);
+    time_passes(d, 60000);
+    time_passes(d, 60000);
+    expect_server(d, "");
+    stream_hold(d->stream, false);
+    time_passes(d, 59999);
+    expect_server(d, "");
+    time_passes(d, 1);
+    expect_server(d, PING);
+}
+
 /* Goal: each reason why the log takes a session away has its words (effect.h). */
 static void script_conflict(struct dialogue *d)
 {
@@ -408,6 +444,8 @@ int main(void)
         DIALOGUE_TEST(script_endless_stanza),
         DIALOGUE_TEST(script_stanza_while_not_reading),
         DIALOGUE_TEST(script_silence_while_not_reading),
+        DIALOGUE_TEST(script_silence_while_held),
+        DIALOGUE_TEST(script_allowance),
         DIALOGUE_TEST(script_conflict),
         DIALOGUE_TEST(script_killed),
         DIALOGUE_TEST(script_removed),
