@@ -1,6 +1,12 @@
-# cmake --install: the programs, the systemd unit, the user it runs as.
+# cmake --install: the programs, the systemd unit, the user it runs as, the documents.
 install(TARGETS musterd musterctl muster-inspect RUNTIME DESTINATION bin)
-install(FILES deploy/systemd/musterd.service DESTINATION lib/systemd/system)
+# The prefix is known only at the installation (cmake --install --prefix); the unit names programs.
+install(CODE "
+    file(READ \"${CMAKE_CURRENT_SOURCE_DIR}/deploy/systemd/musterd.service\" unit)
+    string(REPLACE /usr/bin/ \"\${CMAKE_INSTALL_PREFIX}/bin/\" unit \"\${unit}\")
+    file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/musterd.service\" \"\${unit}\")")
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/musterd.service DESTINATION lib/systemd/system)
+install(FILES deploy/muster.yaml.example DESTINATION share/doc/muster)
 install(FILES deploy/systemd/muster.sysusers DESTINATION lib/sysusers.d RENAME muster.conf)
 
 # Manual pages, where scdoc is there to make them, and the completion that the program prints itself.
