@@ -29,7 +29,8 @@ class Install(unittest.TestCase):
         """Install what was built; returns where the prefix is."""
         build = Path(find_program("musterd")).parents[1]
         subprocess.run(["cmake", "--install", str(build), "--prefix", prefix], check=True,
-                       capture_output=True, env={"DESTDIR": str(self.root), "PATH": "/usr/bin:/bin"})
+                       capture_output=True,
+                       env={"DESTDIR": str(self.root), "PATH": "/usr/bin:/bin"})
         return self.root / prefix.lstrip("/")
 
     def test_files(self) -> None:
