@@ -220,6 +220,10 @@ void rlog_bound_log(struct rlog *rlog);
 /** ERR_NO_SPACE: too little is free in the log's file system to go on safely (defect 17). */
 NODISCARD int rlog_check_space(const struct rlog *rlog);
 
+/* aio.c */
+/** ERR_LIMIT: the sysctl fs.aio-max-nr leaves too little; ERR_IO: the kernel refuses. Logged. */
+NODISCARD int rlog_check_aio(void);
+
 /* copy.c */
 void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index);
 void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);

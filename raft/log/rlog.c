@@ -440,6 +440,9 @@ int rlog_start(const struct rlog_config *config, const struct rlog_events *event
     init_loop(rlog);
     rc = rlog_check_space(rlog);
     if (rc == 0) {
+        rc = rlog_check_aio();
+    }
+    if (rc == 0) {
         rc = open_disk(rlog);
     }
     if (rc == 0) {

@@ -3,10 +3,13 @@
  */
 #include "tests/unit/raft/cluster.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <raft.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define STAMPS          300 /* each is an entry of its own, so that most of them wait */
@@ -29,6 +32,9 @@ int __wrap_raft_transfer(struct raft *r, struct raft_transfer *request, raft_id 
                          raft_transfer_cb cb);
 int __real_statvfs(const char *path, struct statvfs *out);
 int __wrap_statvfs(const char *path, struct statvfs *out);
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 
 /* ---- what was seen; every raft thread has callbacks of its own */
 
@@ -117,6 +123,27 @@ int __wrap_statvfs(const char *path, struct statvfs *out)
         out->f_bavail = 0;
     }
     return rc;
+}
+
+static unsigned contexts_left = UINT_MAX;
+
+/* Raft/log/aio.c alone comes here, with two arguments. */
+long __wrap_syscall(long number, ...)
+{
+    va_list args;
+    long first;
+    void *second;
+
+    va_start(args, number);
+    first = va_arg(args, long);
+    second = va_arg(args, void *);
+    va_end(args);
+    if (number == SYS_io_setup && contexts_left-- == 0) {
+        contexts_left = 0;
+        errno = EAGAIN;
+        return -1;
+    }
+    return __real_syscall(number, first, second);
 }
 
 static void start(struct cluster *cluster)
@@ -236,12 +263,50 @@ static void test_a_full_disk_ends_the_leader(void **state)
     mem_free(&cluster);
 }
 
+/* Goal: a kernel that has too little asynchronous I/O left is said at the start, by the name of its
+ * setting, and not by a log that grows segments without end (defect 20). Method: io_setup() that
+ * fails like a kernel at its limit; what was taken until then is given back. */
+static void test_no_start_without_aio(void **state)
+{
+    static struct cluster cluster;
+    const struct rlog_events none = {0};
+    struct rlog *rlog = NULL;
+    struct rlog_config config;
+    char said[4096];
+    FILE *capture = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    size_t len;
+    (void)state;
+
+    cluster_init(&cluster, 1);
+    config = (struct rlog_config){.node_id = 1,
+                                  .raft_id = cluster.members[0].raft_id,
+                                  .dir = cluster.dirs[0],
+                                  .address = cluster.members[0].address,
+                                  .bind = cluster.members[0].address};
+    assert_non_null(capture);
+    assert_true(dup2(fileno(capture), STDERR_FILENO) >= 0);
+    contexts_left = 2;
+    assert_int_equal(rlog_start(&config, &none, &rlog), ERR_LIMIT);
+    contexts_left = UINT_MAX;
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    rewind(capture);
+    len = fread(said, 1, sizeof(said) - 1, capture);
+    said[len] = '\0';
+    assert_non_null(strstr(said, "fs.aio-max-nr"));
+    assert_null(rlog);
+    (void)fclose(capture);
+    (void)close(saved);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_proposes_outside_of_callbacks),
         cmocka_unit_test(test_a_transfer_keeps_its_request),
         cmocka_unit_test(test_a_full_disk_ends_the_leader),
+        cmocka_unit_test(test_no_start_without_aio),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
