@@ -54,6 +54,13 @@ static void lose_socket(struct conn *conn)
     }
 }
 
+/* The socket takes what is in conn->out, then no more; what still comes in is dropped. */
+static void begin_finish(struct conn *conn, uint64_t now_ms)
+{
+    conn->socket = SOCKET_FINISHING;
+    conn->finish_by_ms = now_ms + FINISH_MS;
+}
+
 void conn_cut(struct conn *conn, bool with_session)
 {
     if (with_session && conn->stream != NULL) {
@@ -113,12 +120,9 @@ static void feed_tls(struct conn *conn, struct slice bytes, uint64_t now_ms)
         stream_feed(conn->stream, buf_slice(&clear), now_ms);
     }
     buf_deinit(&clear);
-    if (rc == ERR_TLS) {
-        (void)uv_try_write((uv_stream_t *)&conn->tcp,
-                           &(uv_buf_t){.base = (char *)(uintptr_t)buf_slice(&conn->out).data,
-                                       .len = buf_len(&conn->out)},
-                           1); /* the alert, if it still gets through */
-        lose_socket(conn);
+    if (rc == ERR_TLS) { /* the alert goes out as the last words of a stream do */
+        begin_finish(conn, now_ms);
+        stream_on_disconnect(conn->stream);
     } else if (rc == ERR_CLOSED) {
         lose_socket(conn);
     }
@@ -128,8 +132,8 @@ static void feed(struct conn *conn, struct slice bytes)
 {
     uint64_t now_ms = clock_mono_ms();
 
-    if (conn->stream == NULL) {
-        return; /* the last words are being written: what comes in is of no interest */
+    if (conn->socket == SOCKET_FINISHING) {
+        return;
     }
     if (conn->tls != NULL) {
         feed_tls(conn, bytes, now_ms);
@@ -158,6 +162,9 @@ static void on_read(uv_stream_t *tcp, ssize_t count, const uv_buf_t *buffer)
     if (count < 0) {
         lose_socket(conn);
         return;
+    }
+    if (conn->socket == SOCKET_FINISHING) {
+        return; /* the last words are being written: what comes in is of no interest */
     }
     if (!core_may_serve(conn->worker->core) || buf_len(&conn->held) > 0) {
         /* P6; and what comes after held bytes, in the same turn of the loop, stays behind them */
@@ -338,8 +345,7 @@ static void finish(struct conn *conn, uint64_t now_ms)
         if (conn->tls != NULL) {
             tls_conn_close_notify(conn->tls, &conn->out);
         }
-        conn->socket = SOCKET_FINISHING;
-        conn->finish_by_ms = now_ms + FINISH_MS;
+        begin_finish(conn, now_ms);
     }
     stream_free(&conn->stream);
 }
@@ -376,7 +382,9 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
             break;
         case STREAM_DROP:
             stream_free(&conn->stream);
-            close_socket(conn);
+            if (conn->socket == SOCKET_OPEN) {
+                close_socket(conn);
+            }
             break;
         }
     }
@@ -389,8 +397,8 @@ void conn_step(struct conn *conn, uint64_t now_ms)
     }
     take_actions(conn, now_ms);
     if (conn->socket == SOCKET_OPEN || conn->socket == SOCKET_FINISHING) {
-        bool has_more =
-            conn->stream != NULL && !conn->is_writing && take_output(conn, WRITE_BYTES_MAX);
+        bool has_more = conn->socket == SOCKET_OPEN && conn->stream != NULL && !conn->is_writing &&
+                        take_output(conn, WRITE_BYTES_MAX);
 
         write_out(conn);
         if (has_more && !conn->is_writing) {

@@ -1,8 +1,9 @@
 /* conn - one client connection: socket, TLS, stream. The socket may end before the stream, which
  * then still waits for the outcome of a bind or resume; memory lives until both have ended.
  *
- *   OPEN --stream closes--> FINISHING --written, peer hangs up--> CLOSED --uv's callback--> GONE
- *     '------socket lost, drop, time is up----------------------------^
+ *   OPEN --stream closes, TLS fails--> FINISHING --written, peer hangs up--> CLOSED
+ *     '------socket lost, drop, time is up--------------------------------------^
+ *   CLOSED --uv's callback--> GONE
  */
 #ifndef NODE_WORKER_CONN_H
 #define NODE_WORKER_CONN_H

@@ -17,6 +17,8 @@ GARBAGE = [
     b"\x80\x2e\x01\x00\x02" + b"\x00" * 64,              # an SSLv2 hello
     b"\x15\x03\x03\x00\x02\x02\x28",                     # an alert before anything
 ]
+OLD_HELLO = bytes.fromhex("160302002f0100002b0302" + "ab" * 32 + "00" + "0004c013002f" + "0100")
+PROTOCOL_VERSION = b"\x02\x46"                           # a fatal alert (RFC 8446 section 6)
 BROKEN_RECORD = b"\x17\x03\x03\x00\x20" + b"\xaa" * 32   # fails its authentication
 
 
@@ -32,6 +34,15 @@ class Tls(HostileCase):
             peer.finish_writing()
             answer = await peer.whatever_comes()
             self.assertIn(answer[:1], (b"", b"\x15"), "neither silence nor an alert")
+
+    async def test_alert(self) -> None:
+        """Who speaks another TLS is told by an alert, even if it goes on without listening."""
+        for rest in (b"", b"\x00" * 300_000):
+            peer = await self.peer().dial(self.address())
+            await peer.pour(OLD_HELLO + rest)
+            answer = await peer.whatever_comes()
+            self.assertEqual(b"\x15", answer[:1])
+            self.assertEqual(PROTOCOL_VERSION, answer[5:7])
 
     async def test_garbage_after_starttls(self) -> None:
         """Garbage where the handshake should begin: no XML comes back, the connection ends."""
