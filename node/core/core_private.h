@@ -73,6 +73,13 @@ struct core {
     struct core_status status;
 };
 
+/* turn.c */
+void core_init_thread(struct core *core);
+void core_start_thread(struct core *core);
+
+/* open.c */
+NODISCARD int core_open_parts(struct core *core, const struct core_config *config);
+
 /* apply.c */
 void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *entry);
 void core_answer_pull(struct core *core, const struct delivery_pull *pull);

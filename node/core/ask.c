@@ -1,0 +1,65 @@
+/* What other threads ask of the core, by its mailbox or a copied status, and jobs of the state. */
+#include "node/base/mem.h"
+#include "node/core/core_private.h"
+
+struct rlog *core_log(struct core *core)
+{
+    return core->log;
+}
+
+bool core_may_serve(struct core *core)
+{
+    return atomic_load(&core->may_serve) && rlog_lease_held(core->log);
+}
+
+void core_note_doors(struct core *core, bool are_open)
+{
+    if (are_open) {
+        atomic_fetch_add(&core->open_workers, 1);
+    } else {
+        atomic_fetch_sub(&core->open_workers, 1);
+    }
+}
+
+void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user)
+{
+    struct note *note = note_new(NOTE_CREDENTIALS);
+
+    note->ref = *ref;
+    note->user = mem_strdup(user);
+    inbox_post_take(&core->inbox, note);
+}
+
+void core_pull(struct core *core, const struct delivery_pull *pull)
+{
+    struct note *note = note_new(NOTE_PULL);
+
+    note->pull = *pull;
+    inbox_post_take(&core->inbox, note);
+}
+
+void core_post_job(struct core *core, struct core_job *job)
+{
+    struct note *note = note_new(NOTE_JOB);
+
+    note->job = job;
+    inbox_post_take(&core->inbox, note);
+}
+
+void core_get_status(struct core *core, struct core_status *out)
+{
+    (void)pthread_mutex_lock(&core->status_mutex);
+    *out = core->status;
+    (void)pthread_mutex_unlock(&core->status_mutex);
+    out->serving = out->serving && atomic_load(&core->open_workers) == core->worker_count;
+}
+
+struct state *core_state(struct core *core)
+{
+    return core->state;
+}
+
+struct arena *core_arena(struct core *core)
+{
+    return &core->arena;
+}

@@ -1,0 +1,180 @@
+/* The state thread: its mailbox, one note after the other, and what each turn ends with. */
+#include "node/base/clock.h"
+#include "node/base/mem.h"
+#include "node/core/core_private.h"
+
+#include <unistd.h>
+
+#define TICK_MS 100
+
+void core_fail_stop(enum exit_code code)
+{
+    _exit((int)code);
+}
+static void answer_credentials(struct core *core, const struct note *note)
+{
+    struct port_message *message = port_new(PORT_CREDENTIALS);
+    Pb__AccountRow *row = state_account(core->state, &core->arena, note->user);
+
+    if (row != NULL) {
+        size_t size = pb__account_row__get_packed_size(row);
+        uint8_t *bytes = arena_alloc(&core->arena, size);
+
+        (void)pb__account_row__pack(row, bytes);
+        message->bytes = blob_new(slice_make(bytes, size));
+    }
+    message->ref = note->ref;
+    core_tell_worker(core, note->ref.worker, message);
+}
+
+static void run_job(struct core *core, struct core_job *job)
+{
+    struct port_message *message = port_new(PORT_JOB);
+
+    job->run(job, core);
+    message->job = job;
+    mailbox_push_take(core->admin, &message->mail);
+}
+
+static void handle(struct core *core, struct note *note)
+{
+    switch (note->kind) {
+    case NOTE_ENTRY:
+        core_apply(core, note->index, note->term, note->entry);
+        break;
+    case NOTE_ROLE:
+        core_on_role(core, note->is_leader, note->node, note->term);
+        break;
+    case NOTE_SILENT:
+        core_presume_dead(core, note->node);
+        break;
+    case NOTE_OTHER_HASH:
+        core_on_other_hash(core, note->node, note->index, note->hash);
+        break;
+    case NOTE_MANIFEST:
+        core_on_manifest_wanted(core, note->index);
+        break;
+    case NOTE_COPY:
+        core_on_copy_wanted(core, note->node, note->index);
+        break;
+    case NOTE_FETCHED:
+        core_on_fetched(core, note->index, note->status);
+        break;
+    case NOTE_PROMOTED:
+        core_on_promoted(core, note->status);
+        break;
+    case NOTE_DURABLE:
+        core_on_durable(core, note->index, note->hash, note->status);
+        break;
+    case NOTE_CREDENTIALS:
+        answer_credentials(core, note);
+        break;
+    case NOTE_PULL:
+        core_answer_pull(core, &note->pull);
+        break;
+    case NOTE_JOB:
+        run_job(core, note->job);
+        break;
+    case NOTE_STOP:
+        core->is_stopping = true;
+        break;
+    }
+    arena_reset(&core->arena);
+}
+
+static void publish_status(struct core *core)
+{
+    (void)pthread_mutex_lock(&core->status_mutex);
+    core->status.serving = core->gate.state == GATE_OPEN;
+    core->status.has_pressure = kv_pressure(core->kv);
+    core->status.incarnation = core->incarnation;
+    core->status.applied_index = core->applied_index;
+    core->status.mark_index = core->marks.newest_own_index;
+    core->status.turns++;
+    (void)pthread_mutex_unlock(&core->status_mutex);
+}
+
+/* After the last note the log is stopped from here, so that nothing on this thread can use it
+ * later; what it still posts is freed by core_stop(). */
+static void end_thread(struct core *core)
+{
+    snapshot_stop(core->copies);
+    rlog_stop(&core->log);
+    uv_close((uv_handle_t *)&core->wake, NULL);
+    uv_close((uv_handle_t *)&core->tick, NULL);
+}
+
+static void end_turn(struct core *core)
+{
+    uint64_t own_seq = core->incarnation == 0 ? 0 : state_last_seq(core->state, core->incarnation);
+
+    rlog_applied(core->log, core->applied_index, own_seq);
+    core_step_gate(core);
+    publish_status(core);
+    if (core->is_stopping) {
+        end_thread(core);
+    }
+}
+
+static void take_turn(struct core *core)
+{
+    struct mail *mail = mailbox_drain(&core->inbox.box);
+
+    while (mail != NULL) {
+        struct note *note = CONTAINER_OF(mail, struct note, mail);
+
+        mail = mail->next;
+        handle(core, note);
+        note_free(&note);
+    }
+    end_turn(core);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    take_turn(wake->data);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    struct core *core = tick->data;
+
+    core_lead(core, clock_mono_ms());
+    end_turn(core);
+}
+
+static void *run_thread(void *ctx)
+{
+    struct core *core = ctx;
+
+    (void)pthread_setname_np(pthread_self(), "state");
+    core_tell_all_incarnations(core);
+    core_start_incarnation(core);
+    end_turn(core);
+    (void)uv_run(&core->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+static void wake_loop(void *ctx)
+{
+    (void)uv_async_send(ctx);
+}
+
+void core_init_thread(struct core *core)
+{
+    (void)uv_loop_init(&core->loop);
+    (void)uv_async_init(&core->loop, &core->wake, on_wake);
+    core->wake.data = core;
+    (void)uv_timer_init(&core->loop, &core->tick);
+    core->tick.data = core;
+    mailbox_init(&core->inbox.box, 0, wake_loop, &core->wake);
+}
+
+void core_start_thread(struct core *core)
+{
+    int rc;
+
+    core->is_running = true;
+    (void)uv_timer_start(&core->tick, on_tick, TICK_MS, TICK_MS);
+    rc = pthread_create(&core->thread, NULL, run_thread, core);
+    ASSERT(rc == 0);
+}

@@ -1,0 +1,52 @@
+/* process - what musterd is made of, and the steps of its life. Main thread, unless said otherwise.
+ */
+#ifndef NODE_PROCESS_H
+#define NODE_PROCESS_H
+
+#include "node/admin/admin.h"
+#include "node/conf/conf.h"
+#include "node/worker/worker.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+#define WORKERS_MAX 64
+
+struct process {
+    const char *conf_file;
+    struct conf *conf;
+    pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
+    struct tls_store *tls;
+    struct core *core;
+    struct worker *workers[WORKERS_MAX];
+    struct mailbox *worker_boxes[WORKERS_MAX];
+    uint32_t worker_count;
+    struct admin *admin;
+
+    uv_loop_t loop;
+    uv_signal_t on_term, on_int, on_hup;
+    uv_timer_t pulse;
+    bool was_ready;
+    uint64_t turns_seen; /* what the watchdog saw move last */
+    uint64_t log_seen_ms;
+};
+
+/* settings.c */
+NODISCARD int process_load_certificates(struct tls_store *store, const struct conf *conf,
+                                        char fault[TLS_FAULT_BYTES_MAX]);
+uint32_t process_count_workers(const struct conf *conf);
+struct worker_settings process_worker_settings(const struct conf *conf, uint32_t worker_count);
+/** Members as of the start of the cluster. */
+size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX]);
+
+/** Read the configuration again; ctx is the process. Main and admin thread. */
+int process_reload(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+
+/** Build all parts; errors are logged. process_stop() also after a failure. */
+NODISCARD int process_start(struct process *process);
+void process_stop(struct process *process);
+
+/** Start, serve until a signal, stop; the exit code of the program. */
+int process_run(struct process *process);
+
+#endif

@@ -1,0 +1,123 @@
+/* The main thread's loop: signals, and the service manager's watchdog. */
+#include "node/base/clock.h"
+#include "node/base/log.h"
+#include "node/process.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+
+#define PULSE_MS 500 /* how often the main thread looks at the others */
+
+static void on_stop_signal(uv_signal_t *handle, int number)
+{
+    struct process *process = handle->data;
+
+    log_info("node.stopping", LOG_INT("signal", number));
+    (void)sd_notify(0, "STOPPING=1");
+    uv_stop(&process->loop);
+}
+
+/* A node that still waits for its cluster is not made ready by a signal. */
+static void on_hup_signal(uv_signal_t *handle, int number)
+{
+    const struct process *process = handle->data;
+    char fault[ADMIN_FAULT_BYTES_MAX] = "";
+
+    (void)number;
+    if (process->was_ready) {
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                         (unsigned long long)clock_mono_us());
+    }
+    (void)process_reload(handle->data, fault);
+    if (process->was_ready) {
+        (void)sd_notify(0, "READY=1");
+    }
+}
+
+/* The watchdog is fed while both threads that the cluster depends on move: the state thread counts
+ * its turns, the raft thread dates its status. */
+static void on_pulse(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+    struct core_status core;
+    struct rlog_status log;
+
+    core_get_status(process->core, &core);
+    rlog_get_status(core_log(process->core), &log);
+    if (core.turns != process->turns_seen && log.as_of_ms != process->log_seen_ms) {
+        process->turns_seen = core.turns;
+        process->log_seen_ms = log.as_of_ms;
+        (void)sd_notify(0, "WATCHDOG=1");
+    }
+    if (core.serving && !process->was_ready) {
+        process->was_ready = true;
+        (void)sd_notify(0, "READY=1\nSTATUS=serving");
+    }
+}
+
+static void start_signal(struct process *process, uv_signal_t *handle, uv_signal_cb callback,
+                         int number)
+{
+    (void)uv_signal_init(&process->loop, handle);
+    handle->data = process;
+    (void)uv_signal_start(handle, callback, number);
+}
+
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+    (void)ctx;
+    uv_close(handle, NULL);
+}
+
+static void wait_for_end(struct process *process)
+{
+    (void)uv_run(&process->loop, UV_RUN_DEFAULT);
+    uv_walk(&process->loop, close_handle, NULL);
+    (void)uv_run(&process->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&process->loop);
+}
+
+static void init_loop(struct process *process)
+{
+    (void)uv_loop_init(&process->loop);
+    start_signal(process, &process->on_term, on_stop_signal, SIGTERM);
+    start_signal(process, &process->on_int, on_stop_signal, SIGINT);
+    start_signal(process, &process->on_hup, on_hup_signal, SIGHUP);
+    (void)uv_timer_init(&process->loop, &process->pulse);
+    process->pulse.data = process;
+    (void)uv_timer_start(&process->pulse, on_pulse, PULSE_MS, PULSE_MS);
+}
+
+/* Every client is a file; systemd's default soft limit is 1024. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int process_run(struct process *process)
+{
+    int rc;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    log_set_level((enum log_level)process->conf->log.level);
+    (void)pthread_mutex_init(&process->reload_mutex, NULL);
+    init_loop(process);
+    rc = process_start(process);
+    if (rc != 0) {
+        uv_stop(&process->loop);
+    }
+    wait_for_end(process);
+    process_stop(process);
+    (void)pthread_mutex_destroy(&process->reload_mutex);
+    if (rc == 0) {
+        log_info("node.stopped");
+    }
+    return rc == 0 ? 0 : EXIT_START_FAILED;
+}

@@ -1,0 +1,69 @@
+/* The configuration, put into the words of the parts that are built from it. */
+#include "node/base/mem.h"
+#include "node/core/identity.h"
+#include "node/process.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int process_load_certificates(struct tls_store *store, const struct conf *conf,
+                              char fault[TLS_FAULT_BYTES_MAX])
+{
+    size_t count = conf->c2s.certificates_count;
+    struct tls_certificate *certificates = mem_zalloc(count * sizeof(*certificates));
+    int rc;
+
+    for (size_t i = 0; i < count; i++) {
+        certificates[i].domain = conf->c2s.certificates[i].domain;
+        certificates[i].cert_file = conf->c2s.certificates[i].certificate;
+        certificates[i].key_file = conf->c2s.certificates[i].key;
+    }
+    rc = tls_store_load(store, certificates, count, fault);
+    mem_free(&certificates);
+    return rc;
+}
+
+uint32_t process_count_workers(const struct conf *conf)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (conf->limits.workers != 0) {
+        return conf->limits.workers;
+    }
+    return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (uint32_t)cores;
+}
+
+struct worker_settings process_worker_settings(const struct conf *conf, uint32_t worker_count)
+{
+    return (struct worker_settings){
+        .stanza_bytes_max = conf->limits.stanza_bytes,
+        .output_bytes_max = conf->limits.output_bytes,
+        .stanzas_per_second = conf->limits.stanzas_per_second,
+        .bytes_per_second = conf->limits.bytes_per_second,
+        .burst_s = conf->limits.burst_seconds,
+        .connections_per_address_max = conf->limits.connections_per_address,
+        .connections_max = (conf->limits.connections + worker_count - 1) / worker_count,
+        .resume_window_s = conf->timers.resume_window_s,
+        .idle_probe_ms = conf->timers.idle_probe_s * 1000,
+        .idle_dead_ms = conf->timers.idle_dead_s * 1000,
+        .negotiation_ms = conf->timers.negotiation_s * 1000,
+        .stanza_ms = conf->timers.stanza_s * 1000,
+        .confirm_ms = conf->timers.confirm_s * 1000,
+        .tls_unique_on_tls13 = conf->c2s.tls_unique_on_tls13 == CONF_YES};
+}
+
+size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX])
+{
+    size_t count = conf->cluster.members_count;
+
+    for (size_t i = 0; i < count && i < RLOG_MEMBERS_MAX; i++) {
+        const struct conf_member *member = &conf->cluster.members[i];
+
+        out[i] = (struct rlog_member){.raft_id =
+                                          identity_raft_id(member->node, IDENTITY_FIRST_MEMBERSHIP),
+                                      .node_id = member->node,
+                                      .role = i < RLOG_VOTERS_MAX ? RLOG_VOTER : RLOG_STANDBY};
+        (void)snprintf(out[i].address, sizeof(out[i].address), "%s", member->address);
+    }
+    return count;
+}
