@@ -7,8 +7,10 @@
 #include "node/base/clock.h"
 #include "node/base/log.h"
 
-/* The log may grow so far above a snapshot that a copy is made for: it lives in memory. */
-#define COPY_LOG_BYTES_MAX (512ull * 1024 * 1024)
+#include <unistd.h>
+
+/* Of the machine's memory, for the log that is kept while a copy is made. */
+#define KEEP_MEMORY_SHARE 4
 /* After a failed copy: the source may be gone, and another node leads soon. */
 #define COPY_RETRY_MS 500
 
@@ -72,21 +74,43 @@ void rlog_copy_beat(struct rlog *rlog)
     }
 }
 
-static bool offers_snapshot(const struct raft *raft)
+/* The newest snapshot that a member is being sent, 0: none. */
+static raft_index offered_index(const struct raft *raft)
 {
+    raft_index newest = 0;
+
     for (unsigned i = 0; i < raft->configuration.n; i++) {
-        if (raft->leader_state.progress[i].snapshot_index != 0) {
-            return true;
-        }
+        raft_index index = raft->leader_state.progress[i].snapshot_index;
+
+        newest = index > newest ? index : newest;
     }
-    return false;
+    return newest;
 }
 
-bool rlog_keeps_log_for_copy(const struct rlog *rlog)
+void rlog_init_keep(struct rlog *rlog)
+{
+    uint64_t bytes_min = rlog->config.copy_log_bytes;
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    uint64_t memory_bytes =
+        pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+
+    keep_init(&rlog->keep, bytes_min == 0 ? KEEP_BYTES_DEFAULT : bytes_min,
+              memory_bytes / KEEP_MEMORY_SHARE);
+}
+
+bool rlog_keeps_log_for_copy(struct rlog *rlog)
 {
     const struct raft *raft = &rlog->raft;
     uint64_t mean = rlog->entries_seen == 0 ? 1 : rlog->entry_bytes_seen / rlog->entries_seen + 1;
+    uint64_t log_bytes = (raft->last_applied - raft->log.offset) * mean;
+    raft_index offered = raft->state == RAFT_LEADER ? offered_index(raft) : 0;
+    uint64_t outrun = rlog->keep.outrun;
+    bool keeps = keep_log(&rlog->keep, offered, log_bytes);
 
-    return raft->state == RAFT_LEADER && offers_snapshot(raft) &&
-           (raft->last_applied - raft->log.offset) * mean < COPY_LOG_BYTES_MAX;
+    if (rlog->keep.outrun != 0 && rlog->keep.outrun != outrun) {
+        log_warn("raft.copy_outrun", LOG_UINT("index", offered), LOG_UINT("log_bytes", log_bytes),
+                 LOG_UINT("bytes_max", rlog->keep.bytes_max));
+    }
+    return keeps;
 }

@@ -8,6 +8,7 @@
 #include "raft/log/extend.h"
 #include "raft/log/frame.h"
 #include "raft/log/intake.h"
+#include "raft/log/keep.h"
 #include "raft/log/lease.h"
 #include "raft/log/origin.h"
 #include "raft/log/rlog.h"
@@ -177,6 +178,7 @@ struct rlog {
     uint64_t manifest_asked_ms;
     uint64_t manifest_index, manifest_hash;
     struct copy_offer offer;
+    struct keep keep; /* while we lead */
 
     struct lease_book leases;
     struct shed shed;
@@ -229,7 +231,8 @@ void rlog_copy_offered(struct rlog *rlog, raft_id from, raft_index index);
 void rlog_copy_answer(struct rlog *rlog, uint64_t applied_index, int status);
 void rlog_copy_beat(struct rlog *rlog);
 /** Take no snapshot now: it would cut off what a node needs after the copy that it is taking. */
-bool rlog_keeps_log_for_copy(const struct rlog *rlog);
+bool rlog_keeps_log_for_copy(struct rlog *rlog);
+void rlog_init_keep(struct rlog *rlog);
 
 /* role.c */
 void rlog_follow_role(struct rlog *rlog);

@@ -206,6 +206,7 @@ static void init_parts(struct rlog *rlog)
     (void)pthread_mutex_init(&rlog->status_mutex, NULL);
     mailbox_init(&rlog->inbox, 0, wake_loop, rlog);
     rlog_machine_init(rlog);
+    rlog_init_keep(rlog);
 }
 
 static void init_loop(struct rlog *rlog)

@@ -83,6 +83,7 @@ struct rlog_config {
     uint64_t applied_time_ms;     /* cluster time stored with it */
     uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
     uint32_t snapshot_entries;    /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
+    uint64_t copy_log_bytes;   /* log kept in memory for a copy, at first; 0: 512 MiB */
     const struct rlog_extension *extension; /* raft/log/extend.h; NULL: none. Outlives the log */
 };
 

@@ -71,6 +71,7 @@ struct cluster {
     struct replica replicas[NODES_MAX];
     size_t count;
     uint32_t snapshot_entries;
+    uint64_t copy_log_bytes;
 };
 
 static inline uint64_t nonce_of(struct slice bytes)
@@ -330,6 +331,7 @@ static inline void cluster_start(struct cluster *cluster, size_t i, bool bootstr
         .applied_index = replica->applied_index,
         .applied_time_ms = replica->time_ms,
         .snapshot_entries = cluster->snapshot_entries,
+        .copy_log_bytes = cluster->copy_log_bytes,
     };
     const struct rlog_events events = {
         .ctx = replica,

@@ -2,6 +2,7 @@
 #include "node/base/mem.h"
 #include "raft/log/frame.h"
 #include "raft/log/intake.h"
+#include "raft/log/keep.h"
 #include "raft/log/lease.h"
 #include "raft/log/origin.h"
 #include "raft/log/stamp.h"
@@ -273,6 +274,27 @@ static void test_who_may_lead(void **state)
     assert_false(lease_may_lead(&book, 2, 10100)); /* a standby */
 }
 
+/* Goal: a copy that the log outran is not made in vain for ever; memory has a bound; a later copy
+ * begins anew. Method: offers, one after the other, with a log that grows by the same. */
+static void test_kept_log_doubles(void **state)
+{
+    struct keep keep;
+    (void)state;
+
+    keep_init(&keep, 100, 350);
+    assert_false(keep_log(&keep, 0, 10)); /* no copy: nothing is kept */
+    assert_true(keep_log(&keep, 7, 99));
+    assert_false(keep_log(&keep, 7, 100));
+    assert_false(keep_log(&keep, 7, 10)); /* in vain, even if it was cut since */
+    assert_true(keep_log(&keep, 8, 199));
+    assert_false(keep_log(&keep, 8, 200));
+    assert_true(keep_log(&keep, 9, 349));
+    assert_false(keep_log(&keep, 9, 350));
+    assert_true(keep_log(&keep, 10, 349));
+    assert_false(keep_log(&keep, 0, 10));
+    assert_false(keep_log(&keep, 11, 100));
+}
+
 /* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
 static void test_forward_frame(void **state)
 {
@@ -345,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_silent_node_is_fenced),
         cmocka_unit_test(test_lapsed_leader_counts_anew),
         cmocka_unit_test(test_who_may_lead),
+        cmocka_unit_test(test_kept_log_doubles),
         cmocka_unit_test(test_forward_frame),
         cmocka_unit_test(test_an_earlier_terms_verdict_is_forgotten),
         cmocka_unit_test(test_a_removed_node_is_presumed_dead),

@@ -3,7 +3,9 @@
 
 #include <glob.h>
 
-#define ENTRIES 32 /* a snapshot every so many entries */
+#define ENTRIES    32 /* a snapshot every so many entries */
+#define KEPT_BYTES (64 * ENTRIES)
+#define COPIES_MAX 10
 
 static size_t snapshot_files(const struct cluster *cluster, size_t i)
 {
@@ -55,15 +57,21 @@ static void copy_store(struct replica *to, struct replica *from)
     (void)pthread_mutex_unlock(&from->mutex);
 }
 
-static void start_three(struct cluster *cluster)
+static void start_with_kept_log(struct cluster *cluster, uint64_t copy_log_bytes)
 {
     cluster_init(cluster, 3);
     cluster->snapshot_entries = ENTRIES;
+    cluster->copy_log_bytes = copy_log_bytes;
     for (size_t i = 0; i < 3; i++) {
         cluster->replicas[i].answers_manifests = true;
         cluster_start(cluster, i, true);
     }
     UNTIL(cluster_leader(cluster) >= 0);
+}
+
+static void start_three(struct cluster *cluster)
+{
+    start_with_kept_log(cluster, 0);
 }
 
 /* Goal: a snapshot is taken at a mark, the log restarts from it, and refuses a store that is
@@ -172,6 +180,45 @@ static void test_log_is_kept_while_a_copy_is_made(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a node is caught up at last, though the log outruns its first copies under steady load.
+ * Method: a small bound of the log; while each copy is made, as much comes as several snapshots
+ * take. */
+static void test_copies_in_vain_come_to_an_end(void **state)
+{
+    static struct cluster cluster;
+    struct replica *late;
+    size_t leader;
+    size_t at;
+    uint64_t copies = 0;
+    size_t sent = 8 * ENTRIES;
+    (void)state;
+
+    start_with_kept_log(&cluster, KEPT_BYTES);
+    leader = (size_t)cluster_leader(&cluster);
+    late = &cluster.replicas[(leader + 1) % 3];
+    at = (leader + 2) % 3;
+    cluster_stop(&cluster, (leader + 1) % 3);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    cluster_start(&cluster, (leader + 1) % 3, true);
+    do {
+        UNTIL(peek(late, &late->copy_count) > copies || done_count(late) == sent);
+        if (peek(late, &late->copy_count) > copies) {
+            assert_int_equal(peek(late, &late->copy_count), ++copies);
+            assert_true(copies <= COPIES_MAX);
+            copy_store(late, &cluster.replicas[at]);
+            submit_with_marks(&cluster, at, 8 * ENTRIES);
+            sent += 8 * ENTRIES;
+            rlog_copy_installed(late->rlog, late->applied_index, 0);
+        }
+    } while (done_count(late) < sent);
+    assert_true(copies > 1); /* or nothing was in vain */
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[at], late);
+    cluster_deinit(&cluster);
+}
+
 /* The newest closed segment; "first-last" is its name. */
 static void find_closed_segment(const char *dir, char *path, size_t size)
 {
@@ -237,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_manifest_and_restart),
         cmocka_unit_test(test_far_behind_node_wants_a_copy),
         cmocka_unit_test(test_log_is_kept_while_a_copy_is_made),
+        cmocka_unit_test(test_copies_in_vain_come_to_an_end),
         cmocka_unit_test(test_a_damaged_log_is_refused),
     };
 
