@@ -197,6 +197,11 @@ class Replace(MachinesTest):
         before, configuration = third.raft_id(), (third.conf / "muster.yaml").read_bytes()
         third.kill()
         third.wipe()
+        third.data.mkdir()
+        third.run()  # the service manager would
+        assert third.process is not None
+        self.assertEqual(1, await asyncio.to_thread(third.process.wait, TIMEOUT_S))
+        self.assertIn("musterctl node join", third.log())
         token = await asyncio.to_thread(self.token, third, 3, "--replace")
         self.ok(third.setup("node", "join", str(token), "--replace"))
         await asyncio.to_thread(third.start)

@@ -7,6 +7,7 @@
 #include "node/base/crypto.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,13 @@ static int check_unused(struct place *place, const struct grant *grant)
     return 0;
 }
 
+/* Empty folders are no data: a node that starts without its data, and fails, leaves them. */
+static bool is_nothing(DIR *dir, const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
+           unlinkat(dirfd(dir), name, AT_REMOVEDIR) == 0;
+}
+
 static int check_no_data(const struct place *place)
 {
     DIR *dir = opendir(place->data_dir);
@@ -117,8 +125,7 @@ static int check_no_data(const struct place *place)
     int rc = 0;
 
     while (dir != NULL && rc == 0 && (item = readdir(dir)) != NULL) {
-        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0 &&
-            strcmp(item->d_name, "lost+found") != 0) {
+        if (!is_nothing(dir, item->d_name)) {
             (void)fprintf(stderr,
                           "musterctl: %s holds data (%s); a node that joins begins without: stop "
                           "musterd and remove it\n",
