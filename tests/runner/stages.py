@@ -164,7 +164,7 @@ def _tidy(options: Options) -> list[Program]:
 def _valgrind(options: Options) -> list[Program]:
     """One end-to-end run with every node under valgrind."""
     env = {**build_env(options, "gcc"), "MUSTER_LAUNCHER": " ".join([
-        "valgrind", "-q", "--undef-value-errors=no", "--leak-check=full",
+        "valgrind", "-q", "--vgdb=no", "--undef-value-errors=no", "--leak-check=full",
         "--show-leak-kinds=definite,indirect",
         "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"])}
     file = ROOT / "tests" / "interop" / "test_chat.py"
