@@ -78,6 +78,25 @@ class CommandLine(unittest.TestCase):
                          completions("musterctl user add -"))
         self.assertEqual({"show"}, completions("musterctl user sh"))
 
+    def test_documents(self) -> None:
+        """The commands that README and man pages tell readers to type are there."""
+        known = commands_of_help()
+        cluster_help = subprocess.run([str(ROOT / "tools" / "cluster"), "--help"], text=True,
+                                      capture_output=True, check=True).stdout
+        cluster_verbs = set(re.search(r"{([a-z,]+)}", cluster_help).group(1).split(","))
+        pages = [ROOT / "README.md", *sorted((ROOT / "docs" / "man").glob("*.scd"))]
+        for page in pages:
+            lines = [line for line in page.read_text().splitlines()
+                     if line.startswith(("    ", "\t")) and not line.startswith("\t*")]
+            for line in lines:
+                for verb in re.findall(r"^    tools/cluster ([a-z]+)", line):
+                    self.assertIn(verb, cluster_verbs, line)
+                for one in re.findall(r"(?:^\s+|[(/]|[;&] )musterctl ([^|;&>#)]+)", line):
+                    words = re.sub(r"--(json|replace|help)|--\S+ \S+", "", one).split()
+                    self.assertTrue({words[0], " ".join(words[:2])} & set(known), line)
+                for file in re.findall(r"(?:^    |&& )(deploy/[a-z-]+|tests/run)", line):
+                    self.assertTrue((ROOT / file).exists(), line)
+
     def test_help(self) -> None:
         """--help of a command is about that command; of one that there is not, an error."""
         for command in commands_of_help():
