@@ -34,6 +34,7 @@ static int append(struct mailbox *box, struct mail *mail, size_t count_max)
     }
     box->last = mail;
     box->count++;
+    box->bytes += mail->bytes;
     (void)pthread_mutex_unlock(&box->mutex);
 
     if (was_empty) {
@@ -54,6 +55,16 @@ void mailbox_push_take(struct mailbox *box, struct mail *mail)
     ASSERT(rc == 0);
 }
 
+size_t mailbox_bytes(struct mailbox *box)
+{
+    size_t bytes;
+
+    (void)pthread_mutex_lock(&box->mutex);
+    bytes = box->bytes;
+    (void)pthread_mutex_unlock(&box->mutex);
+    return bytes;
+}
+
 struct mail *mailbox_drain(struct mailbox *box)
 {
     struct mail *all;
@@ -63,6 +74,7 @@ struct mail *mailbox_drain(struct mailbox *box)
     box->first = NULL;
     box->last = NULL;
     box->count = 0;
+    box->bytes = 0;
     (void)pthread_mutex_unlock(&box->mutex);
     return all;
 }

@@ -11,6 +11,7 @@
 /** Embed as a member of a message; find the message again with CONTAINER_OF. */
 struct mail {
     struct mail *next;
+    size_t bytes; /* that wait with it, as the sender counts them */
 };
 
 struct mailbox {
@@ -18,6 +19,7 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t count;
+    size_t bytes;
     size_t count_max;        /* 0: no bound */
     void (*wake)(void *ctx); /* called by the sender; must be thread-safe (uv_async_send) */
     void *wake_ctx;
@@ -30,6 +32,8 @@ void mailbox_deinit(struct mailbox *box);
 NODISCARD int mailbox_send_take(struct mailbox *box, struct mail *mail);
 /** Like send, but past the bound: for answers and ends that must not be refused. */
 void mailbox_push_take(struct mailbox *box, struct mail *mail);
+/** What waits now: a sender that would make it too much keeps its mail back. */
+size_t mailbox_bytes(struct mailbox *box);
 /** All mail in order of arrival, linked by next; NULL when empty. The caller owns it. */
 struct mail *mailbox_drain(struct mailbox *box);
 

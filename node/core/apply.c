@@ -74,10 +74,14 @@ static void route_outcome(struct core *core, const struct effect *effect)
 
 static void deliver(void *ctx, const struct delivery *delivery)
 {
-    struct port_message *message = port_new(PORT_DELIVERY);
+    struct core *core = ctx;
+    struct blob *xml = delivery->xml;
 
-    message->delivery = *delivery;
-    core_tell_worker(ctx, delivery->owner.worker, message);
+    if (delivery->owner.worker < core->worker_count) {
+        outbox_deliver(&core->outboxes[delivery->owner.worker], delivery);
+    } else {
+        blob_unref(&xml); /* of an earlier life with more workers */
+    }
 }
 
 static struct im_view view_of(struct core *core)
@@ -90,12 +94,32 @@ static struct im_view view_of(struct core *core)
                             .ctx = core};
 }
 
-void core_answer_pull(struct core *core, const struct delivery_pull *pull)
+static void answer_pull(struct core *core, const struct delivery_pull *pull)
 {
     const struct im_view view = view_of(core);
 
     if (core->incarnation != 0) {
         im_catch_up(&view, pull);
+    }
+}
+
+void core_on_pull(struct core *core, const struct delivery_pull *pull)
+{
+    if (outbox_take_pull(&core->outboxes[pull->owner.worker], pull)) {
+        answer_pull(core, pull);
+    }
+}
+
+void core_settle_outboxes(struct core *core)
+{
+    struct delivery_pull pull;
+
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        outbox_settle(&core->outboxes[i]);
+        while (outbox_next_pull(&core->outboxes[i], &pull)) {
+            answer_pull(core, &pull);
+            arena_reset(&core->arena);
+        }
     }
 }
 

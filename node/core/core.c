@@ -45,6 +45,10 @@ void core_run(struct core *core, struct mailbox *const *workers, uint32_t worker
 {
     core->workers = workers;
     core->worker_count = worker_count;
+    core->outboxes = mem_alloc(worker_count * sizeof(*core->outboxes));
+    for (uint32_t i = 0; i < worker_count; i++) {
+        outbox_init(&core->outboxes[i], workers[i]);
+    }
     core->admin = admin;
     core_start_thread(core);
 }
@@ -111,6 +115,10 @@ void core_stop(struct core **core_address)
     if (core->kv != NULL) {
         kv_close(&core->kv);
     }
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        outbox_deinit(&core->outboxes[i]);
+    }
+    mem_free(&core->outboxes);
     free_notes(core);
     mailbox_deinit(&core->inbox.box);
     (void)uv_loop_close(&core->loop);

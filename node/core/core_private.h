@@ -7,6 +7,7 @@
 #include "ha/marks/marks.h"
 #include "node/core/core.h"
 #include "node/core/inbox.h"
+#include "node/core/outbox.h"
 #include "raft/snapshot/snapshot.h"
 
 #include <pthread.h>
@@ -40,6 +41,7 @@ struct core {
     struct snapshot *copies;
     char *copy_path;
     struct kv *kv;
+    struct outbox *outboxes; /* one a worker */
     struct mailbox *const *workers;
     uint32_t worker_count;
     struct mailbox *admin;
@@ -82,7 +84,9 @@ NODISCARD int core_open_parts(struct core *core, const struct core_config *confi
 
 /* apply.c */
 void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *entry);
-void core_answer_pull(struct core *core, const struct delivery_pull *pull);
+void core_on_pull(struct core *core, const struct delivery_pull *pull);
+/** End of a turn: what was kept back for slow workers. */
+void core_settle_outboxes(struct core *core);
 void core_tell_worker(struct core *core, uint32_t worker, struct port_message *message);
 void core_tell_domains(struct core *core);
 

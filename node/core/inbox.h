@@ -1,5 +1,7 @@
 /* inbox - everything the state thread is told, as mail from other threads. It never refuses:
- * committed entries are bounded by the log, the rest by who sends it. */
+ * committed entries are references into the log, and the shim takes no more of them while too much
+ * is not applied (DESIGN 3, back-pressure); of each connection one look-up and one pull can be in
+ * it; a job waits for its answer; the rest are few. */
 #ifndef NODE_CORE_INBOX_H
 #define NODE_CORE_INBOX_H
 

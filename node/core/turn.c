@@ -70,7 +70,7 @@ static void handle(struct core *core, struct note *note)
         answer_credentials(core, note);
         break;
     case NOTE_PULL:
-        core_answer_pull(core, &note->pull);
+        core_on_pull(core, &note->pull);
         break;
     case NOTE_JOB:
         run_job(core, note->job);
@@ -109,6 +109,7 @@ static void end_turn(struct core *core)
     uint64_t own_seq = core->incarnation == 0 ? 0 : state_last_seq(core->state, core->incarnation);
 
     rlog_applied(core->log, core->applied_index, own_seq);
+    core_settle_outboxes(core);
     core_step_gate(core);
     publish_status(core);
     if (core->is_stopping) {

@@ -33,15 +33,18 @@ static void test_order_and_bound(void **state)
     mailbox_init(&box, 3, count_wake, &wakes);
     assert_null(mailbox_drain(&box));
     for (size_t i = 0; i < 3; i++) {
+        letters[i].mail.bytes = 10 * (i + 1);
         assert_int_equal(mailbox_send_take(&box, &letters[i].mail), 0);
     }
     assert_int_equal(mailbox_send_take(&box, &letters[3].mail), ERR_BUSY);
     mailbox_push_take(&box, &letters[3].mail); /* past the bound */
+    assert_int_equal(mailbox_bytes(&box), 60);
     assert_int_equal(wakes, 1);
     for (struct mail *mail = mailbox_drain(&box); mail != NULL; mail = mail->next) {
         assert_int_equal(CONTAINER_OF(mail, struct letter, mail)->number, number++);
     }
     assert_int_equal(number, 4);
+    assert_int_equal(mailbox_bytes(&box), 0);
     assert_int_equal(mailbox_send_take(&box, &letters[0].mail), 0);
     assert_int_equal(wakes, 2);
     assert_ptr_equal(mailbox_drain(&box), &letters[0].mail);
