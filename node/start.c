@@ -1,35 +1,11 @@
 /* Builds and wires the parts of the process, and takes them down in reverse order. */
-#include "node/base/crypto.h"
 #include "node/base/log.h"
-#include "node/base/mem.h"
 #include "node/net/listener.h"
 #include "node/process.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#define CA_BYTES_MAX (64 * 1024)
-
-/* Salts of accounts that do not exist come from it (see sasl.h). The cluster's CA is the same on
- * all nodes and never shown to clients. */
-static int read_decoy_secret(const char *ca_file, uint8_t out[HASH_SIZE_MAX])
-{
-    uint8_t *bytes = mem_alloc(CA_BYTES_MAX);
-    FILE *file = fopen(ca_file, "re");
-    size_t len = file == NULL ? 0 : fread(bytes, 1, CA_BYTES_MAX, file);
-
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (len == 0) {
-        log_error("node.ca_unreadable", LOG_STR("file", ca_file));
-        mem_free(&bytes);
-        return ERR_IO;
-    }
-    hash_digest(HASH_SHA256, slice_make(bytes, len), out);
-    mem_free(&bytes);
-    return 0;
-}
 
 #define ADDRESS_TEXT_BYTES_MAX (RLOG_ADDRESS_MAX + 1)
 
@@ -50,6 +26,41 @@ static int check_port(const char *address)
         (void)close(fd);
     }
     return rc;
+}
+
+_Static_assert(STATE_TICKET_KEYS_MAX <= TLS_TICKET_KEYS_MAX, "the store has room for all keys");
+
+/* The state has the next key first; the one after it is in use (schema.proto). */
+static void set_ticket_keys(struct tls_store *store, const Pb__SecretsRow *secrets)
+{
+    struct tls_ticket_key keys[STATE_TICKET_KEYS_MAX];
+
+    for (size_t i = 0; i < secrets->n_ticket_keys; i++) {
+        const Pb__TicketKey *from = secrets->ticket_keys[i];
+        struct tls_ticket_key *to = &keys[i < 2 ? 1 - i : i];
+
+        memcpy(to->name, from->name.data, sizeof(to->name));
+        memcpy(to->aes_key, from->aes_key.data, sizeof(to->aes_key));
+        memcpy(to->mac_key, from->mac_key.data, sizeof(to->mac_key));
+    }
+    tls_store_set_ticket_keys(store, keys, secrets->n_ticket_keys);
+    OPENSSL_cleanse(keys, sizeof(keys));
+}
+
+static void on_secrets(void *ctx, const Pb__SecretsRow *secrets)
+{
+    struct process *process = ctx;
+    struct blob *decoy =
+        blob_new(slice_make(secrets->decoy_secret.data, secrets->decoy_secret.len));
+
+    set_ticket_keys(process->tls, secrets);
+    for (uint32_t i = 0; i < process->worker_count; i++) {
+        struct port_message *message = port_new(PORT_DECOY);
+
+        message->bytes = blob_ref(decoy);
+        mailbox_push_take(process->worker_boxes[i], &message->mail);
+    }
+    blob_unref(&decoy);
 }
 
 static int start_core(struct process *process)
@@ -77,7 +88,9 @@ static int start_core(struct process *process)
                                  .snapshot_entries = conf->limits.log_entries,
                                  .map_bytes = (uint64_t)conf->limits.map_gib << 30,
                                  .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20,
-                                 .reserve_bytes = (uint64_t)conf->limits.reserve_mib << 20};
+                                 .reserve_bytes = (uint64_t)conf->limits.reserve_mib << 20,
+                                 .on_secrets = on_secrets,
+                                 .ctx = process};
 
     format_address(conf->c2s.address, conf->c2s.port, client_address);
     return core_open(&config, &process->core);
@@ -86,7 +99,6 @@ static int start_core(struct process *process)
 static int start_workers(struct process *process)
 {
     const struct conf *conf = process->conf;
-    uint8_t decoy_secret[HASH_SIZE_MAX] = {0};
     char address[ADDRESS_TEXT_BYTES_MAX];
     char tls_address[ADDRESS_TEXT_BYTES_MAX];
     struct worker_config config = {.core = process->core,
@@ -94,16 +106,13 @@ static int start_workers(struct process *process)
                                    .address = address,
                                    .tls_address = conf->c2s.tls_port == 0 ? NULL : tls_address,
                                    .default_domain = conf->cluster.domain,
-                                   .decoy_secret = slice_make(decoy_secret, sizeof(decoy_secret)),
                                    .stop_ms = conf->timers.stop_s * 1000};
     uint32_t count = process_count_workers(conf);
-    int rc = read_decoy_secret(conf->cluster.ca, decoy_secret);
+    int rc;
 
     format_address(conf->c2s.bind, conf->c2s.port, address);
     format_address(conf->c2s.bind, conf->c2s.tls_port, tls_address);
-    if (rc == 0) {
-        rc = check_port(address);
-    }
+    rc = check_port(address);
     if (rc == 0 && conf->c2s.tls_port != 0) {
         rc = check_port(tls_address);
     }

@@ -23,6 +23,12 @@ static bool promotion_is_due(const struct lead *lead, const struct lead_facts *f
     return !lead->is_promoting && facts->now_ms - lead->spares_sought_ms >= LEAD_PROMOTE_MS;
 }
 
+static bool rotation_is_due(const struct lead *lead, const struct lead_facts *facts)
+{
+    return facts->secrets_age_ms >= LEAD_ROTATE_MS &&
+           (lead->rotated_ms == 0 || facts->now_ms - lead->rotated_ms >= LEAD_EXPIRY_LOST_MS);
+}
+
 unsigned lead_due(const struct lead *lead, const struct lead_facts *facts)
 {
     unsigned duties = 0;
@@ -38,6 +44,9 @@ unsigned lead_due(const struct lead *lead, const struct lead_facts *facts)
     }
     if (promotion_is_due(lead, facts)) {
         duties |= LEAD_PROMOTE;
+    }
+    if (rotation_is_due(lead, facts)) {
+        duties |= LEAD_ROTATE;
     }
     return duties;
 }

@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAD_EXPIRY_LOST_MS   2000 /* an expiry not seen by then died with its term */
-#define LEAD_PROMOTE_MS       1000
+#define LEAD_EXPIRY_LOST_MS 2000 /* an expiry not seen by then died with its term */
+#define LEAD_PROMOTE_MS     1000
+/* A key seals tickets for this long; twice as long it opens them (TLS_TICKET_LIFETIME_S). */
+#define LEAD_ROTATE_MS        (12ull * 3600 * 1000)
 #define LEAD_STAMP_MS         10000
 #define LEAD_WINDOW_BYTES_MAX (8u * 1024 * 1024) /* a larger one takes too long to write */
 
@@ -17,13 +19,15 @@ enum lead_duty {
     LEAD_EXPIRE = 1 << 0,       /* look for what is past its deadline, and end it */
     LEAD_CLOSE_WINDOW = 1 << 1, /* put a mark into the log */
     LEAD_STAMP = 1 << 2,        /* put the time into the log: nothing else has done so for long */
-    LEAD_PROMOTE = 1 << 3       /* look for a spare, and give it a role */
+    LEAD_PROMOTE = 1 << 3,      /* look for a spare, and give it a role */
+    LEAD_ROTATE = 1 << 4        /* draw new secrets for all nodes */
 };
 
 /* All times are of one monotonic clock; 0: never. */
 struct lead {
     uint64_t window_closed_ms;
     uint64_t expiry_sent_ms; /* an expiry is under way since */
+    uint64_t rotated_ms;     /* a rotation was proposed */
     uint64_t stamped_ms;
     uint64_t spares_sought_ms;
     bool is_promoting;
@@ -33,10 +37,11 @@ struct lead {
 
 struct lead_facts {
     uint64_t now_ms;
-    uint64_t applied_ms;   /* when the last entry was applied */
-    uint64_t window_bytes; /* applied since the last mark */
-    uint32_t mark_ms;      /* how often a window is closed */
-    bool has_deadlines;    /* something will expire, so time must go on */
+    uint64_t applied_ms;     /* when the last entry was applied */
+    uint64_t window_bytes;   /* applied since the last mark */
+    uint32_t mark_ms;        /* how often a window is closed */
+    uint64_t secrets_age_ms; /* since the last rotation; UINT64_MAX: there was none */
+    bool has_deadlines;      /* something will expire, so time must go on */
 };
 
 /** What is due: a set of enum lead_duty. */

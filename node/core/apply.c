@@ -147,6 +147,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
     case EFFECT_DOMAINS:
         core_tell_domains(core);
         break;
+    case EFFECT_SECRETS:
+        core_tell_secrets(core);
+        break;
     case EFFECT_REFUSED_SEQ:
         if (effect->incarnation == core->incarnation && core->incarnation != 0) {
             rlog_resend(core->log, effect->seq);

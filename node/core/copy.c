@@ -65,6 +65,7 @@ static int install(struct core *core, uint64_t *applied_out)
         state_reload(core->state);
         core_adopt_mark(core);
         core_tell_all_incarnations(core);
+        core_tell_secrets(core);
     }
     return rc;
 }

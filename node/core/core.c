@@ -20,6 +20,8 @@ static struct core *core_new(const struct core_config *config)
     core->link_address = mem_strdup(config->link_address);
     core->client_address = mem_strdup(config->client_address);
     core->mark_ms = config->mark_ms;
+    core->on_secrets = config->on_secrets;
+    core->ctx = config->ctx;
     core->gate.grace_ms = config->lease_ms;
     arena_init(&core->arena);
     effects_init(&core->effects, &core->arena);

@@ -42,6 +42,9 @@ struct core_config {
     uint64_t map_bytes;
     size_t unwritten_bytes_max;
     uint64_t reserve_bytes;
+    /* The secrets of the cluster are there, or others; borrowed for the call. State thread. */
+    void (*on_secrets)(void *ctx, const Pb__SecretsRow *secrets);
+    void *ctx;
 };
 
 /** Open store and log; nothing is applied yet. Errors are logged. */

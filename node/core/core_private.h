@@ -45,6 +45,8 @@ struct core {
     struct mailbox *const *workers;
     uint32_t worker_count;
     struct mailbox *admin;
+    void (*on_secrets)(void *ctx, const Pb__SecretsRow *secrets);
+    void *ctx;
 
     /* the thread */
     pthread_t thread;
@@ -68,6 +70,8 @@ struct core {
     struct marks marks;
     uint64_t manifest_index; /* mark that raft wants a manifest for; 0: none */
     struct leader leader;
+    uint64_t secrets_version; /* of what the state has; 0: nothing yet */
+    uint64_t secrets_made_ms;
 
     atomic_bool may_serve;
     atomic_uint open_workers; /* with open doors */
@@ -105,6 +109,15 @@ void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint6
 void core_lead(struct core *core, uint64_t now_ms);
 void core_presume_dead(struct core *core, uint32_t node_id);
 void core_on_promoted(struct core *core, int status);
+
+/** Put a command of the leader into the log. */
+void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
+
+/* secrets.c */
+/** Hand what the state has to the process. */
+void core_tell_secrets(struct core *core);
+/** The leader draws new ones. */
+void core_rotate_secrets(struct core *core);
 
 /* copy.c */
 void core_open_copies(struct core *core, const char *data_dir);

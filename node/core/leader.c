@@ -21,7 +21,7 @@ static bool leads(const struct core *core)
     return core->leader.is_leader && core->applied_term == core->leader.term;
 }
 
-static void decide(struct core *core, Pb__Command *command, uint64_t cookie)
+void core_decide(struct core *core, Pb__Command *command, uint64_t cookie)
 {
     size_t size;
     uint8_t *bytes;
@@ -61,7 +61,7 @@ void core_presume_dead(struct core *core, uint32_t node_id)
     down.incarnation = node->incarnation;
     command.body_case = PB__COMMAND__BODY_NODE_DOWN;
     command.node_down = &down;
-    decide(core, &command, COOKIE_NONE);
+    core_decide(core, &command, COOKIE_NONE);
 }
 
 static void expire_due(struct core *core, uint64_t now_ms)
@@ -76,7 +76,7 @@ static void expire_due(struct core *core, uint64_t now_ms)
     core->leader.lead.expiry_sent_ms = now_ms;
     command.body_case = PB__COMMAND__BODY_EXPIRE;
     command.expire = &expire;
-    decide(core, &command, COOKIE_EXPIRE);
+    core_decide(core, &command, COOKIE_EXPIRE);
 }
 
 bool core_close_window(struct core *core)
@@ -161,6 +161,20 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     if (duties & LEAD_PROMOTE) {
         promote(core, now_ms);
     }
+    if (duties & LEAD_ROTATE) {
+        core->leader.lead.rotated_ms = now_ms;
+        core_rotate_secrets(core);
+    }
+}
+
+static uint64_t secrets_age_ms(struct core *core, uint64_t now_ms)
+{
+    uint64_t time_ms = lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms);
+
+    if (core->secrets_version == 0) {
+        return UINT64_MAX;
+    }
+    return time_ms < core->secrets_made_ms ? 0 : time_ms - core->secrets_made_ms;
 }
 
 void core_lead(struct core *core, uint64_t now_ms)
@@ -170,6 +184,7 @@ void core_lead(struct core *core, uint64_t now_ms)
                                          .applied_ms = core->applied_ms,
                                          .window_bytes = core->window_bytes,
                                          .mark_ms = core->mark_ms,
+                                         .secrets_age_ms = secrets_age_ms(core, now_ms),
                                          .has_deadlines = state_has_deadlines(core->state)};
 
         carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);

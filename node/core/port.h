@@ -12,6 +12,7 @@ enum port_kind {
     PORT_CEASE,       /* drop all clients without footer; ended: the incarnation is over, no command
                          of theirs would be taken */
     PORT_DOMAINS,     /* bytes: the names served, each ends with NUL */
+    PORT_DECOY,       /* bytes: the decoy secret of logins */
     PORT_SETTINGS,    /* bytes: struct worker_settings, after a reload */
     PORT_OUTCOME,     /* ref, outcome */
     PORT_DELIVERY,    /* delivery */

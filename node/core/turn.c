@@ -150,6 +150,7 @@ static void *run_thread(void *ctx)
 
     (void)pthread_setname_np(pthread_self(), "state");
     core_tell_all_incarnations(core);
+    core_tell_secrets(core);
     core_start_incarnation(core);
     end_turn(core);
     (void)uv_run(&core->loop, UV_RUN_DEFAULT);

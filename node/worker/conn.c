@@ -468,25 +468,26 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
     struct worker *worker = conn->worker;
     const struct worker_settings *settings = &worker->settings;
 
-    return (struct stream_config){.owner = {.incarnation = worker->incarnation,
-                                            .worker = worker->index,
-                                            .slot = conn->slot,
-                                            .generation = conn->generation},
-                                  .direct_tls = direct_tls,
-                                  .require_tls = true,
-                                  .resume_window_s = settings->resume_window_s,
-                                  .idle_probe_ms = settings->idle_probe_ms,
-                                  .idle_dead_ms = settings->idle_dead_ms,
-                                  .negotiation_ms = settings->negotiation_ms,
-                                  .stanza_ms = settings->stanza_ms,
-                                  .confirm_ms = settings->confirm_ms,
-                                  .stanza_bytes_max = settings->stanza_bytes_max,
-                                  .output_bytes_max = settings->output_bytes_max,
-                                  .tls_unique_on_tls13 = settings->tls_unique_on_tls13,
-                                  .decoy_secret = blob_slice(worker->decoy_secret),
-                                  .default_domain = worker->default_domain,
-                                  .serves_domain = worker_serves_domain,
-                                  .ctx = worker};
+    return (struct stream_config){
+        .owner = {.incarnation = worker->incarnation,
+                  .worker = worker->index,
+                  .slot = conn->slot,
+                  .generation = conn->generation},
+        .direct_tls = direct_tls,
+        .require_tls = true,
+        .resume_window_s = settings->resume_window_s,
+        .idle_probe_ms = settings->idle_probe_ms,
+        .idle_dead_ms = settings->idle_dead_ms,
+        .negotiation_ms = settings->negotiation_ms,
+        .stanza_ms = settings->stanza_ms,
+        .confirm_ms = settings->confirm_ms,
+        .stanza_bytes_max = settings->stanza_bytes_max,
+        .output_bytes_max = settings->output_bytes_max,
+        .tls_unique_on_tls13 = settings->tls_unique_on_tls13,
+        .decoy_secret = slice_make(worker->decoy_secret, sizeof(worker->decoy_secret)),
+        .default_domain = worker->default_domain,
+        .serves_domain = worker_serves_domain,
+        .ctx = worker};
 }
 
 /* A peer that acknowledges nothing is given up by the kernel as late as the stream would do it. */

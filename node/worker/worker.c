@@ -1,6 +1,7 @@
 #include "node/worker/worker.h"
 
 #include "node/base/clock.h"
+#include "node/base/crypto.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/worker/conn.h"
@@ -230,6 +231,9 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
         blob_unref(&worker->domains);
         worker->domains = blob_ref(message->bytes);
         break;
+    case PORT_DECOY:
+        memcpy(worker->decoy_secret, blob_slice(message->bytes).data, sizeof(worker->decoy_secret));
+        break;
     case PORT_SETTINGS:
         memcpy(&worker->settings, blob_slice(message->bytes).data, sizeof(worker->settings));
         break;
@@ -406,7 +410,8 @@ struct worker *worker_start(const struct worker_config *config)
         worker->door_addresses[1] = mem_strdup(config->tls_address);
     }
     worker->default_domain = mem_strdup(config->default_domain);
-    worker->decoy_secret = blob_new(config->decoy_secret);
+    /* until the cluster has one: nobody can have an account before */
+    random_fill(worker->decoy_secret, sizeof(worker->decoy_secret));
     worker->stop_ms = config->stop_ms;
     worker->settings = config->settings;
     worker->first_free = SLOT_NONE;
@@ -452,7 +457,6 @@ void worker_free(struct worker **address)
     backlog_clear(&worker->backlog);
     addresses_free(&worker->addresses);
     blob_unref(&worker->domains);
-    blob_unref(&worker->decoy_secret);
     mem_release(worker->slots);
     mem_free(&worker->door_addresses[0]);
     mem_free(&worker->door_addresses[1]);

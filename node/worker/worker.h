@@ -33,7 +33,6 @@ struct worker_config {
     const char *address;        /* "host:port" to listen at, copied */
     const char *tls_address;    /* the same for direct TLS; NULL: none */
     const char *default_domain; /* copied */
-    struct slice decoy_secret;  /* copied; see sasl.h */
     uint32_t stop_ms;           /* time for a graceful end */
     struct worker_settings settings;
 };

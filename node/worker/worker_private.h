@@ -26,7 +26,6 @@ struct worker {
     struct tls_store *tls;
     char *door_addresses[2]; /* "host:port"; NULL: no such door */
     char *default_domain;
-    struct blob *decoy_secret;
     uint32_t stop_ms;
 
     pthread_t thread;
@@ -37,6 +36,7 @@ struct worker {
     uv_timer_t tick;
     struct mailbox inbox;
 
+    uint8_t decoy_secret[STATE_DECOY_SECRET_BYTES]; /* see sasl.h; streams borrow it */
     struct worker_settings settings;
     struct door doors[2]; /* STARTTLS, direct TLS */
     uint64_t incarnation; /* 0: not serving */

@@ -160,6 +160,8 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return command->empty->reason;
     case PB__COMMAND__BODY_BOUNCE:
         return bounce(a, command->bounce);
+    case PB__COMMAND__BODY_ROTATE:
+        return secrets_rotate(a, command->rotate);
     default:
         return ERR_INVALID; /* state_apply() let none through */
     }

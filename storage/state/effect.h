@@ -64,6 +64,7 @@ enum effect_kind {
                          pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_DOMAINS,     /* the list of domains changed */
+    EFFECT_SECRETS,     /* the secrets of the cluster changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */
 };
 

@@ -18,14 +18,20 @@ struct state;
 #define STATE_PENDING_SELF_MAX (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
 #define STATE_OFFLINE_MAX      500 /* per user; beyond it senders get service-unavailable */
 /* The same with what a session's list had accepted before it ended. */
-#define STATE_OFFLINE_SETTLED_MAX (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
-#define STATE_ROSTER_MAX          1000          /* items per user */
-#define STATE_ROSTER_BYTES_MAX    (1024 * 1024) /* one roster is one row */
-#define STATE_DIRECTED_MAX        100           /* addresses with directed presence, per session */
-#define STATE_SESSIONS_MAX        32            /* per user */
-#define STATE_IMPORT_MAX          500           /* accounts per UserImport */
-#define STATE_EXPIRE_MAX          256           /* items per Expire */
-#define STATE_GRACE_MS            10000 /* a session without resume, after its node's death */
+#define STATE_OFFLINE_SETTLED_MAX   (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
+#define STATE_ROSTER_MAX            1000          /* items per user */
+#define STATE_ROSTER_BYTES_MAX      (1024 * 1024) /* one roster is one row */
+#define STATE_DIRECTED_MAX          100 /* addresses with directed presence, per session */
+#define STATE_SESSIONS_MAX          32  /* per user */
+#define STATE_IMPORT_MAX            500 /* accounts per UserImport */
+#define STATE_TICKET_KEY_NAME_BYTES 16
+#define STATE_TICKET_KEY_BYTES      32 /* of each of the two */
+#define STATE_DECOY_SECRET_BYTES    32
+/* The next, the one in use, and two older: a ticket is good for two rotations after its key's use.
+ */
+#define STATE_TICKET_KEYS_MAX 4
+#define STATE_EXPIRE_MAX      256   /* items per Expire */
+#define STATE_GRACE_MS        10000 /* a session without resume, after its node's death */
 #define STATE_RESUME_EXTEND_MS                                                                     \
     30000 /* DESIGN 5: a RESUME extends the deadline to at least this                              \
            */
@@ -62,6 +68,8 @@ Pb__RosterRow *state_roster(struct state *state, struct arena *arena, const char
 Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
                                       uint64_t incarnation);
 Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
+/** NULL until the first leader has drawn them. */
+Pb__SecretsRow *state_secrets(struct state *state, struct arena *arena);
 bool state_has_domain(struct state *state, const char *domain);
 
 enum session_life { SESSION_LIVE, SESSION_DETACHED, SESSION_GONE };

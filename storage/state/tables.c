@@ -26,6 +26,7 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_OFFLINE] = "offline",
     [TABLE_OFFLINE_TOTAL] = "offline_total",
     [TABLE_ERASURE] = "erasure",
+    [TABLE_SECRETS] = "secrets",
 };
 const size_t state_table_count = TABLE_COUNT;
 

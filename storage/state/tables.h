@@ -29,6 +29,7 @@ enum table {
     TABLE_OFFLINE,       /* user, position */
     TABLE_OFFLINE_TOTAL, /* user */
     TABLE_ERASURE,       /* user */
+    TABLE_SECRETS,       /* nothing: one row */
     TABLE_COUNT
 };
 

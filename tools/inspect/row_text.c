@@ -4,7 +4,8 @@
 
 /* Fields that must not end up in a bug report. */
 static const char *const secret_fields[] = {"salt",      "stored_key", "server_key",
-                                            "resume_id", "nonce",      "inner"};
+                                            "resume_id", "nonce",      "inner",
+                                            "aes_key",   "mac_key",    "decoy_secret"};
 
 void row_text_escape(struct slice bytes, struct buf *out)
 {

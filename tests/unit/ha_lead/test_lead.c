@@ -105,6 +105,27 @@ static void test_stamp(void **state)
     assert_false(lead_due(&lead, &facts) & LEAD_STAMP);
 }
 
+/* Goal: secrets are drawn when there are none and when they are old, and not twice while a rotation
+ * is under way.
+ * Method: each age, then with a rotation proposed just now and long ago. */
+static void test_rotation(void **state)
+{
+    struct lead lead = done;
+    struct lead_facts facts = quiet;
+
+    (void)state;
+    facts.secrets_age_ms = LEAD_ROTATE_MS - 1;
+    assert_int_equal(lead_due(&lead, &facts), 0);
+    facts.secrets_age_ms++;
+    assert_int_equal(lead_due(&lead, &facts), LEAD_ROTATE);
+    facts.secrets_age_ms = UINT64_MAX;
+    assert_int_equal(lead_due(&lead, &facts), LEAD_ROTATE);
+    lead.rotated_ms = NOW_MS - LEAD_EXPIRY_LOST_MS + 1;
+    assert_int_equal(lead_due(&lead, &facts), 0);
+    lead.rotated_ms--;
+    assert_int_equal(lead_due(&lead, &facts), LEAD_ROTATE);
+}
+
 /* Goal: one promotion at a time.
  * Method: one is under way, and every other time has passed. */
 static void test_one_promotion_at_a_time(void **state)
@@ -169,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_next_expiry_follows),
         cmocka_unit_test(test_large_window),
         cmocka_unit_test(test_stamp),
+        cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_one_promotion_at_a_time),
         cmocka_unit_test(test_time_goes_on),
         cmocka_unit_test(test_promotion),

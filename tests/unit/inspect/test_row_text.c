@@ -50,6 +50,9 @@ static void test_messages(void **state)
 {
     Pb__Stanza stanza = PB__STANZA__INIT;
     Pb__PendingRow pending = PB__PENDING_ROW__INIT;
+    Pb__TicketKey ticket = PB__TICKET_KEY__INIT;
+    Pb__TicketKey *tickets[] = {&ticket};
+    Pb__SecretsRow secrets = PB__SECRETS_ROW__INIT;
     Pb__PresenceRow presence = PB__PRESENCE_ROW__INIT;
     Pb__RosterItem items[2] = {PB__ROSTER_ITEM__INIT, PB__ROSTER_ITEM__INIT};
     Pb__RosterItem *item_list[] = {&items[0], &items[1]};
@@ -75,6 +78,13 @@ static void test_messages(void **state)
     pending.what_case = PB__PENDING_ROW__WHAT_SHARED;
     pending.shared = 0;
     check(&pending.base, false, "{shared: 0}"); /* chosen, though zero */
+
+    secrets.decoy_secret = stanza.inner;
+    ticket.aes_key = ticket.mac_key = stanza.inner;
+    secrets.ticket_keys = tickets;
+    secrets.n_ticket_keys = 1;
+    check(&secrets.base, false,
+          "{ticket_keys: [{aes_key: <15 bytes>, mac_key: <15 bytes>}], decoy_secret: <15 bytes>}");
 
     presence.priority = -5;
     check(&presence.base, false, "{priority: -5}");

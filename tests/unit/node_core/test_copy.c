@@ -33,6 +33,7 @@ struct node {
     uint64_t raft_id;
     struct core *core;
     struct mailbox admin;
+    _Atomic uint64_t secrets_version; /* what the node was handed last */
     struct pki_files files;
     char dir[SCRATCH_BYTES + 16];
     char address[32];
@@ -92,6 +93,13 @@ static void write_identity(const struct node *node, bool bootstrap)
     (void)fclose(file);
 }
 
+static void note_secrets(void *ctx, const Pb__SecretsRow *secrets)
+{
+    struct node *node = ctx;
+
+    node->secrets_version = secrets->version;
+}
+
 static void open_node(struct world *world, struct node *node)
 {
     const struct core_config config = {.node_id = node->id,
@@ -112,8 +120,11 @@ static void open_node(struct world *world, struct node *node)
                                        .mark_ms = 20,
                                        .snapshot_entries = SNAPSHOT_ENTRIES,
                                        .map_bytes = 256 * 1024 * 1024,
-                                       .unwritten_bytes_max = 64 * 1024 * 1024};
+                                       .unwritten_bytes_max = 64 * 1024 * 1024,
+                                       .on_secrets = note_secrets,
+                                       .ctx = node};
 
+    node->secrets_version = 0;
     assert_int_equal(core_open(&config, &node->core), 0);
     mailbox_init(&node->admin, 0, wake_nobody, NULL);
     core_run(node->core, NULL, 0, &node->admin);
@@ -462,7 +473,8 @@ static void expect_changed(struct change *change)
 }
 
 /* Goal: a node whose data is lost comes back under a new raft id: removed, added as a spare, copied
- * to as a standby, then a voter (DESIGN 4), while the others go on.
+ * to as a standby, then a voter (DESIGN 4), while the others go on. It is
+ * handed the secrets of the cluster.
  * Method: its directory is removed after more entries than the log keeps. */
 static void test_wiped(void **state)
 {
@@ -496,6 +508,7 @@ static void test_wiped(void **state)
     add_users(world, wiped, 5);
     assert_true(wait_for(all_equal, world));
     (void)pthread_mutex_destroy(&change.mutex);
+    assert_true(world->nodes[2].secrets_version != 0); /* they came with the copy */
 }
 
 int main(void)

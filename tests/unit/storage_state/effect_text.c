@@ -167,6 +167,9 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
         buf_printf(out, "incarnation %llu of node %u %s", (unsigned long long)effect->incarnation,
                    effect->node, effect->up ? "up" : "down");
         break;
+    case EFFECT_SECRETS:
+        buf_append_str(out, "secrets");
+        break;
     case EFFECT_DOMAINS:
         buf_append_str(out, "domains");
         break;
