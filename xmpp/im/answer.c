@@ -1,6 +1,7 @@
 #include "xmpp/im/answer.h"
 
 #include "node/base/jid.h"
+#include "xmpp/im/features.h"
 #include "xmpp/im/render.h"
 #include "xmpp/xml/xml.h"
 
@@ -26,11 +27,6 @@ struct question {
 
 /* Appends the result's children; or 0 appended and an error for what is not served here. */
 typedef int (*answerer)(struct question *question);
-
-static const char *const server_features[] = {
-    NS_DISCO_INFO, NS_DISCO_ITEMS, NS_ROSTER, NS_VERSION,
-    "msgoffline",  NS_PING,        NS_TIME,   "urn:xmpp:sid:0",
-};
 
 static struct slice requester(const struct question *question)
 {
@@ -68,25 +64,36 @@ static bool is_subscribed(const struct question *question)
     return false;
 }
 
-static void append_features(struct buf *out)
+/* XEP-0115 §6.2: the node that our stream features name, with their hash. */
+static bool is_caps_node(const char *node)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(server_features); i++) {
-        buf_printf(out, "<feature var='%s'/>", server_features[i]);
-    }
+    struct buf caps = BUF_EMPTY;
+    bool is_caps;
+
+    buf_append_str(&caps, FEATURES_NODE "#");
+    features_append_ver(&caps);
+    is_caps = strcmp(node, buf_text(&caps)) == 0;
+    buf_deinit(&caps);
+    return is_caps;
 }
 
 static int answer_disco_info(struct question *question)
 {
-    if (xml_attr(question->payload, "node") != NULL) {
+    const char *node = xml_attr(question->payload, "node");
+
+    if (node != NULL && !(is_server(question) && is_caps_node(node))) {
         return ERR_NOT_FOUND;
     }
     if (!is_server(question) && !is_own_account(question) && !is_subscribed(question)) {
         return ERR_NOT_ALLOWED;
     }
-    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_INFO "'>");
+    buf_append_str(question->inner, "<query xmlns='" NS_DISCO_INFO "'");
+    if (node != NULL) {
+        xml_write_attr(question->inner, "node", node);
+    }
+    buf_append_str(question->inner, ">");
     if (is_server(question)) {
-        buf_append_str(question->inner, "<identity category='server' type='im' name='Muster'/>");
-        append_features(question->inner);
+        features_append_info(question->inner);
     } else {
         buf_append_str(question->inner, "<identity category='account' type='registered'/>"
                                         "<feature var='" NS_DISCO_INFO "'/>");

@@ -1,5 +1,6 @@
 /* Stream headers and features (RFC 6120 §4): who is called, in which version, and what may be
  * negotiated next. */
+#include "xmpp/im/features.h"
 #include "xmpp/stream/internal.h"
 
 #include <ctype.h>
@@ -70,6 +71,14 @@ static void write_binding_types(const struct stream *stream, struct buf *out)
     buf_append_str(out, "</sasl-channel-binding>");
 }
 
+/* XEP-0115 §6.3: what the server can do, by hash. */
+static void write_caps(struct buf *text)
+{
+    buf_append_str(text, "<c xmlns='" NS_CAPS "' hash='sha-1' node='" FEATURES_NODE "' ver='");
+    features_append_ver(text);
+    buf_append_str(text, "'/>");
+}
+
 static void write_features(struct stream *stream)
 {
     struct buf text = BUF_EMPTY;
@@ -82,6 +91,7 @@ static void write_features(struct stream *stream)
                               "<sm xmlns='" NS_SM "'/>"
                               "<ver xmlns='urn:xmpp:features:rosterver'/>"
                               "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+        write_caps(&text);
     } else {
         if (!stream->tls_on) {
             buf_append_str(&text, "<starttls xmlns='" NS_TLS "'>");

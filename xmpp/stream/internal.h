@@ -20,6 +20,7 @@
 #define NS_STREAM_ERRORS  "urn:ietf:params:xml:ns:xmpp-streams"
 #define NS_STANZA_ERRORS  "urn:ietf:params:xml:ns:xmpp-stanzas"
 #define NS_SM             "urn:xmpp:sm:3"
+#define NS_CAPS           "http://jabber.org/protocol/caps"
 #define NS_PING           "urn:xmpp:ping"
 #define OUTBOUND_PROBE_ID "alive?" /* of our own ping */
 

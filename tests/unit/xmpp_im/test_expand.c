@@ -1,5 +1,7 @@
 /* xmpp/im on the state thread's side: what do the sessions of this node get to see? */
+#include "node/base/crypto.h"
 #include "tests/unit/storage_state/world.h"
+#include "xmpp/im/features.h"
 #include "xmpp/im/im.h"
 
 #include <stdio.h>
@@ -308,6 +310,68 @@ static void test_answers(void **state)
     }
 }
 
+static int compare_text(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* The verification string of what a disco#info answer says (XEP-0115 §5.1). */
+static void hash_answer(char *answer, struct buf *ver)
+{
+    struct buf text = BUF_EMPTY;
+    uint8_t digest[HASH_SIZE_MAX];
+    char *features[32];
+    size_t count = 0;
+
+    assert_non_null(strstr(answer, "<identity category='server' type='im' name='Muster'/>"));
+    for (char *at = answer; (at = strstr(at, "<feature var='")) != NULL;) {
+        at += strlen("<feature var='");
+        features[count++] = at;
+        at = strchr(at, '\'');
+        *at++ = '\0';
+    }
+    qsort(features, count, sizeof(features[0]), compare_text);
+    buf_append_str(&text, "server/im//Muster<");
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&text, "%s<", features[i]);
+    }
+    hash_digest(HASH_SHA1, buf_slice(&text), digest);
+    base64_encode(slice_make(digest, hash_size(HASH_SHA1)), ver);
+    buf_deinit(&text);
+}
+
+#define DISCO                                                                                      \
+    "1 ask from=1:1 request.kind=IQ request.from=alice@x/a request.to=x request.type=get "         \
+    "request.id=i request.inner=<query\txmlns=\"http://jabber.org/protocol/disco#info\""
+
+/* Goal: the hash that the stream features name is that of what the server answers, asked with the
+ * node of the hash or without; another node does not exist. */
+static void test_caps(void **state)
+{
+    struct scene *scene = *state;
+    struct buf ver = BUF_EMPTY;
+    struct buf told = BUF_EMPTY;
+    struct buf line = BUF_EMPTY;
+
+    (void)world_bind(&scene->world, "alice", "a");
+    (void)see(scene, DISCO "/>");
+    hash_answer((char *)(uintptr_t)buf_text(&scene->text), &ver);
+    features_append_ver(&told);
+    assert_string_equal(buf_text(&told), buf_text(&ver));
+
+    buf_printf(&line, DISCO "\tnode=\"" FEATURES_NODE "#%s\"/>", buf_text(&ver));
+    buf_clear(&told);
+    (void)see(scene, buf_text(&line));
+    assert_non_null(strstr(buf_text(&scene->text), " node='" FEATURES_NODE "#"));
+    hash_answer((char *)(uintptr_t)buf_text(&scene->text), &told);
+    assert_string_equal(buf_text(&told), buf_text(&ver));
+    (void)see(scene, DISCO "\tnode=\"" FEATURES_NODE "#other\"/>");
+    assert_non_null(strstr(buf_text(&scene->text), "<item-not-found"));
+    buf_deinit(&line);
+    buf_deinit(&told);
+    buf_deinit(&ver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_presence_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_caps, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,9 @@
     "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" condition "/></failure>"
 #define ACK(h) "<a xmlns='urn:xmpp:sm:3' h='" h "'/>"
 #define ASK    "<r xmlns='urn:xmpp:sm:3'/>"
+#define CAPS                                                                                       \
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:muster:server' "            \
+    "ver='wKZMI0kM65ntfMeXmQ7yH0blbq0='/>"
 #define OPEN                                                                                       \
     "<?xml version='1.0'?><stream:stream to='" DOMAIN "' version='1.0' xmlns='jabber:client' "     \
     "xmlns:stream='http://etherx.jabber.org/streams'>"

@@ -81,7 +81,7 @@ void reach_login(struct dialogue *dialogue)
                       "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
                       "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
                       "<sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"
-                      "<sub xmlns='urn:xmpp:features:pre-approval'/></stream:features>");
+                      "<sub xmlns='urn:xmpp:features:pre-approval'/>" CAPS "</stream:features>");
 }
 
 void reach_bound(struct dialogue *dialogue)

@@ -8,7 +8,7 @@
     "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"                            \
     "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"                   \
     "<sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"                        \
-    "<sub xmlns='urn:xmpp:features:pre-approval'/></stream:features>"
+    "<sub xmlns='urn:xmpp:features:pre-approval'/>" CAPS "</stream:features>"
 #define BIND(resource)                                                                             \
     "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" resource     \
     "</resource></bind></iq>"
