@@ -19,6 +19,25 @@ static void tell_workers(struct process *process)
     blob_unref(&bytes);
 }
 
+/* Certificates of both kinds: those of the links are used only when those for clients are good. */
+static int load_certificates(struct process *process, const struct conf *fresh, char *fault)
+{
+    struct rlog_certificates *links;
+    int rc = rlog_certificates_load(fresh->node.id, fresh->cluster.ca, fresh->cluster.certificate,
+                                    fresh->cluster.key, fault, &links);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = process_load_certificates(process->tls, fresh, fault);
+    if (rc != 0) {
+        rlog_certificates_free(&links);
+        return rc;
+    }
+    rlog_use_certificates_take(core_log(process->core), links);
+    return 0;
+}
+
 /* All or nothing: nothing is changed before everything is known to be good. */
 static int reload_locked(struct process *process, char *fault)
 {
@@ -34,7 +53,7 @@ static int reload_locked(struct process *process, char *fault)
         (void)snprintf(fault, ADMIN_FAULT_BYTES_MAX, "%s needs a restart", fixed);
         rc = ERR_CONFIG;
     } else {
-        rc = process_load_certificates(process->tls, fresh, fault);
+        rc = load_certificates(process, fresh, fault);
     }
     if (rc != 0) {
         conf_free(&fresh);

@@ -77,7 +77,7 @@ static struct link_conn *conn_new(struct link_set *set, bool dialled)
     conn->state = dialled ? CONN_CONNECT : CONN_TLS;
     conn->opened_ms = clock_mono_ms();
     conn->pipe.out = &conn->cipher;
-    conn->ssl = SSL_new(dialled ? set->client : set->server);
+    conn->ssl = SSL_new(dialled ? set->certificates->client : set->certificates->server);
     ASSERT(conn->ssl != NULL);
     SSL_set_bio(conn->ssl, bio, bio);
     if (dialled) {

@@ -94,8 +94,7 @@ struct link_set {
     uint32_t silence_ms;
     size_t queue_bytes_max[FRAME_CLASSES];
     struct link_events events;
-    SSL_CTX *server;
-    SSL_CTX *client;
+    struct link_certificates *certificates;
     struct link_peer *peers;
     struct link_conn *conns;
     uint64_t *retired;

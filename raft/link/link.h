@@ -35,18 +35,41 @@ struct link_events {
     void (*on_frame)(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes);
 };
 
+#define LINK_FAULT_BYTES_MAX 512
+
+/* PEM files: the cluster CA (several while it is replaced), and what proves this node. */
+struct link_files {
+    const char *ca;
+    const char *cert;
+    const char *key;
+};
+
+struct link_certificates;
+
 struct link_config {
     uv_loop_t *loop;
     uint32_t node_id;
     uint64_t raft_id; /* told at the handshake; peers refuse retired ones */
     const char *bind; /* "host:port", also "[::1]:port" and names */
-    const char *ca_file;
-    const char *cert_file;
-    const char *key_file;
+    struct link_files files;
     uint32_t silence_ms; /* peer heard nothing of for so long: down; probes go out at a third */
     size_t queue_bytes_urgent; /* per peer; beyond it link_send() says ERR_BUSY */
     size_t queue_bytes_bulk;
 };
+
+/** Load the files, without use for them yet; any thread. ERR_TLS, and in fault which file is bad
+ * and why. */
+NODISCARD int link_certificates_load(const struct link_files *files,
+                                     char fault[LINK_FAULT_BYTES_MAX],
+                                     struct link_certificates **out);
+/** Would other nodes that have these files take the certificate for that of node_id now? Any
+ * thread. ERR_TLS and fault. */
+NODISCARD int link_certificates_check(const struct link_certificates *certificates,
+                                      const struct link_files *files, uint32_t node_id,
+                                      char fault[LINK_FAULT_BYTES_MAX]);
+void link_certificates_free(struct link_certificates **certificates);
+/** Links made from now on use these; those that are up stay as they are. */
+void link_set_certificates_take(struct link_set *set, struct link_certificates *certificates);
 
 /** Open the listener. ERR_TLS for certificates, ERR_IO for the address; both are logged. */
 NODISCARD int link_set_open(const struct link_config *config, const struct link_events *events,

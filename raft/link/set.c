@@ -350,6 +350,7 @@ int link_set_open(const struct link_config *config, const struct link_events *ev
                   struct link_set **out)
 {
     struct link_set *set = mem_zalloc(sizeof(*set));
+    char fault[LINK_FAULT_BYTES_MAX];
     int rc;
 
     ASSERT(config->node_id != 0);
@@ -362,9 +363,9 @@ int link_set_open(const struct link_config *config, const struct link_events *ev
     set->queue_bytes_max[LINK_BULK] = config->queue_bytes_bulk;
     set->events = *events;
     set->ticked_ms = clock_mono_ms();
-    rc = link_tls_open(config->ca_file, config->cert_file, config->key_file, &set->server,
-                       &set->client);
+    rc = link_certificates_load(&config->files, fault, &set->certificates);
     if (rc != 0) {
+        log_error("link.certificate_unusable", LOG_STR("cause", fault));
         mem_free(&set);
         return rc;
     }
@@ -376,6 +377,12 @@ int link_set_open(const struct link_config *config, const struct link_events *ev
     }
     *out = set;
     return 0;
+}
+
+void link_set_certificates_take(struct link_set *set, struct link_certificates *certificates)
+{
+    link_certificates_free(&set->certificates); /* each link has a reference of its own */
+    set->certificates = certificates;
 }
 
 uint16_t link_port(const struct link_set *set)
@@ -404,8 +411,7 @@ void link_set_handle_closed(struct link_set *set)
         set->peers = peer->next;
         mem_free(&peer);
     }
-    SSL_CTX_free(set->server);
-    SSL_CTX_free(set->client);
+    link_certificates_free(&set->certificates);
     buf_deinit(&set->plain);
     mem_free(&set->retired);
     mem_free(&set);

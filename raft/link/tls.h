@@ -8,9 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Contexts for both directions. ERR_TLS, logged. */
-NODISCARD int link_tls_open(const char *ca_file, const char *cert_file, const char *key_file,
-                            SSL_CTX **server_out, SSL_CTX **client_out);
+/* What both directions of links made from now on use. */
+struct link_certificates {
+    SSL_CTX *server;
+    SSL_CTX *client;
+};
+
 /** The node that the peer's verified certificate names: subject "CN=node-<id>" or a DNS name of
  * that form (RFC 6125 §6.4.4 would take the first only when there is none of the second; here all
  * must agree). ERR_AUTH when it names none or several. */

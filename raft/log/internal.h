@@ -189,7 +189,6 @@ struct rlog {
 /* rlog.c */
 /** Hand leadership on, then close, or fail-stop when there is a reason. */
 void rlog_begin_stop(struct rlog *rlog, const char *fail_reason);
-void rlog_continue_stop(struct rlog *rlog);
 /** The log can not be trusted any more: end the process without another write. */
 _Noreturn void rlog_fail_stop(struct rlog *rlog, const char *reason);
 

@@ -34,6 +34,55 @@ static void on_snapshot_offered(void *ctx, raft_id from, raft_index index)
     rlog_copy_offered(ctx, from, index);
 }
 
+static void close_handles(struct rlog *rlog)
+{
+    uv_close((uv_handle_t *)&rlog->wake, NULL);
+    uv_close((uv_handle_t *)&rlog->prepare, NULL);
+    uv_close((uv_handle_t *)&rlog->check, NULL);
+    uv_close((uv_handle_t *)&rlog->beat, NULL);
+}
+
+static void on_links_closed(void *ctx)
+{
+    close_handles(ctx);
+}
+
+static void close_links(struct rlog *rlog)
+{
+    if (rlog->links == NULL) {
+        close_handles(rlog);
+    } else {
+        link_set_close(rlog->links, on_links_closed, rlog);
+    }
+}
+
+static void on_raft_closed(struct raft *raft)
+{
+    close_links(raft->data);
+}
+
+static void begin_close(struct rlog *rlog)
+{
+    rlog->life = LIFE_CLOSES;
+    if (rlog->raft_open) {
+        rlog->raft.data = rlog;
+        raft_close(&rlog->raft, on_raft_closed);
+    } else {
+        close_links(rlog);
+    }
+}
+
+static void continue_stop(struct rlog *rlog)
+{
+    if (rlog->life != LIFE_HANDS_OVER || clock_mono_ms() < rlog->handover_ends_ms) {
+        return;
+    }
+    if (rlog->fail_reason != NULL) {
+        rlog_fail_stop(rlog, rlog->fail_reason);
+    }
+    begin_close(rlog);
+}
+
 /* Everything that the raft thread does, once per iteration of its loop before it may sleep. */
 static void turn(struct rlog *rlog)
 {
@@ -52,7 +101,7 @@ static void turn(struct rlog *rlog)
     member_turn(rlog->members, rlog->role.leader_node, clock_mono_ms());
     shim_turn(rlog->shim);
     rlog_publish_status(rlog);
-    rlog_continue_stop(rlog);
+    continue_stop(rlog);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -324,44 +373,6 @@ static int open_raft(struct rlog *rlog)
     return from_raft(rlog, "load log", raft_start(&rlog->raft));
 }
 
-static void close_handles(struct rlog *rlog)
-{
-    uv_close((uv_handle_t *)&rlog->wake, NULL);
-    uv_close((uv_handle_t *)&rlog->prepare, NULL);
-    uv_close((uv_handle_t *)&rlog->check, NULL);
-    uv_close((uv_handle_t *)&rlog->beat, NULL);
-}
-
-static void on_links_closed(void *ctx)
-{
-    close_handles(ctx);
-}
-
-static void close_links(struct rlog *rlog)
-{
-    if (rlog->links == NULL) {
-        close_handles(rlog);
-    } else {
-        link_set_close(rlog->links, on_links_closed, rlog);
-    }
-}
-
-static void on_raft_closed(struct raft *raft)
-{
-    close_links(raft->data);
-}
-
-static void begin_close(struct rlog *rlog)
-{
-    rlog->life = LIFE_CLOSES;
-    if (rlog->raft_open) {
-        rlog->raft.data = rlog;
-        raft_close(&rlog->raft, on_raft_closed);
-    } else {
-        close_links(rlog);
-    }
-}
-
 static void on_handed_over(void *ctx, int status)
 {
     struct rlog *rlog = ctx;
@@ -383,17 +394,6 @@ void rlog_begin_stop(struct rlog *rlog, const char *fail_reason)
         rlog->handover_ends_ms = clock_mono_ms() + HANDOVER_MS;
         member_change(rlog->members, &request, on_handed_over, rlog, clock_mono_ms());
     }
-}
-
-void rlog_continue_stop(struct rlog *rlog)
-{
-    if (rlog->life != LIFE_HANDS_OVER || clock_mono_ms() < rlog->handover_ends_ms) {
-        return;
-    }
-    if (rlog->fail_reason != NULL) {
-        rlog_fail_stop(rlog, rlog->fail_reason);
-    }
-    begin_close(rlog);
 }
 
 static void free_all(struct rlog *rlog)

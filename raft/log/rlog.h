@@ -83,14 +83,15 @@ struct rlog_config {
     uint64_t applied_time_ms;     /* cluster time stored with it */
     uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
     uint32_t snapshot_entries;    /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
-    uint64_t copy_log_bytes;   /* log kept in memory for a copy, at first; 0: 512 MiB */
+    uint64_t copy_log_bytes;      /* log kept in memory for a copy, at first; 0: 512 MiB */
     const struct rlog_extension *extension; /* raft/log/extend.h; NULL: none. Outlives the log */
 };
 
 /** Start the raft thread; returns when the log is loaded and the link listener is open.
  * ERR_CORRUPT: the log on disk is damaged, or ahead of the store: the node must rejoin under a new
- * raft id. ERR_NO_SPACE, ERR_LIMIT (fs.aio-max-nr), ERR_TLS, ERR_IO; all logged. Later, when the log fails, the process ends
- * at once with status 74 (EX_IOERR); started again it goes on from what is on disk. */
+ * raft id. ERR_NO_SPACE, ERR_LIMIT (fs.aio-max-nr), ERR_TLS, ERR_IO; all logged. Later, when the
+ * log fails, the process ends at once with status 74 (EX_IOERR); started again it goes on from what
+ * is on disk. */
 NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_events *events,
                          struct rlog **out);
 /** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
@@ -161,6 +162,18 @@ struct rlog_status {
 };
 /** Any thread: a consistent picture, at most 100 ms old. */
 void rlog_get_status(struct rlog *rlog, struct rlog_status *out);
+
+/* Certificates of the links, replaced while the log runs. */
+#define RLOG_FAULT_BYTES_MAX 512
+struct rlog_certificates;
+/** Any thread: load and check what is to prove node_id. ERR_TLS, and in fault which file is bad and
+ * why. */
+NODISCARD int rlog_certificates_load(uint32_t node_id, const char *ca_file, const char *cert_file,
+                                     const char *key_file, char fault[RLOG_FAULT_BYTES_MAX],
+                                     struct rlog_certificates **out);
+void rlog_certificates_free(struct rlog_certificates **certificates);
+/** Any thread: links made from now on use them; those that are up stay as they are. */
+void rlog_use_certificates_take(struct rlog *rlog, struct rlog_certificates *certificates);
 
 /* Membership: one change at a time, carried out by the leader, asked for at any node. done is
  * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED,

@@ -1,4 +1,4 @@
-"""Certificates of domains, replaced on the disk of a node that runs."""
+"""Certificates of domains and of the links, replaced on the disk of a node that runs."""
 
 import asyncio
 import signal
@@ -43,9 +43,16 @@ class Certificates(MachinesTest):
 
     def served(self, domain: str) -> str:
         """What a new connection for this domain is shown."""
+        return self._shown("c2s_tls", "-servername", domain)
+
+    def linked(self) -> str:
+        """What a new link of another node is shown."""
+        return self._shown("link")
+
+    def _shown(self, port: str, *options: str) -> str:
         raw = subprocess.run(
-            ["openssl", "s_client", "-connect", f"{self.node.host}:{self.node.ports['c2s_tls']}",
-             "-servername", domain], input="", capture_output=True, text=True, check=True,
+            ["openssl", "s_client", "-connect", f"{self.node.host}:{self.node.ports[port]}",
+             *options], input="", capture_output=True, text=True, check=False,
             timeout=TIMEOUT_S).stdout
         begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----\n"
         return raw[raw.index(begin):raw.index(end) + len(end)]
@@ -120,3 +127,40 @@ class Certificates(MachinesTest):
             file.write_text(good[file])
         self.ok(self.node.ctl("reload"))
         self.assert_serves_disk()
+
+    def _certify_node(self, name: str) -> None:
+        """A fresh certificate of the cluster's authority in place of the node's."""
+        tls = self.node.conf / "tls"
+        request = self.node.folder / "request.pem"
+        subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout",
+                        str(tls / "node.key"), "-out", str(request)],
+                       check=True, capture_output=True)
+        subprocess.run(["openssl", "x509", "-req", "-in", str(request), "-days", "2", "-CA",
+                        str(tls / "cluster-ca.pem"), "-CAkey", str(tls / "cluster-ca.key"),
+                        "-CAserial", str(self.node.folder / "serial"), "-CAcreateserial", "-out",
+                        str(tls / "node.pem")], check=True, capture_output=True)
+
+    async def test_link(self) -> None:
+        """After a reload new links use the node's new certificate; one that other nodes would
+        refuse is not taken, and nothing else with it."""
+        before = self.linked()
+        self._certify_node("node-1")
+        self.assertEqual(before, self.linked(), "nobody has asked for it")
+        self.ok(self.node.ctl("reload"))
+        after = self.linked()
+        self.assertEqual((self.node.conf / "tls" / "node.pem").read_text(), after)
+        self.assertNotEqual(before, after)
+        self._certify_node("node-2")
+        served = self.served(DOMAIN)
+        make_pair(*self.files[DOMAIN], DOMAIN)
+        said = self.node.ctl("reload")
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn("node.pem: is not the certificate of this node", said.err)
+        self.assertEqual(after, self.linked())
+        self.assertEqual(served, self.served(DOMAIN))
+        self._certify_node("node-1")
+        certificate = self.files[OTHER][0]
+        certificate.write_text("rubbish")
+        self.assertEqual(REFUSED, self.node.ctl("reload").code)
+        self.assertEqual(after, self.linked(), "taken though another one is bad")

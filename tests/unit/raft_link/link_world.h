@@ -103,9 +103,7 @@ static inline int try_open(struct world *world, const struct options *options, s
     pki_issue(world->pki, options->authority,
               options->common_name == NULL ? name : options->common_name, options->dns, &files);
     pki_issue(world->pki, 0, "unused", NULL, &trusted); /* makes sure that authority 0 is there */
-    config.ca_file = trusted.ca;
-    config.cert_file = files.cert;
-    config.key_file = files.key;
+    config.files = (struct link_files){trusted.ca, files.cert, files.key};
     config.queue_bytes_urgent = options->queue_bytes == 0 ? 64 * MIB : options->queue_bytes;
     config.queue_bytes_bulk = config.queue_bytes_urgent;
     return link_set_open(&config, &events, &node->set);

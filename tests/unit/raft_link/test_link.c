@@ -253,6 +253,85 @@ static void test_close_and_reconnect(void **state)
     close_pair(world, &again, &high);
 }
 
+static void replace_certificates(struct world *world, struct node *node, unsigned authority)
+{
+    struct pki_files files;
+    struct link_certificates *fresh = NULL;
+    char fault[LINK_FAULT_BYTES_MAX];
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "node-%u", node->id);
+    pki_issue(world->pki, authority, name, NULL, &files);
+    assert_int_equal(link_certificates_load(&(struct link_files){files.ca, files.cert, files.key},
+                                            fault, &fresh),
+                     0);
+    link_set_certificates_take(node->set, fresh);
+}
+
+/* Cut the link; does it come back within a moment? */
+static bool comes_back(struct world *world, struct node *low, struct node *high)
+{
+    unsigned ups = low->ups;
+
+    link_drop_peer(low->set, 2);
+    assert_true(turn_until(world, &low->downs, ups));
+    assert_true(turn_until(world, &high->downs, ups));
+    introduce(low, high, "127.0.0.1");
+    turn_for(world, 500);
+    return low->ups > ups;
+}
+
+/* Goal: certificates and authority are replaced while links are up: those stay, new ones use what
+ * is new. Method: another authority for one node, then for both; cut the link after each. */
+static void test_new_certificates(void **state)
+{
+    struct world *world = *state;
+    struct node low;
+    struct node high;
+
+    open_pair(world, &low, &high);
+    replace_certificates(world, &low, 1);
+    assert_int_equal(send_text(&low, 2, LINK_URGENT, 1, "stays"), 0);
+    assert_true(turn_until(world, &high.frames, 1));
+    assert_int_equal(low.downs, 0);
+    assert_false(comes_back(world, &low, &high));
+    replace_certificates(world, &high, 1);
+    assert_true(turn_until(world, &low.ups, 2));
+    assert_true(comes_back(world, &low, &high));
+    close_pair(world, &low, &high);
+}
+
+/* Goal: what other nodes would refuse is refused before it is used, with the file and the cause.
+ * Method: a key, an authority and a name that do not fit. */
+static void test_unusable_certificates(void **state)
+{
+    struct world *world = *state;
+    struct link_certificates *loaded = NULL;
+    char fault[LINK_FAULT_BYTES_MAX] = "";
+    struct pki_files own;
+    struct pki_files alien;
+    struct link_files files;
+
+    pki_issue(world->pki, 0, "node-1", NULL, &own);
+    pki_issue(world->pki, 1, "node-1", NULL, &alien);
+    files = (struct link_files){own.ca, own.cert, alien.key};
+    assert_int_equal(link_certificates_load(&files, fault, &loaded), ERR_TLS);
+    assert_non_null(strstr(fault, alien.key));
+
+    files = (struct link_files){alien.ca, own.cert, own.key};
+    assert_int_equal(link_certificates_load(&files, fault, &loaded), 0);
+    assert_int_equal(link_certificates_check(loaded, &files, 1, fault), ERR_TLS);
+    assert_non_null(strstr(fault, own.cert));
+    link_certificates_free(&loaded);
+
+    files.ca = own.ca;
+    assert_int_equal(link_certificates_load(&files, fault, &loaded), 0);
+    assert_int_equal(link_certificates_check(loaded, &files, 1, fault), 0);
+    assert_int_equal(link_certificates_check(loaded, &files, 2, fault), ERR_TLS);
+    assert_non_null(strstr(fault, "not the certificate of this node"));
+    link_certificates_free(&loaded);
+}
+
 /* The child of the kill tests: node 2, dialling node 1 at port, until it is killed. */
 static void run_child(uint16_t port, struct pki_files files)
 {
@@ -263,9 +342,7 @@ static void run_child(uint16_t port, struct pki_files files)
                                        .node_id = 2,
                                        .raft_id = 2,
                                        .bind = "127.0.0.1:0",
-                                       .ca_file = files.ca,
-                                       .cert_file = files.cert,
-                                       .key_file = files.key,
+                                       .files = {files.ca, files.cert, files.key},
                                        .silence_ms = SILENCE_MS};
     char address[64];
 
@@ -401,9 +478,7 @@ static void test_open_errors(void **state)
                                        .node_id = 1,
                                        .bind = "127.0.0.1:0",
                                        .silence_ms = 1,
-                                       .ca_file = "/nonexistent",
-                                       .cert_file = "/nonexistent",
-                                       .key_file = "/nonexistent"};
+                                       .files = {"/nonexistent", "/nonexistent", "/nonexistent"}};
     const struct link_events events = {NULL, on_up, on_down, on_frame};
 
     assert_int_equal(link_set_open(&config, &events, &node.set), ERR_TLS);
@@ -428,6 +503,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown_and_dropped_peers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retired_raft_id_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_and_reconnect, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_new_certificates, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unusable_certificates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill_is_seen_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strangers_do_no_harm, setup, teardown),
