@@ -157,7 +157,10 @@ static void open_gate(struct core *core)
 
 void core_step_gate(struct core *core)
 {
-    const struct gate_facts facts = {.incarnation_up = core->incarnation != 0,
+    /* Nobody is served before there are secrets: a new cluster has them a moment after its leader.
+     */
+    const struct gate_facts facts = {.incarnation_up =
+                                         core->incarnation != 0 && core->secrets_version != 0,
                                      .lease_held = rlog_lease_held(core->log),
                                      .has_room = !kv_pressure(core->kv),
                                      .is_stopping = core->is_stopping,

@@ -1,7 +1,6 @@
 #include "node/worker/worker.h"
 
 #include "node/base/clock.h"
-#include "node/base/crypto.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/worker/conn.h"
@@ -410,8 +409,6 @@ struct worker *worker_start(const struct worker_config *config)
         worker->door_addresses[1] = mem_strdup(config->tls_address);
     }
     worker->default_domain = mem_strdup(config->default_domain);
-    /* until the cluster has one: nobody can have an account before */
-    random_fill(worker->decoy_secret, sizeof(worker->decoy_secret));
     worker->stop_ms = config->stop_ms;
     worker->settings = config->settings;
     worker->first_free = SLOT_NONE;
