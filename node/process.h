@@ -17,6 +17,7 @@ struct process {
     struct conf *conf;
     pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
     struct tls_store *tls;
+    struct addresses *addresses;
     struct core *core;
     struct worker *workers[WORKERS_MAX];
     struct mailbox *worker_boxes[WORKERS_MAX];

@@ -1,5 +1,6 @@
 /* Builds and wires the parts of the process, and takes them down in reverse order. */
 #include "node/base/log.h"
+#include "node/net/addresses.h"
 #include "node/net/listener.h"
 #include "node/process.h"
 
@@ -103,6 +104,7 @@ static int start_workers(struct process *process)
     char tls_address[ADDRESS_TEXT_BYTES_MAX];
     struct worker_config config = {.core = process->core,
                                    .tls = process->tls,
+                                   .addresses = process->addresses,
                                    .address = address,
                                    .tls_address = conf->c2s.tls_port == 0 ? NULL : tls_address,
                                    .default_domain = conf->cluster.domain,
@@ -149,6 +151,7 @@ int process_start(struct process *process)
     int rc;
 
     process->tls = tls_store_new();
+    process->addresses = addresses_new();
     rc = process_load_certificates(process->tls, process->conf, fault);
     if (rc != 0) {
         log_error("node.certificate_unusable", LOG_STR("cause", fault));
@@ -188,5 +191,6 @@ void process_stop(struct process *process)
     for (uint32_t i = 0; i < process->worker_count; i++) {
         worker_free(&process->workers[i]);
     }
+    addresses_free(&process->addresses);
     tls_store_free(&process->tls);
 }

@@ -8,7 +8,7 @@
 #ifndef NODE_WORKER_CONN_H
 #define NODE_WORKER_CONN_H
 
-#include "node/worker/addresses.h"
+#include "node/net/addresses.h"
 #include "node/worker/bucket.h"
 #include "node/worker/worker_private.h"
 #include "xmpp/stream/stream.h"

@@ -412,7 +412,7 @@ struct worker *worker_start(const struct worker_config *config)
     worker->stop_ms = config->stop_ms;
     worker->settings = config->settings;
     worker->first_free = SLOT_NONE;
-    worker->addresses = addresses_new();
+    worker->addresses = config->addresses;
     for (size_t i = 0; i < ARRAY_COUNT(worker->doors); i++) {
         worker->doors[i].ctx = worker;
         worker->doors[i].on_connection = on_connection;
@@ -452,7 +452,6 @@ void worker_free(struct worker **address)
     mailbox_deinit(&worker->inbox);
     (void)uv_loop_close(&worker->loop);
     backlog_clear(&worker->backlog);
-    addresses_free(&worker->addresses);
     blob_unref(&worker->domains);
     mem_release(worker->slots);
     mem_free(&worker->door_addresses[0]);

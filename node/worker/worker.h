@@ -28,12 +28,13 @@ struct worker_settings {
 
 struct worker_config {
     uint32_t index;
-    struct core *core;          /* borrowed */
-    struct tls_store *tls;      /* borrowed */
-    const char *address;        /* "host:port" to listen at, copied */
-    const char *tls_address;    /* the same for direct TLS; NULL: none */
-    const char *default_domain; /* copied */
-    uint32_t stop_ms;           /* time for a graceful end */
+    struct core *core;           /* borrowed */
+    struct tls_store *tls;       /* borrowed */
+    struct addresses *addresses; /* borrowed: all workers count in it */
+    const char *address;         /* "host:port" to listen at, copied */
+    const char *tls_address;     /* the same for direct TLS; NULL: none */
+    const char *default_domain;  /* copied */
+    uint32_t stop_ms;            /* time for a graceful end */
     struct worker_settings settings;
 };
 

@@ -3,7 +3,6 @@
 #define NODE_WORKER_WORKER_PRIVATE_H
 
 #include "node/core/backlog.h"
-#include "node/worker/addresses.h"
 #include "node/worker/door.h"
 #include "node/worker/worker.h"
 

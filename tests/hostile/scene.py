@@ -35,11 +35,13 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
     cluster: TestCluster
     node_id: int
     timers: list[str] = []
+    limits: list[str] = []
     counter = 0
 
     @classmethod
     def setUpClass(cls) -> None:
         options = [word for timer in cls.timers for word in ("--timer", timer)]
+        options += [word for limit in cls.limits for word in ("--limit", limit)]
         cls.cluster = TestCluster("--nodes", "3", *options)
         cls.addClassCleanup(cls.cluster.close)
         cls.node_id = cls.cluster.ids[0]

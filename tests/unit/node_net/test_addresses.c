@@ -1,7 +1,8 @@
 /* Connections counted by where they come from. */
-#include "node/worker/addresses.h"
+#include "node/net/addresses.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,11 +64,45 @@ static void test_counts(void **state)
     assert_null(addresses);
 }
 
+#define THREADS 4
+#define ROUNDS  20000
+
+static void *come_and_go(void *ctx)
+{
+    const struct address_key key = key_v4("192.0.2.1");
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        (void)addresses_add(ctx, &key);
+        addresses_remove(ctx, &key);
+    }
+    return NULL;
+}
+
+/* Goal: all workers count in one table.
+ * Method: threads that count the same address up and down; at the end nobody is there. */
+static void test_threads(void **state)
+{
+    struct addresses *addresses = addresses_new();
+    struct address_key key = key_v4("192.0.2.1");
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, addresses), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(addresses_add(addresses, &key), 1);
+    addresses_free(&addresses);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
-#include "node/worker/addresses.h"
+#include "node/net/addresses.h"
 
 #include "node/base/crypto.h"
 #include "node/base/mem.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 
 /* Strangers choose the keys: hash them by a secret. */
@@ -23,6 +24,7 @@ struct count {
 
 struct addresses {
     uint8_t secret[16];
+    pthread_mutex_t mutex; /* guards what follows; held for a look-up, once a connection */
     struct count *counts;
 };
 
@@ -30,6 +32,7 @@ struct addresses *addresses_new(void)
 {
     struct addresses *addresses = mem_zalloc(sizeof(*addresses));
 
+    (void)pthread_mutex_init(&addresses->mutex, NULL);
     random_fill(addresses->secret, sizeof(addresses->secret));
     return addresses;
 }
@@ -40,11 +43,15 @@ void addresses_free(struct addresses **address)
     struct count *count;
     struct count *next;
 
+    if (addresses == NULL) {
+        return;
+    }
     HASH_ITER(hh, addresses->counts, count, next)
     {
         HASH_DEL(addresses->counts, count);
         mem_free(&count);
     }
+    (void)pthread_mutex_destroy(&addresses->mutex);
     mem_free(address);
 }
 
@@ -80,23 +87,31 @@ static struct count *find(struct addresses *addresses, const struct address_key 
 
 uint32_t addresses_add(struct addresses *addresses, const struct address_key *key)
 {
-    struct count *count = find(addresses, key);
+    struct count *count;
+    uint32_t connections;
 
+    (void)pthread_mutex_lock(&addresses->mutex);
+    count = find(addresses, key);
     if (count == NULL) {
         count = mem_zalloc(sizeof(*count));
         count->key = *key;
         HASH_ADD(hh, addresses->counts, key, sizeof(count->key), count);
     }
-    return ++count->connections;
+    connections = ++count->connections;
+    (void)pthread_mutex_unlock(&addresses->mutex);
+    return connections;
 }
 
 void addresses_remove(struct addresses *addresses, const struct address_key *key)
 {
-    struct count *count = find(addresses, key);
+    struct count *count;
 
+    (void)pthread_mutex_lock(&addresses->mutex);
+    count = find(addresses, key);
     ASSERT(count != NULL);
     if (--count->connections == 0) {
         HASH_DEL(addresses->counts, count);
         mem_free(&count);
     }
+    (void)pthread_mutex_unlock(&addresses->mutex);
 }

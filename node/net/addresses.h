@@ -1,7 +1,7 @@
-/* addresses - how many connections of one worker come from where; an IPv6 /64 counts as one
- * address, since one customer has all of it. Pure. */
-#ifndef NODE_WORKER_ADDRESSES_H
-#define NODE_WORKER_ADDRESSES_H
+/* addresses - how many connections of this node come from where, all workers together; an IPv6 /64
+ * counts as one address, since one customer has all of it. Any thread. */
+#ifndef NODE_NET_ADDRESSES_H
+#define NODE_NET_ADDRESSES_H
 
 #include <stdint.h>
 #include <sys/socket.h>
