@@ -26,16 +26,16 @@
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144) /* RFC 6120 §13.12 asks for at least 10000 */         \
     X(output_bytes, 65536, 67108864, 1048576)                                                      \
-    X(stanzas_per_second, 1, 1000000, 1000) /* of one client; beyond it, it is read slower */       \
+    X(stanzas_per_second, 1, 1000000, 1000) /* of one client; beyond it, it is read slower */      \
     X(bytes_per_second, 20000, 1073741824, 4194304)                                                \
     X(burst_seconds, 1, 600, 10) /* of both, at once after a quiet time */                         \
     X(connections_per_address, 1, 1000000, 256)                                                    \
     X(connections, 1, 1000000, 30000)                                                              \
-    X(workers, 0, 64, 0)             /* threads for clients; 0: one a core */                      \
-    X(unwritten_mib, 16, 65536, 256) /* state not yet on disk; above it stop serving */            \
-    X(map_gib, 1, 4096, 64)          /* address space of the store */                              \
+    X(workers, 0, 64, 0)              /* threads for clients; 0: one a core */                     \
+    X(unwritten_mib, 16, 65536, 256)  /* state not yet on disk; above it stop serving */           \
+    X(map_gib, 1, 4096, 64)           /* address space of the store */                             \
     X(reserve_mib, 256, 4194304, 512) /* of map and disk: below it nothing new is stored */        \
-    X(log_entries, 0, 1000000000, 0) /* cut the log every so many entries; 0: every 64 MiB */      \
+    X(log_entries, 0, 1000000000, 0)  /* cut the log every so many entries; 0: every 64 MiB */     \
     X(scram_iterations, 4096, 1000000, 4096)
 
 enum conf_switch { CONF_UNSET, CONF_NO, CONF_YES };
