@@ -187,6 +187,14 @@ static int check_timers(const struct conf *conf, const char *file, char *fault)
     return 0;
 }
 
+static int check_limits(const struct conf *conf, const char *file, char *fault)
+{
+    if (conf->limits.reserve_mib / 1024 >= conf->limits.map_gib) {
+        return describe(file, "limits.reserve_mib", "is not less than map_gib", fault);
+    }
+    return 0;
+}
+
 /* ---- */
 
 int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_MAX])
@@ -213,6 +221,9 @@ int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_M
     }
     if (rc == 0) {
         rc = check_timers(conf, file, fault);
+    }
+    if (rc == 0) {
+        rc = check_limits(conf, file, fault);
     }
     if (rc != 0) {
         conf_free(&conf);

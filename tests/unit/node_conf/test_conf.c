@@ -81,6 +81,8 @@ static void test_faults(void **state)
         {GOOD "timers: {lease_ms: 0}\n", ":12:10: timers.lease_ms: 0 is not between 200 and 60000"},
         {GOOD "timers: {lease_ms: -1}\n", ":12:20: Invalid UINT value: '-1'"},
         {GOOD "timers: {lease_ms: soon}\n", ":12:20: Invalid uint64_t value: 'soon'"},
+        {GOOD "limits: {map_gib: 1, reserve_mib: 1024}\n",
+         ":12:22: limits.reserve_mib: is not less than map_gib"},
         {GOOD "timers: {heartbeat_ms: 300}\n",
          ":12:10: timers.heartbeat_ms: is more than a third of election_ms"},
         {GOOD "log: {level: loud}\n", ":12:14: Invalid INT value: 'loud'"},
