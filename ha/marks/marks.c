@@ -1,99 +1,155 @@
 #include "ha/marks/marks.h"
 
-static struct mark *find(struct marks *marks, uint64_t index)
+static const struct mark *find_mark(const struct marks_ring *ring, uint64_t index)
 {
-    struct mark *oldest = &marks->kept[0];
-
-    for (size_t i = 0; i < marks->count; i++) {
-        if (marks->kept[i].index == index) {
-            return &marks->kept[i];
-        }
-        if (marks->kept[i].index < oldest->index) {
-            oldest = &marks->kept[i];
+    for (size_t i = 0; i < MARKS_KEPT; i++) {
+        if (index != 0 && ring->kept[i].index == index) {
+            return &ring->kept[i];
         }
     }
-    if (marks->count < MARKS_KEPT) {
-        oldest = &marks->kept[marks->count++];
-    } else if (index < oldest->index) {
-        return NULL; /* too old to matter */
-    }
-    *oldest = (struct mark){.index = index};
-    return oldest;
+    return NULL;
 }
 
-static size_t votes_for(const struct mark *mark, uint64_t hash)
+static void add_mark(struct marks_ring *ring, uint64_t index, uint64_t hash)
+{
+    struct mark *mark = (struct mark *)find_mark(ring, index);
+
+    if (mark == NULL) {
+        mark = &ring->kept[ring->next];
+        ring->next = (ring->next + 1) % MARKS_KEPT;
+    }
+    *mark = (struct mark){.index = index, .hash = hash};
+}
+
+static const struct marks_member *find_member(const struct marks_members *members, uint32_t node)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i].node == node) {
+            return &members->list[i];
+        }
+    }
+    return NULL;
+}
+
+/* The ring of a member; that of a node which is none any more may become it. */
+static struct marks_ring *find_or_add_ring(struct marks *marks, const struct marks_members *members,
+                                           uint32_t node)
+{
+    struct marks_ring *unused = NULL;
+
+    for (size_t i = 0; i < marks->other_count; i++) {
+        if (marks->others[i].node == node) {
+            return &marks->others[i];
+        }
+        if (find_member(members, marks->others[i].node) == NULL) {
+            unused = &marks->others[i];
+        }
+    }
+    if (marks->other_count < MARKS_NODES_MAX) {
+        unused = &marks->others[marks->other_count++];
+    }
+    if (unused != NULL) {
+        *unused = (struct marks_ring){.node = node};
+    }
+    return unused;
+}
+
+void marks_add_own(struct marks *marks, uint64_t index, uint64_t hash)
+{
+    marks->newest_own_index = index;
+    marks->newest_own_hash = hash;
+    add_mark(&marks->own, index, hash);
+}
+
+void marks_add_other(struct marks *marks, const struct marks_members *members, uint32_t node,
+                     uint64_t index, uint64_t hash)
+{
+    struct marks_ring *ring;
+
+    if (find_member(members, node) == NULL) {
+        return;
+    }
+    ring = find_or_add_ring(marks, members, node);
+    if (ring != NULL) {
+        add_mark(ring, index, hash);
+    }
+}
+
+/* How many of the voters have this hash at a mark. */
+static size_t votes_for(const struct marks *marks, const struct marks_members *members,
+                        uint64_t index, uint64_t hash)
 {
     size_t votes = 0;
 
-    for (size_t i = 0; i < mark->report_count; i++) {
-        votes += mark->reports[i].hash == hash;
+    for (size_t i = 0; i < marks->other_count; i++) {
+        const struct marks_member *member = find_member(members, marks->others[i].node);
+        const struct mark *mark = find_mark(&marks->others[i], index);
+
+        votes += member != NULL && member->votes && mark != NULL && mark->hash == hash;
     }
     return votes;
 }
 
-static enum marks_verdict judge(const struct mark *mark, size_t voter_count)
+static bool is_outvoted(const struct marks *marks, const struct marks_members *members,
+                        uint64_t index)
 {
-    enum marks_verdict verdict = MARKS_EQUAL;
+    const struct mark *own = find_mark(&marks->own, index);
+    size_t voters = 0;
 
-    if (!mark->own_known) {
-        return MARKS_EQUAL;
+    for (size_t i = 0; i < members->count; i++) {
+        voters += members->list[i].votes;
     }
-    for (size_t i = 0; i < mark->report_count; i++) {
-        uint64_t hash = mark->reports[i].hash;
+    for (size_t i = 0; own != NULL && i < marks->other_count; i++) {
+        const struct mark *mark = find_mark(&marks->others[i], index);
 
-        if (hash == mark->own_hash) {
-            continue;
-        }
-        if (votes_for(mark, hash) > voter_count / 2) {
-            return MARKS_OUTVOTED;
-        }
-        verdict = MARKS_DIFFERENT;
-    }
-    return verdict;
-}
-
-enum marks_verdict marks_add_own(struct marks *marks, uint64_t index, uint64_t hash,
-                                 size_t voter_count)
-{
-    struct mark *mark = find(marks, index);
-
-    marks->newest_own_index = index;
-    marks->newest_own_hash = hash;
-    if (mark == NULL) {
-        return MARKS_EQUAL;
-    }
-    mark->own_known = true;
-    mark->own_hash = hash;
-    return judge(mark, voter_count);
-}
-
-enum marks_verdict marks_add_other(struct marks *marks, uint64_t index, uint32_t node,
-                                   uint64_t hash, size_t voter_count)
-{
-    struct mark *mark = find(marks, index);
-
-    if (mark == NULL) {
-        return MARKS_EQUAL;
-    }
-    for (size_t i = 0; i < mark->report_count; i++) {
-        if (mark->reports[i].node == node) {
-            mark->reports[i].hash = hash;
-            return judge(mark, voter_count);
-        }
-    }
-    if (mark->report_count < MARKS_NODES_MAX) {
-        mark->reports[mark->report_count++] = (struct mark_report){.node = node, .hash = hash};
-    }
-    return judge(mark, voter_count);
-}
-
-bool marks_find_own(const struct marks *marks, uint64_t index, uint64_t *hash_out)
-{
-    for (size_t i = 0; i < marks->count; i++) {
-        if (marks->kept[i].index == index && marks->kept[i].own_known) {
-            *hash_out = marks->kept[i].own_hash;
+        if (mark != NULL && mark->hash != own->hash &&
+            votes_for(marks, members, index, mark->hash) > voters / 2) {
             return true;
         }
     }
     return false;
+}
+
+/* Does a node differ at the newest mark that both know? */
+static bool ring_differs(const struct marks *marks, const struct marks_ring *ring)
+{
+    uint64_t newest_index = 0;
+    bool differs = false;
+
+    for (size_t i = 0; i < MARKS_KEPT; i++) {
+        const struct mark *mark = &ring->kept[i];
+        const struct mark *own = find_mark(&marks->own, mark->index);
+
+        if (own != NULL && mark->index > newest_index) {
+            newest_index = mark->index;
+            differs = mark->hash != own->hash;
+        }
+    }
+    return differs;
+}
+
+enum marks_verdict marks_judge(const struct marks *marks, const struct marks_members *members,
+                               uint64_t index)
+{
+    if (is_outvoted(marks, members, index)) {
+        return MARKS_OUTVOTED;
+    }
+    for (size_t i = 0; i < marks->other_count; i++) {
+        if (find_member(members, marks->others[i].node) != NULL &&
+            ring_differs(marks, &marks->others[i])) {
+            return MARKS_DIFFERENT;
+        }
+    }
+    return MARKS_EQUAL;
+}
+
+bool marks_find_own(const struct marks *marks, uint64_t index, uint64_t *hash_out)
+{
+    const struct mark *mark = find_mark(&marks->own, index);
+
+    if (mark == NULL) {
+        return false;
+    }
+    *hash_out = mark->hash;
+    return true;
 }

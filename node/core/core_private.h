@@ -68,6 +68,7 @@ struct core {
     uint64_t start_cookie; /* tells our START from others'; changes with each life */
     struct gate gate;
     struct marks marks;
+    bool state_differs;      /* from another member's, at the newest mark that both know */
     uint64_t manifest_index; /* mark that raft wants a manifest for; 0: none */
     struct leader leader;
     uint64_t secrets_version; /* of what the state has; 0: nothing yet */

@@ -3,28 +3,36 @@
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 
-static size_t voter_count(struct core *core)
+_Static_assert(MARKS_NODES_MAX >= RLOG_MEMBERS_MAX, "each member may report");
+
+static struct marks_members members_of(struct core *core)
 {
+    struct marks_members members = {0};
     struct rlog_status status;
-    size_t count = 0;
 
     rlog_get_status(core->log, &status);
     for (size_t i = 0; i < status.peer_count; i++) {
-        count += status.peers[i].role == RLOG_VOTER;
+        members.list[members.count++] = (struct marks_member){
+            .node = status.peers[i].node_id, .votes = status.peers[i].role == RLOG_VOTER};
     }
-    return count;
+    return members;
 }
 
-static void judge(struct core *core, enum marks_verdict verdict, uint64_t mark_index)
+static void judge(struct core *core, const struct marks_members *members, uint64_t mark_index)
 {
+    enum marks_verdict verdict = marks_judge(&core->marks, members, mark_index);
+    bool differs = verdict == MARKS_DIFFERENT;
+
     if (verdict == MARKS_OUTVOTED) {
         log_error("core.outvoted", LOG_UINT("mark", mark_index));
         core_fail_stop(EXIT_OUTVOTED);
     }
-    if (verdict == MARKS_DIFFERENT) {
+    if (differs && !core->state_differs) {
         log_error("core.state_differs", LOG_UINT("mark", mark_index));
-        core->status.state_differs = true;
+    } else if (!differs && core->state_differs) {
+        log_info("core.state_agrees", LOG_UINT("mark", mark_index));
     }
+    core->state_differs = differs;
 }
 
 /* Several windows may be written at once; then only the newest mark has a hash, and a manifest for
@@ -53,25 +61,30 @@ void core_adopt_mark(struct core *core)
     core->applied_index = mark.index;
     core->applied_term = mark.term;
     if (mark.index != 0) {
-        (void)marks_add_own(&core->marks, mark.index, mark.hash, RLOG_VOTERS_MAX);
+        marks_add_own(&core->marks, mark.index, mark.hash);
     }
 }
 
 void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int status)
 {
+    const struct marks_members members = members_of(core);
+
     if (status != 0) {
         log_error("core.storage_failed", LOG_STR("cause", err_text(status)));
         core_fail_stop(EXIT_STORAGE_FAILED);
     }
-    judge(core, marks_add_own(&core->marks, mark_index, hash, voter_count(core)), mark_index);
+    marks_add_own(&core->marks, mark_index, hash);
+    judge(core, &members, mark_index);
     rlog_publish_hash(core->log, mark_index, hash);
     answer_manifest(core);
 }
 
 void core_on_other_hash(struct core *core, uint32_t node, uint64_t mark_index, uint64_t hash)
 {
-    judge(core, marks_add_other(&core->marks, mark_index, node, hash, voter_count(core)),
-          mark_index);
+    const struct marks_members members = members_of(core);
+
+    marks_add_other(&core->marks, &members, node, mark_index, hash);
+    judge(core, &members, mark_index);
 }
 
 void core_on_manifest_wanted(struct core *core, uint64_t index)

@@ -86,6 +86,7 @@ static void publish_status(struct core *core)
 {
     (void)pthread_mutex_lock(&core->status_mutex);
     core->status.serving = core->gate.state == GATE_OPEN;
+    core->status.state_differs = core->state_differs;
     core->status.has_pressure = kv_pressure(core->kv);
     core->status.incarnation = core->incarnation;
     core->status.applied_index = core->applied_index;
