@@ -70,9 +70,8 @@ static void close_handle(uv_handle_t *handle, void *ctx)
     uv_close(handle, NULL);
 }
 
-static void wait_for_end(struct process *process)
+static void close_loop(struct process *process)
 {
-    (void)uv_run(&process->loop, UV_RUN_DEFAULT);
     uv_walk(&process->loop, close_handle, NULL);
     (void)uv_run(&process->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&process->loop);
@@ -110,11 +109,11 @@ int process_run(struct process *process)
     (void)pthread_mutex_init(&process->reload_mutex, NULL);
     init_loop(process);
     rc = process_start(process);
-    if (rc != 0) {
-        uv_stop(&process->loop);
+    if (rc == 0) {
+        (void)uv_run(&process->loop, UV_RUN_DEFAULT);
     }
-    wait_for_end(process);
     process_stop(process);
+    close_loop(process); /* last: until then a second signal must not end a stop half way */
     (void)pthread_mutex_destroy(&process->reload_mutex);
     if (rc == 0) {
         log_info("node.stopped");

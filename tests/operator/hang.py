@@ -37,4 +37,7 @@ def hanging(pid: int, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _ptrace(PTRACE_DETACH, thread)
+        try:
+            _ptrace(PTRACE_DETACH, thread)
+        except ProcessLookupError:  # the process was killed; it is gone once this is known
+            os.waitpid(thread, WAIT_ALL)
