@@ -126,7 +126,8 @@ static struct admin *admin_new(const struct admin_config *config)
     admin->wake.data = admin;
     admin->retry.data = admin;
     admin->listener.data = admin;
-    mailbox_init(&admin->inbox, 0, wake_loop, &admin->wake);
+    /* bounded by what was asked: a control connection has one request under way */
+    mailbox_init(&admin->inbox, wake_loop, &admin->wake);
     return admin;
 }
 

@@ -1,9 +1,8 @@
-/* mailbox - bounded queue into one thread, from any number of others. The sender wakes the receiver
- * only when the queue was empty; the receiver takes the whole list at once. */
+/* mailbox - queue into one thread, from any number of others. The sender wakes the receiver only
+ * when the queue was empty; the receiver takes the whole list at once. It refuses nothing: where
+ * one is made stands what bounds it. */
 #ifndef NODE_BASE_MAILBOX_H
 #define NODE_BASE_MAILBOX_H
-
-#include "node/base/err.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -18,19 +17,15 @@ struct mailbox {
     pthread_mutex_t mutex;
     struct mail *first;
     struct mail *last;
-    size_t count;
     size_t bytes;
-    size_t count_max;        /* 0: no bound */
     void (*wake)(void *ctx); /* called by the sender; must be thread-safe (uv_async_send) */
     void *wake_ctx;
 };
 
-void mailbox_init(struct mailbox *box, size_t count_max, void (*wake)(void *ctx), void *wake_ctx);
+void mailbox_init(struct mailbox *box, void (*wake)(void *ctx), void *wake_ctx);
 /** The queue must be empty. */
 void mailbox_deinit(struct mailbox *box);
-/** Takes mail on success. ERR_BUSY when full: stop reading from whoever caused it. */
-NODISCARD int mailbox_send_take(struct mailbox *box, struct mail *mail);
-/** Like send, but past the bound: for answers and ends that must not be refused. */
+/** Takes mail. */
 void mailbox_push_take(struct mailbox *box, struct mail *mail);
 /** What waits now: a sender that would make it too much keeps its mail back. */
 size_t mailbox_bytes(struct mailbox *box);

@@ -169,7 +169,7 @@ void core_init_thread(struct core *core)
     core->wake.data = core;
     (void)uv_timer_init(&core->loop, &core->tick);
     core->tick.data = core;
-    mailbox_init(&core->inbox.box, 0, wake_loop, &core->wake);
+    mailbox_init(&core->inbox.box, wake_loop, &core->wake);
 }
 
 void core_start_thread(struct core *core)

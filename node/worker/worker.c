@@ -421,7 +421,7 @@ struct worker *worker_start(const struct worker_config *config)
     init_loop(worker);
     /* Stanzas in it are bounded by node/core/outbox.h; the rest is what its connections asked for:
      * a stream reads no more while AWAITED_MAX outcomes are outstanding, one look-up, one pull. */
-    mailbox_init(&worker->inbox, 0, wake_loop, &worker->wake);
+    mailbox_init(&worker->inbox, wake_loop, &worker->wake);
     rc = pthread_create(&worker->thread, NULL, run, worker);
     ASSERT(rc == 0);
     return worker;

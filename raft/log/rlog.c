@@ -253,7 +253,8 @@ static void init_parts(struct rlog *rlog)
     rlog->leases.drift_ms = rlog->config.lease_ms / 10;
     (void)pthread_mutex_init(&rlog->progress_mutex, NULL);
     (void)pthread_mutex_init(&rlog->status_mutex, NULL);
-    mailbox_init(&rlog->inbox, 0, wake_loop, rlog);
+    /* commands in it are bounded by rlog_submit(), which says ERR_BUSY */
+    mailbox_init(&rlog->inbox, wake_loop, rlog);
     rlog_machine_init(rlog);
     rlog_init_keep(rlog);
 }

@@ -1,4 +1,4 @@
-/* Mailboxes: order, bound, and one wake-up for each time the queue stops being empty. */
+/* Mailboxes: order, what waits, and one wake-up for each time the queue stops being empty. */
 #include "node/base/mailbox.h"
 
 #include "node/base/assert.h"
@@ -22,7 +22,7 @@ static void count_wake(void *ctx)
     atomic_fetch_add((atomic_uint *)ctx, 1);
 }
 
-static void test_order_and_bound(void **state)
+static void test_order_and_bytes(void **state)
 {
     struct letter letters[4] = {{.number = 0}, {.number = 1}, {.number = 2}, {.number = 3}};
     atomic_uint wakes = 0;
@@ -30,14 +30,12 @@ static void test_order_and_bound(void **state)
     unsigned number = 0;
     (void)state;
 
-    mailbox_init(&box, 3, count_wake, &wakes);
+    mailbox_init(&box, count_wake, &wakes);
     assert_null(mailbox_drain(&box));
-    for (size_t i = 0; i < 3; i++) {
-        letters[i].mail.bytes = 10 * (i + 1);
-        assert_int_equal(mailbox_send_take(&box, &letters[i].mail), 0);
+    for (size_t i = 0; i < 4; i++) {
+        letters[i].mail.bytes = 10 * i;
+        mailbox_push_take(&box, &letters[i].mail);
     }
-    assert_int_equal(mailbox_send_take(&box, &letters[3].mail), ERR_BUSY);
-    mailbox_push_take(&box, &letters[3].mail); /* past the bound */
     assert_int_equal(mailbox_bytes(&box), 60);
     assert_int_equal(wakes, 1);
     for (struct mail *mail = mailbox_drain(&box); mail != NULL; mail = mail->next) {
@@ -45,7 +43,7 @@ static void test_order_and_bound(void **state)
     }
     assert_int_equal(number, 4);
     assert_int_equal(mailbox_bytes(&box), 0);
-    assert_int_equal(mailbox_send_take(&box, &letters[0].mail), 0);
+    mailbox_push_take(&box, &letters[0].mail);
     assert_int_equal(wakes, 2);
     assert_ptr_equal(mailbox_drain(&box), &letters[0].mail);
     mailbox_deinit(&box);
@@ -68,14 +66,13 @@ static void *send_all(void *ctx)
 
     for (unsigned i = 0; i < LETTERS; i++) {
         sender->letters[i] = (struct letter){.sender = sender->number, .number = i};
-        while (mailbox_send_take(sender->box, &sender->letters[i].mail) == ERR_BUSY) {
-        }
+        mailbox_push_take(sender->box, &sender->letters[i].mail);
     }
     return NULL;
 }
 
 /* Goal: nothing is lost, nothing repeated, each sender's order is kept (run under TSan too).
- * Method: four threads send through a small box while this one drains. */
+ * Method: four threads send through a box while this one drains. */
 static void test_threads(void **state)
 {
     static struct sender senders[SENDERS];
@@ -86,7 +83,7 @@ static void test_threads(void **state)
     unsigned received = 0;
     (void)state;
 
-    mailbox_init(&box, 16, count_wake, &wakes);
+    mailbox_init(&box, count_wake, &wakes);
     for (unsigned i = 0; i < SENDERS; i++) {
         senders[i].box = &box;
         senders[i].number = i;
@@ -110,7 +107,7 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_bound),
+        cmocka_unit_test(test_order_and_bytes),
         cmocka_unit_test(test_threads),
     };
 

@@ -126,7 +126,7 @@ static void open_node(struct world *world, struct node *node)
 
     node->secrets_version = 0;
     assert_int_equal(core_open(&config, &node->core), 0);
-    mailbox_init(&node->admin, 0, wake_nobody, NULL);
+    mailbox_init(&node->admin, wake_nobody, NULL);
     core_run(node->core, NULL, 0, &node->admin);
 }
 

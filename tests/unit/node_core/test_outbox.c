@@ -29,7 +29,7 @@ static int set_up(void **state)
     struct slow_worker *worker = mem_zalloc(sizeof(*worker));
     char *text = mem_zalloc(STANZA_BYTES);
 
-    mailbox_init(&worker->box, 0, wake_nobody, NULL);
+    mailbox_init(&worker->box, wake_nobody, NULL);
     outbox_init(&worker->outbox, &worker->box);
     worker->stanza = blob_new(slice_make(text, STANZA_BYTES));
     mem_free(&text);
