@@ -2,6 +2,7 @@
 #include "tests/unit/raft/cluster.h"
 
 #include <glob.h>
+#include <sys/wait.h>
 
 #define ENTRIES    32 /* a snapshot every so many entries */
 #define KEPT_BYTES (64 * ENTRIES)
@@ -243,16 +244,31 @@ static void flip_byte(const char *path, long offset)
     assert_int_equal(fclose(file), 0);
 }
 
+static int start_again(const struct cluster *cluster)
+{
+    const struct rlog_events none = {0};
+    const struct rlog_config config = {.node_id = 1,
+                                       .raft_id = cluster->members[0].raft_id,
+                                       .dir = cluster->dirs[0],
+                                       .address = cluster->members[0].address,
+                                       .bind = cluster->members[0].address,
+                                       .ca_file = cluster->files[0].ca,
+                                       .cert_file = cluster->files[0].cert,
+                                       .key_file = cluster->files[0].key};
+    struct rlog *rlog = NULL;
+
+    return rlog_start(&config, &none, &rlog);
+}
+
 /* Goal: a damaged log is not shortened in silence: a voter would forget what it acknowledged
  * (defect 13). Method: change a byte of a closed segment; the node must not start, and not touch
  * it. */
 static void test_a_damaged_log_is_refused(void **state)
 {
     static struct cluster cluster;
-    const struct rlog_events none = {0};
-    struct rlog_config config;
-    struct rlog *rlog = NULL;
     char path[SCRATCH_BYTES + 256];
+    pid_t child;
+    int status;
     (void)state;
 
     cluster_init(&cluster, 1);
@@ -265,15 +281,14 @@ static void test_a_damaged_log_is_refused(void **state)
 
     find_closed_segment(cluster.dirs[0], path, sizeof(path));
     flip_byte(path, 1000);
-    config = (struct rlog_config){.node_id = 1,
-                                  .raft_id = cluster.members[0].raft_id,
-                                  .dir = cluster.dirs[0],
-                                  .address = cluster.members[0].address,
-                                  .bind = cluster.members[0].address,
-                                  .ca_file = cluster.files[0].ca,
-                                  .cert_file = cluster.files[0].cert,
-                                  .key_file = cluster.files[0].key};
-    assert_int_equal(rlog_start(&config, &none, &rlog), ERR_CORRUPT);
+    child = fork(); /* libraft loses memory when it cannot load; the process ends then anyway */
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(start_again(&cluster) == ERR_CORRUPT ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(access(path, F_OK), 0);
     cluster_deinit(&cluster);
 }
