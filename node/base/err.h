@@ -25,7 +25,8 @@
     X(ERR_NO_SPACE, -17, "no space left")                                                          \
     X(ERR_CONFLICT, -18, "conflict")                                                               \
     X(ERR_NOT_ALLOWED, -19, "not allowed")                                                         \
-    X(ERR_INVALID, -20, "invalid argument")
+    X(ERR_INVALID, -20, "invalid argument")                                                        \
+    X(ERR_NO_MAJORITY, -21, "no majority of the remaining voters answers")
 
 enum err {
 #define ERR_ENUM(name, value, text) name = (value),

@@ -86,12 +86,19 @@ void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full)
     }
 }
 
+bool lease_answers(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
+{
+    const struct lease_node *node = find((struct lease_book *)book, node_id);
+
+    return node != NULL && node->member && node->answered_ms != 0 &&
+           now_ms < node->answered_ms + book->lease_ms;
+}
+
 bool lease_may_lead(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
 {
     const struct lease_node *node = find((struct lease_book *)book, node_id);
 
-    return node != NULL && node->member && node->voter && !node->is_full &&
-           node->answered_ms != 0 && now_ms < node->answered_ms + book->lease_ms;
+    return lease_answers(book, node_id, now_ms) && node->voter && !node->is_full;
 }
 
 void lease_lapsed(struct lease_book *book, uint64_t now_ms)

@@ -242,6 +242,13 @@ static bool send_member_frame(void *ctx, uint32_t node_id, bool is_ask, struct s
                      bytes);
 }
 
+static bool member_answers(void *ctx, raft_id id)
+{
+    const struct rlog *rlog = ctx;
+
+    return lease_answers(&rlog->leases, shim_node_of(id), clock_boot_ms());
+}
+
 static void init_parts(struct rlog *rlog)
 {
     rlog->delivered = rlog->config.applied_index;
@@ -357,8 +364,12 @@ static int open_raft(struct rlog *rlog)
 
     rlog->shim = shim_new(&shim);
     shim_attach(rlog->shim, &rlog->raft);
-    rlog->members = member_new(&(struct member_config){
-        .raft = &rlog->raft, .shim = rlog->shim, .ctx = rlog, .send = send_member_frame});
+    rlog->members = member_new(&(struct member_config){.raft = &rlog->raft,
+                                                       .shim = rlog->shim,
+                                                       .ctx = rlog,
+                                                       .send = send_member_frame,
+                                                       .answers = member_answers,
+                                                       .lease_ms = rlog->config.lease_ms});
     rc = from_raft(rlog, "init",
                    raft_init(&rlog->raft, shim_io(rlog->shim), &rlog->machine, rlog->config.raft_id,
                              rlog->config.address));

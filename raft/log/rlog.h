@@ -177,7 +177,8 @@ void rlog_use_certificates_take(struct rlog *rlog, struct rlog_certificates *cer
 
 /* Membership: one change at a time, carried out by the leader, asked for at any node. done is
  * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED,
- * from rlog_stop(): the log stopped first). */
+ * from rlog_stop(): the log stopped first). A change after which nothing could be committed is
+ * refused: ERR_NOT_ALLOWED, ERR_NO_MAJORITY. A leader that is to vote no more hands on first. */
 typedef void (*rlog_done)(void *ctx, int status);
 void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done,
                      void *ctx);

@@ -17,6 +17,7 @@ struct job {
     struct member_request request;
     uint64_t number;
     uint64_t ends_ms;
+    uint64_t unsafe_ms;  /* since when it is refused for want of a majority; 0: it is not */
     uint32_t asked_node; /* ASKED: whom */
     uint32_t for_node;   /* the node that asked; 0: this one */
     uint64_t for_number;
@@ -34,6 +35,7 @@ struct member_changer {
     struct raft_change change;
     struct raft_transfer transfer;
     struct job *running;
+    bool hands_on; /* what runs is, or begins with, a transfer */
     bool transfer_begun;
     uint64_t hold_ends_ms;
     bool finished; /* libraft called back: tell at the next turn (defect 16) */
@@ -250,6 +252,77 @@ static unsigned voter_count(const struct raft *raft)
     return count;
 }
 
+/* Would a majority of the voters, once a member has this role, answer? A spare that becomes one has
+ * to catch up first: then it does. */
+static bool leaves_majority(const struct member_changer *members, raft_id id, int role)
+{
+    const struct raft *raft = members->config.raft;
+    unsigned voters = 0;
+    unsigned answering = 0;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+
+        if ((server->id == id ? role : server->role) == RAFT_VOTER) {
+            voters++;
+            answering += server->id == raft->id || server->role == RAFT_SPARE ||
+                         members->config.answers(members->config.ctx, server->id);
+        }
+    }
+    return answering > voters / 2;
+}
+
+/* May a member have this role from now on? Losing it altogether counts as RAFT_SPARE. */
+static int check_role(const struct member_changer *members, const struct raft_server *there,
+                      int role)
+{
+    unsigned voters = voter_count(members->config.raft);
+
+    if (role == RAFT_VOTER && voters >= MEMBER_VOTERS_MAX) {
+        return ERR_LIMIT;
+    }
+    if (role != RAFT_VOTER && there->role != RAFT_VOTER) {
+        return 0;
+    }
+    if (role != RAFT_VOTER && voters == 1) {
+        return ERR_NOT_ALLOWED;
+    }
+    return leaves_majority(members, there->id, role) ? 0 : ERR_NO_MAJORITY;
+}
+
+/* A voter that has all we have, the wanted one or any. 0: none (yet). */
+static raft_id find_transferee(const struct member_changer *members, raft_id wanted)
+{
+    struct raft *raft = members->config.raft;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+
+        if (server->role == RAFT_VOTER && server->id != raft->id &&
+            (wanted == 0 || server->id == wanted) &&
+            raft->leader_state.progress[i].match_index == raft_last_index(raft)) {
+            return server->id;
+        }
+    }
+    return 0;
+}
+
+static int begin_transfer(struct member_changer *members, raft_id target)
+{
+    struct raft *raft = members->config.raft;
+    const struct raft_server *there = find_member(members, target);
+
+    if (target == raft->id) {
+        return 0;
+    }
+    if ((target != 0 && (there == NULL || there->role != RAFT_VOTER)) || voter_count(raft) == 1) {
+        return ERR_NOT_FOUND;
+    }
+    members->transfer_begun = false;
+    members->hands_on = true;
+    return 1;
+}
+
 /* 1: begun, libraft calls back; 0 or an error: done. */
 static int begin_add(struct member_changer *members, const struct member_request *request)
 {
@@ -284,8 +357,12 @@ static int begin_assign(struct member_changer *members, const struct member_requ
     if (there->role == request->role) {
         return 0;
     }
-    if (request->role == RAFT_VOTER && voter_count(raft) >= MEMBER_VOTERS_MAX) {
-        return ERR_LIMIT;
+    rv = check_role(members, there, request->role);
+    if (rv != 0) {
+        return rv;
+    }
+    if (there->id == raft->id) {
+        return begin_transfer(members, 0); /* then the next leader demotes this one */
     }
     rv = raft_assign(raft, &members->change, request->id, request->role, on_changed);
     return rv == 0 ? 1 : from_raft(rv);
@@ -299,44 +376,12 @@ static int begin_remove(struct member_changer *members, const struct member_requ
     if (there == NULL) {
         return 0;
     }
-    if (there->role == RAFT_VOTER && voter_count(members->config.raft) == 1) {
-        return ERR_NOT_ALLOWED;
+    rv = check_role(members, there, RAFT_SPARE);
+    if (rv != 0) {
+        return rv;
     }
     rv = raft_remove(members->config.raft, &members->change, request->id, on_changed);
     return rv == 0 ? 1 : from_raft(rv);
-}
-
-/* A voter that has all we have, the wanted one or any. 0: none (yet). */
-static raft_id find_transferee(const struct member_changer *members, raft_id wanted)
-{
-    struct raft *raft = members->config.raft;
-
-    for (unsigned i = 0; i < raft->configuration.n; i++) {
-        const struct raft_server *server = &raft->configuration.servers[i];
-
-        if (server->role == RAFT_VOTER && server->id != raft->id &&
-            (wanted == 0 || server->id == wanted) &&
-            raft->leader_state.progress[i].match_index == raft_last_index(raft)) {
-            return server->id;
-        }
-    }
-    return 0;
-}
-
-static int begin_transfer(struct member_changer *members, const struct member_request *request)
-{
-    struct raft *raft = members->config.raft;
-    const struct raft_server *there = find_member(members, request->id);
-
-    if (request->id == raft->id) {
-        return 0;
-    }
-    if ((request->id != 0 && (there == NULL || there->role != RAFT_VOTER)) ||
-        voter_count(raft) == 1) {
-        return ERR_NOT_FOUND;
-    }
-    members->transfer_begun = false;
-    return 1;
 }
 
 static int begin(struct member_changer *members, const struct job *job)
@@ -349,9 +394,21 @@ static int begin(struct member_changer *members, const struct job *job)
     case MEMBER_REMOVE:
         return begin_remove(members, &job->request);
     case MEMBER_TRANSFER:
-        return begin_transfer(members, &job->request);
+        return begin_transfer(members, job->request.id);
     }
     return ERR_INVALID;
+}
+
+/* A new leader has to hear from the others first: a refusal for want of them takes two leases. */
+static bool is_too_early(const struct member_changer *members, struct job *job, int rc,
+                         uint64_t now_ms)
+{
+    if (rc != ERR_NO_MAJORITY) {
+        job->unsafe_ms = 0;
+    } else if (job->unsafe_ms == 0) {
+        job->unsafe_ms = now_ms;
+    }
+    return rc == ERR_NO_MAJORITY && now_ms - job->unsafe_ms < 2 * members->config.lease_ms;
 }
 
 static void run(struct member_changer *members, struct job *job, uint64_t now_ms)
@@ -359,7 +416,11 @@ static void run(struct member_changer *members, struct job *job, uint64_t now_ms
     int rc;
 
     members->finished = false;
+    members->hands_on = false;
     rc = begin(members, job);
+    if (is_too_early(members, job, rc, now_ms)) {
+        return;
+    }
     if (rc == 1) {
         job->state = JOB_RUNNING;
         members->running = job;
@@ -386,7 +447,7 @@ static void continue_transfer(struct member_changer *members, uint64_t now_ms)
         members->outcome = 0;
         return;
     }
-    target = find_transferee(members, job->request.id);
+    target = find_transferee(members, job->request.kind == MEMBER_TRANSFER ? job->request.id : 0);
     if (target == 0) {
         members->finished = now_ms >= members->hold_ends_ms;
         members->outcome = ERR_TIMEOUT;
@@ -404,13 +465,16 @@ static void step_running(struct member_changer *members, uint64_t now_ms)
 {
     struct job *job = members->running;
 
-    if (job->request.kind == MEMBER_TRANSFER) {
+    if (members->hands_on) {
         continue_transfer(members, now_ms);
     }
     if (!members->finished) {
         return;
     }
     members->running = NULL;
+    if (members->outcome == 0 && members->hands_on && job->request.kind != MEMBER_TRANSFER) {
+        members->outcome = ERR_NOT_LEADER; /* the next one does what was asked for */
+    }
     if (members->outcome == ERR_NOT_LEADER && job->for_node == 0) {
         job->state = JOB_QUEUED; /* unknown, not failed: the next leader decides */
     } else {
@@ -473,5 +537,5 @@ void member_turn(struct member_changer *members, uint32_t leader_node, uint64_t 
 
 bool member_holds_proposals(const struct member_changer *members)
 {
-    return members->running != NULL && members->running->request.kind == MEMBER_TRANSFER;
+    return members->running != NULL && members->hands_on;
 }

@@ -30,6 +30,9 @@ struct member_config {
     void *ctx;
     /** Send an ask to the leader, or its answer to who asked; false: not possible now. */
     bool (*send)(void *ctx, uint32_t node_id, bool is_ask, struct slice bytes);
+    /** Has another member, no spare, answered this leader within the lease? */
+    bool (*answers)(void *ctx, raft_id id);
+    uint64_t lease_ms;
 };
 
 typedef void (*member_done)(void *ctx, int status);
@@ -40,7 +43,8 @@ struct member_changer *member_new(const struct member_config *config);
 /** After raft_close() has called back. Open requests are dropped with ERR_CLOSED. */
 void member_free(struct member_changer **members);
 /** Ask for a change. done is called once: 0, ERR_EXISTS, ERR_NOT_FOUND, ERR_LIMIT, ERR_INVALID,
- * ERR_BUSY, ERR_TIMEOUT. */
+ * ERR_BUSY, ERR_TIMEOUT; ERR_NOT_ALLOWED: no voter would be left; ERR_NO_MAJORITY: of the voters
+ * that there would be so few answer that nothing could be committed any more. */
 void member_change(struct member_changer *members, const struct member_request *request,
                    member_done done, void *ctx, uint64_t now_ms);
 NODISCARD int member_on_frame(struct member_changer *members, uint32_t node_id, bool is_ask,

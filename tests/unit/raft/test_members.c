@@ -110,6 +110,93 @@ static void test_join_and_leave(void **state)
     cluster_deinit(&cluster);
 }
 
+/* The followers of a leader among three. */
+static void pick_followers(int leader, size_t *one_out, size_t *other_out)
+{
+    *one_out = (size_t)(leader + 1) % 3;
+    *other_out = (size_t)(leader + 2) % 3;
+}
+
+/* Goal: no change leaves the cluster without a majority that answers: it could never commit again.
+ * Method: of three voters one is dead, so neither the other follower nor the leader may go; the
+ * dead one may, the last voter may not, in both ways. A dead standby that lacks nothing may not
+ * become a voter beside the only one. */
+static void test_unsafe_changes(void **state)
+{
+    static struct cluster cluster;
+    struct rlog_status status;
+    int leader;
+    size_t alive;
+    size_t dead;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    pick_followers(leader, &alive, &dead);
+    UNTIL(rlog_lease_held(cluster.replicas[alive].rlog));
+    cluster_stop(&cluster, dead);
+    (void)usleep(1500 * 1000); /* until what it answered last does not count any more */
+    assert_int_equal(remove_member(&cluster, alive, alive), ERR_NO_MAJORITY);
+    assert_int_equal(remove_member(&cluster, alive, (size_t)leader), ERR_NO_MAJORITY);
+    assert_int_equal(assign(&cluster, alive, alive, RLOG_STANDBY), ERR_NO_MAJORITY);
+    assert_int_equal(assign(&cluster, alive, (size_t)leader, RLOG_STANDBY), ERR_NO_MAJORITY);
+    submit_many(&cluster, alive, 10);
+    UNTIL(done_count(&cluster.replicas[alive]) == 10);
+
+    assert_int_equal(remove_member(&cluster, alive, dead), 0);
+    assert_int_equal(assign(&cluster, alive, alive, RLOG_STANDBY), 0);
+    assert_int_equal(assign(&cluster, alive, (size_t)leader, RLOG_STANDBY), ERR_NOT_ALLOWED);
+    assert_int_equal(remove_member(&cluster, alive, (size_t)leader), ERR_NOT_ALLOWED);
+    UNTIL((rlog_get_status(cluster.replicas[alive].rlog, &status),
+           status.applied_index == status.last_index));
+    cluster_stop(&cluster, alive);
+    (void)usleep(1500 * 1000);
+    assert_int_equal(assign(&cluster, (size_t)leader, alive, RLOG_VOTER), ERR_NO_MAJORITY);
+    cluster_deinit(&cluster);
+}
+
+static enum rlog_role role_of(struct cluster *cluster, size_t at, size_t i)
+{
+    struct rlog_status status;
+
+    rlog_get_status(cluster->replicas[at].rlog, &status);
+    for (size_t k = 0; k < status.peer_count; k++) {
+        if (status.peers[k].raft_id == cluster->members[i].raft_id) {
+            return status.peers[k].role;
+        }
+    }
+    return RLOG_SPARE;
+}
+
+/* Goal: a leader that is demoted hands leadership on first, and comes to be a standby.
+ * Method: ask at the leader itself; the others go on without it. */
+static void test_demote_leader(void **state)
+{
+    static struct cluster cluster;
+    int leader;
+    size_t one;
+    size_t other;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    pick_followers(leader, &one, &other);
+    assert_int_equal(assign(&cluster, (size_t)leader, (size_t)leader, RLOG_STANDBY), 0);
+    UNTIL(cluster_leader(&cluster) == (int)one || cluster_leader(&cluster) == (int)other);
+    UNTIL(role_of(&cluster, one, (size_t)leader) == RLOG_STANDBY);
+    submit_many(&cluster, one, 10);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(done_count(&cluster.replicas[i]) == 10);
+    }
+    cluster_deinit(&cluster);
+}
+
 /* Goal: leadership moves on request, to a given node, more than once (defect 10), and loses
  * nothing. Method: ask at a follower for each node in turn while commands flow. */
 static void test_transfer(void **state)
@@ -162,8 +249,8 @@ static void test_hash_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_and_leave),
-        cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_join_and_leave), cmocka_unit_test(test_unsafe_changes),
+        cmocka_unit_test(test_demote_leader),  cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_hash_is_told),
     };
 
