@@ -86,6 +86,7 @@ static int start_core(struct process *process)
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
                                  .mark_ms = conf->timers.mark_ms,
+                                 .scrub_s = conf->timers.scrub_s,
                                  .snapshot_entries = conf->limits.log_entries,
                                  .map_bytes = (uint64_t)conf->limits.map_gib << 30,
                                  .unwritten_bytes_max = (size_t)conf->limits.unwritten_mib << 20,

@@ -21,7 +21,8 @@
     X(negotiation_s, 5, 600, 60)       /* time to log in and bind */                               \
     X(stanza_s, 5, 600, 60)            /* time for a stanza, once begun, to be complete */         \
     X(confirm_s, 5, 600, 30)           /* time to answer <r/> after a resume */                    \
-    X(stop_s, 1, 600, 10)              /* time for a graceful stop */
+    X(stop_s, 1, 600, 10)              /* time for a graceful stop */                              \
+    X(scrub_s, 1, 31536000, 86400)     /* how often the rows on disk are checked */
 
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144) /* RFC 6120 §13.12 asks for at least 10000 */         \

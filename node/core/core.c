@@ -20,6 +20,7 @@ static struct core *core_new(const struct core_config *config)
     core->link_address = mem_strdup(config->link_address);
     core->client_address = mem_strdup(config->client_address);
     core->mark_ms = config->mark_ms;
+    core->scrub_s = config->scrub_s;
     core->on_secrets = config->on_secrets;
     core->ctx = config->ctx;
     core->gate.grace_ms = config->lease_ms;
@@ -52,6 +53,7 @@ void core_run(struct core *core, struct mailbox *const *workers, uint32_t worker
         outbox_init(&core->outboxes[i], workers[i]);
     }
     core->admin = admin;
+    core->scrub = scrub_start(core->kv, &core->inbox, core->scrub_s);
     core_start_thread(core);
 }
 /* ---- stop */
@@ -110,6 +112,10 @@ void core_stop(struct core **core_address)
     stop_thread(core);
     if (core->copies != NULL) {
         snapshot_free(&core->copies);
+    }
+    if (core->scrub != NULL) {
+        kv_end_guests(core->kv);
+        scrub_stop(&core->scrub);
     }
     if (core->state != NULL) {
         state_free(&core->state);

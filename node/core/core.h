@@ -38,6 +38,7 @@ struct core_config {
     uint32_t election_ms;
     uint32_t lease_ms;
     uint32_t mark_ms;
+    uint32_t scrub_s;          /* how often the rows on disk are read and summed up anew */
     uint32_t snapshot_entries; /* cut the log every so many entries; 0: by bytes */
     uint64_t map_bytes;
     size_t unwritten_bytes_max;
@@ -90,7 +91,8 @@ bool core_close_window(struct core *core);
 
 struct core_status {
     bool serving;       /* the gate is open, and the doors of all workers are */
-    bool state_differs; /* alarm: other nodes have another state hash, without a majority */
+    bool state_differs; /* alarm: other nodes have another state hash, without a majority, or a
+                           scrub found other rows than were written */
     bool has_pressure;
     uint64_t incarnation; /* 0: not started in the cluster yet */
     uint64_t applied_index;

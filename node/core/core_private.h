@@ -8,6 +8,7 @@
 #include "node/core/core.h"
 #include "node/core/inbox.h"
 #include "node/core/outbox.h"
+#include "node/core/scrub.h"
 #include "raft/snapshot/snapshot.h"
 
 #include <pthread.h>
@@ -41,6 +42,8 @@ struct core {
     struct snapshot *copies;
     char *copy_path;
     struct kv *kv;
+    uint32_t scrub_s;
+    struct scrub *scrub;
     struct outbox *outboxes; /* one a worker */
     struct mailbox *const *workers;
     uint32_t worker_count;
@@ -68,6 +71,8 @@ struct core {
     uint64_t start_cookie; /* tells our START from others'; changes with each life */
     struct gate gate;
     struct marks marks;
+    uint64_t adopted_index;  /* mark at which the store was opened or replaced */
+    uint64_t hash_error;     /* found by a scrub: to be added to what is summed up */
     bool state_differs;      /* from another member's, at the newest mark that both know */
     uint64_t manifest_index; /* mark that raft wants a manifest for; 0: none */
     struct leader leader;
@@ -130,6 +135,8 @@ void core_tell_all_incarnations(struct core *core);
 /** The store was opened or replaced: what it holds is what is applied. */
 void core_adopt_mark(struct core *core);
 void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int status);
+/** error: what the rows on disk have more than the sum says; 0 when they are as they should be. */
+void core_on_scrubbed(struct core *core, uint64_t mark_index, uint64_t error, int status);
 void core_on_other_hash(struct core *core, uint32_t node, uint64_t mark_index, uint64_t hash);
 void core_on_manifest_wanted(struct core *core, uint64_t index);
 

@@ -58,6 +58,8 @@ void core_adopt_mark(struct core *core)
     struct kv_mark mark;
 
     kv_durable_mark(core->kv, &mark);
+    core->hash_error = 0;
+    core->adopted_index = mark.index;
     core->applied_index = mark.index;
     core->applied_term = mark.term;
     if (mark.index != 0) {
@@ -73,10 +75,31 @@ void core_on_durable(struct core *core, uint64_t mark_index, uint64_t hash, int 
         log_error("core.storage_failed", LOG_STR("cause", err_text(status)));
         core_fail_stop(EXIT_STORAGE_FAILED);
     }
+    hash += core->hash_error;
     marks_add_own(&core->marks, mark_index, hash);
     judge(core, &members, mark_index);
     rlog_publish_hash(core->log, mark_index, hash);
     answer_manifest(core);
+}
+
+/* The hash is a sum over the rows, so the error stays the same while other rows change, and from
+ * the next mark on this node's vote is for what it really has: it is outvoted there (P7), or the
+ * alarm stands while there is no majority against it. */
+void core_on_scrubbed(struct core *core, uint64_t mark_index, uint64_t error, int status)
+{
+    if (status == ERR_CLOSED || mark_index < core->adopted_index) {
+        return; /* ended early, or it was of a store that is gone */
+    }
+    if (status != 0 && status != ERR_CORRUPT) {
+        log_error("core.scrub_failed", LOG_STR("cause", err_text(status)));
+        core_fail_stop(EXIT_STORAGE_FAILED);
+    }
+    core->hash_error = error; /* an alarm of the status as long as it is not 0 */
+    if (status == ERR_CORRUPT) {
+        log_error("core.scrub_differs", LOG_UINT("mark", mark_index));
+    } else {
+        log_info("core.scrubbed", LOG_UINT("mark", mark_index));
+    }
 }
 
 void core_on_other_hash(struct core *core, uint32_t node, uint64_t mark_index, uint64_t hash)

@@ -19,6 +19,7 @@ enum note_kind {
     NOTE_FETCHED,
     NOTE_PROMOTED,
     NOTE_DURABLE,
+    NOTE_SCRUBBED, /* index, status; hash: what the rows have more than the sum says */
     NOTE_CREDENTIALS,
     NOTE_PULL,
     NOTE_JOB,

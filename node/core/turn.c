@@ -66,6 +66,9 @@ static void handle(struct core *core, struct note *note)
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);
         break;
+    case NOTE_SCRUBBED:
+        core_on_scrubbed(core, note->index, note->hash, note->status);
+        break;
     case NOTE_CREDENTIALS:
         answer_credentials(core, note);
         break;
@@ -86,7 +89,7 @@ static void publish_status(struct core *core)
 {
     (void)pthread_mutex_lock(&core->status_mutex);
     core->status.serving = core->gate.state == GATE_OPEN;
-    core->status.state_differs = core->state_differs;
+    core->status.state_differs = core->state_differs || core->hash_error != 0;
     core->status.has_pressure = kv_pressure(core->kv);
     core->status.incarnation = core->incarnation;
     core->status.applied_index = core->applied_index;

@@ -85,10 +85,13 @@ bool kv_has_room(struct kv *kv);
 /** Bytes in memory not yet durable, and rows in the open window. Any thread. */
 void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out);
 
-/** Any thread: recompute the state hash from a read snapshot of LMDB (scrub). It belongs to
- * *mark_index_out. ERR_CORRUPT: it is not the hash that was summed up as windows were written (both
- * results are set); ERR_CLOSED: ended early by kv_close() or kv_replace(). */
-NODISCARD int kv_scrub(struct kv *kv, uint64_t *mark_index_out, uint64_t *hash_out);
+/** Any thread: recompute the state hash from a read snapshot of LMDB (scrub), with pauses. It
+ * belongs to *mark_out, which has the hash that was summed up as windows were written. ERR_CORRUPT:
+ * the two differ (both results are set); ERR_CLOSED: ended early by kv_close(), kv_replace() or
+ * kv_end_guests(). */
+NODISCARD int kv_scrub(struct kv *kv, struct kv_mark *mark_out, uint64_t *hash_out);
+/** State thread: end scrubs and copies and admit no more; kv_close() is to follow. */
+void kv_end_guests(struct kv *kv);
 /** Any thread: write a compacted copy of a read snapshot to fd; *applied_out is its index. The file
  * grows meanwhile: be quick. ERR_IO: fd failed; ERR_CLOSED: ended early by kv_close() or
  * kv_replace(), at once when fd is non-blocking. The copy is not synced. */

@@ -159,7 +159,7 @@ int kv_copy(struct kv *kv, int fd, uint64_t *applied_out)
     return rc;
 }
 
-static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_t *hash_out)
+static int scrub_as_guest(struct store *store, struct kv_mark *mark_out, uint64_t *hash_out)
 {
     MDB_txn *txn = NULL;
     struct kv_mark mark;
@@ -176,7 +176,7 @@ static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_
     if (rc != 0) {
         return rc;
     }
-    *mark_index_out = mark.index;
+    *mark_out = mark;
     *hash_out = hash;
     if (hash != mark.hash) {
         log_error("kv.hash_differs", LOG_STR("dir", store->dir), LOG_UINT("mark", mark.index));
@@ -185,13 +185,18 @@ static int scrub_as_guest(struct store *store, uint64_t *mark_index_out, uint64_
     return 0;
 }
 
-int kv_scrub(struct kv *kv, uint64_t *mark_index_out, uint64_t *hash_out)
+int kv_scrub(struct kv *kv, struct kv_mark *mark_out, uint64_t *hash_out)
 {
     int rc = store_guest_enter(&kv->store);
 
     if (rc == 0) {
-        rc = scrub_as_guest(&kv->store, mark_index_out, hash_out);
+        rc = scrub_as_guest(&kv->store, mark_out, hash_out);
         store_guest_leave(&kv->store); /* from here on kv may be gone */
     }
     return rc;
+}
+
+void kv_end_guests(struct kv *kv)
+{
+    store_guests_bar(&kv->store);
 }

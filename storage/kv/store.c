@@ -15,6 +15,7 @@
 #define NEW_FILE          "data.mdb.new"
 #define FILE_MODE         0600
 #define SUM_ROWS_STEP     1024 /* how often a scrub looks whether it must stop */
+#define SUM_PAUSE_US      5000 /* after each step: leaves processor and disk to others */
 
 int store_err(int rc)
 {
@@ -335,7 +336,10 @@ int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool
         if (rc == 0) {
             *hash += kv_row_hash(table, store_slice(key), store_slice(value));
         }
-        stopped = row % SUM_ROWS_STEP == 0 && stop != NULL && atomic_load(stop);
+        if (stop != NULL && row % SUM_ROWS_STEP == SUM_ROWS_STEP - 1) {
+            (void)usleep(SUM_PAUSE_US);
+            stopped = atomic_load(stop);
+        }
     }
     if (cursor != NULL) {
         mdb_cursor_close(cursor);

@@ -118,6 +118,7 @@ static void open_node(struct world *world, struct node *node)
                                        .election_ms = 300,
                                        .lease_ms = 1000,
                                        .mark_ms = 20,
+                                       .scrub_s = 3600,
                                        .snapshot_entries = SNAPSHOT_ENTRIES,
                                        .map_bytes = 256 * 1024 * 1024,
                                        .unwritten_bytes_max = 64 * 1024 * 1024,

@@ -221,7 +221,7 @@ static void test_scrub_finds_a_changed_row(void **state)
     static uint8_t bytes[256 * 1024];
     struct test_dir dir;
     struct test_store store;
-    uint64_t index;
+    struct kv_mark scrubbed;
     uint64_t hash;
     ssize_t len;
     size_t flipped = 0;
@@ -244,8 +244,8 @@ static void test_scrub_finds_a_changed_row(void **state)
     assert_int_equal(close(fd), 0);
 
     test_store_open(&store, dir.path);
-    assert_int_equal(kv_scrub(store.kv, &index, &hash), ERR_CORRUPT);
-    assert_true(index == 1 && hash != 0);
+    assert_int_equal(kv_scrub(store.kv, &scrubbed, &hash), ERR_CORRUPT);
+    assert_true(scrubbed.index == 1 && hash != scrubbed.hash);
     kv_close(&store.kv);
     test_dir_remove(&dir);
 }

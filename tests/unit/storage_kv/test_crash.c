@@ -36,7 +36,7 @@ static void check_reopened(const struct test_dir *dir, struct model *model, uint
 {
     struct test_store store;
     struct kv_mark mark;
-    uint64_t index;
+    struct kv_mark scrubbed;
     uint64_t hash;
 
     test_store_open(&store, dir->path);
@@ -48,7 +48,7 @@ static void check_reopened(const struct test_dir *dir, struct model *model, uint
     }
     model_check(model, store.kv);
     assert_true(mark.hash == model_hash(model));
-    assert_int_equal(kv_scrub(store.kv, &index, &hash), 0);
+    assert_int_equal(kv_scrub(store.kv, &scrubbed, &hash), 0);
     kv_close(&store.kv);
 }
 

@@ -72,7 +72,7 @@ static void test_hash_is_the_sum_over_rows(void **state)
     struct test_dir dir;
     struct test_store store;
     struct kv_mark mark;
-    uint64_t scrub_index = 0;
+    struct kv_mark scrubbed = {0};
     uint64_t scrub_hash = 0;
     (void)state;
 
@@ -85,8 +85,8 @@ static void test_hash_is_the_sum_over_rows(void **state)
             test_store_wait(&store, entry);
             assert_int_equal(store.status, 0);
             assert_true(store.durable_hash == model_hash(&model));
-            assert_int_equal(kv_scrub(store.kv, &scrub_index, &scrub_hash), 0);
-            assert_true(scrub_index == entry && scrub_hash == store.durable_hash);
+            assert_int_equal(kv_scrub(store.kv, &scrubbed, &scrub_hash), 0);
+            assert_true(scrubbed.index == entry && scrub_hash == store.durable_hash);
         }
     }
     kv_close(&store.kv);

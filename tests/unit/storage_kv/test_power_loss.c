@@ -103,7 +103,7 @@ static void check_dir(const struct test_dir *dir, uint64_t promised)
 {
     struct test_store store;
     struct kv_mark mark;
-    uint64_t index;
+    struct kv_mark scrubbed;
     uint64_t hash;
 
     test_store_open(&store, dir->path);
@@ -111,9 +111,9 @@ static void check_dir(const struct test_dir *dir, uint64_t promised)
     assert_true(mark.index >= promised && mark.index <= ENTRIES_ALL);
     assert_true(mark.index % MARK_EVERY == 0);
     assert_true(mark.hash == expected_hash[mark.index]);
-    assert_int_equal(kv_scrub(store.kv, &index, &hash), 0);
+    assert_int_equal(kv_scrub(store.kv, &scrubbed, &hash), 0);
     apply_range(&store, mark.index + 1, mark.index + MARK_EVERY);
-    assert_int_equal(kv_scrub(store.kv, &index, &hash), 0);
+    assert_int_equal(kv_scrub(store.kv, &scrubbed, &hash), 0);
     assert_true(hash == expected_hash[mark.index + MARK_EVERY]);
     kv_close(&store.kv);
 }
