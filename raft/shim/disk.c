@@ -88,6 +88,7 @@ int shim_disk_truncate(struct raft_io *io, raft_index index)
         shim->config.fail_stop(shim->config.ctx, "the log must be cut while a snapshot is stored");
         return RAFT_BUSY;
     }
+    shim_before_cut(shim, index);
     shim->truncated_at = shim_now(shim);
     return shim->config.disk->truncate(shim->config.disk, index);
 }
@@ -98,8 +99,10 @@ bool shim_snapshot_allowed(const struct shim *shim)
                  shim_now(shim) - shim->truncated_at >= SHIM_TRUNCATE_QUIET_MS ||
                  !shim_guards(shim, SHIM_GUARD_TRUNCATE);
 
-    /* A configuration that is rolled back must still find its predecessor in the log (defect 9). */
-    return quiet && shim->raft->configuration_uncommitted_index == 0;
+    /* The snapshot would say that a configuration is committed that may be taken back (defect 9).
+     */
+    return quiet && shim->raft->configuration_uncommitted_index == 0 &&
+           shim->hidden_change <= shim->raft->last_applied;
 }
 
 /* The manifest of a leader on its way to the disk. */
@@ -108,18 +111,25 @@ struct put {
     struct raft_io_snapshot_put *outer;
     struct shim *shim;
     raft_io_snapshot_put_cb callback;
-    struct raft_buffer *bufs; /* of a manifest that replaces the log; else NULL */
+    const struct raft_snapshot *snapshot; /* libraft's, until called back */
+    struct raft_buffer *bufs;             /* of a manifest that replaces the log; else NULL */
 };
 
 /* 0.15 forgets this array when it discards a snapshot: on a failed write, and when it closes. */
 static void on_snapshot_put(struct raft_io_snapshot_put *inner, int status)
 {
     struct put *put = CONTAINER_OF(inner, struct put, inner);
-    bool is_discarded = status != 0 || put->shim->raft->state == RAFT_UNAVAILABLE;
+    struct shim *shim = put->shim;
+    bool is_discarded = status != 0 || shim->raft->state == RAFT_UNAVAILABLE;
 
+    if (!is_discarded) {
+        shim_remember_snapshot(shim, put->snapshot);
+    }
     put->callback(put->outer, status);
     if (is_discarded) {
         raft_free(put->bufs);
+    } else if (put->bufs != NULL) {
+        shim_settle_configuration(shim, raft_last_index(shim->raft));
     }
     mem_free(&put);
 }
@@ -137,6 +147,7 @@ int shim_disk_snapshot_put(struct raft_io *io, unsigned trailing,
         .outer = request,
         .shim = shim,
         .callback = callback,
+        .snapshot = snapshot,
         .bufs = trailing == 0 ? snapshot->bufs : NULL, /* 0: nothing of the own log stays */
     };
     rv = disk->snapshot_put(disk, trailing, &put->inner, snapshot, on_snapshot_put);

@@ -68,6 +68,11 @@ struct shim {
     bool offered;
     struct raft_message offer; /* owns its memory while offered */
 
+    /* membership */
+    struct raft_configuration snapshot_configuration;
+    raft_index snapshot_configuration_index; /* 0: no snapshot */
+    raft_index hidden_change;                /* uncommitted, kept from libraft; 0: none */
+
     /* highest values seen, for the invariants */
     raft_term seen_term;
     raft_index seen_commit;
@@ -105,6 +110,22 @@ void shim_send_unasked(struct shim *shim, const struct raft_message *message);
 void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *append);
 void shim_append_entries_accepted(struct shim *shim);
 void shim_bound_acknowledgement(struct shim *shim, struct raft_append_entries_result *result);
+
+/* configuration.c */
+/** A snapshot is on disk: keep its configuration, as its log entry may go. */
+void shim_remember_snapshot(struct shim *shim, const struct raft_snapshot *snapshot);
+void shim_configuration_deinit(struct shim *shim);
+/** Give libraft the configuration that counts with a log that ends at `end`. */
+void shim_settle_configuration(struct shim *shim, raft_index end);
+/** Around the handling of AppendEntries. */
+void shim_hide_change(struct shim *shim);
+void shim_show_change(struct shim *shim);
+/** Everything from index on is about to leave the log. */
+void shim_before_cut(struct shim *shim, raft_index index);
+
+/* shim.c */
+/** An entry of libraft's log, NULL when it is not there. */
+const struct raft_entry *shim_entry_at(const struct raft *raft, raft_index index);
 
 /* elect.c */
 void shim_tick(struct raft_io *disk);

@@ -61,8 +61,12 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     struct shim *shim = shim_of(io);
     struct raft_io *disk = shim->config.disk;
 
-    return forward_error(
-        shim, disk->load(disk, term, voted_for, snapshot, start_index, entries, entry_count));
+    int rv = disk->load(disk, term, voted_for, snapshot, start_index, entries, entry_count);
+
+    if (rv == 0 && *snapshot != NULL) {
+        shim_remember_snapshot(shim, *snapshot);
+    }
+    return forward_error(shim, rv);
 }
 
 /* raft_uv's own network is a dummy: nothing arrives there. */
@@ -81,6 +85,8 @@ static int io_start(struct raft_io *io, unsigned tick_ms, raft_io_tick_cb tick,
     shim->tick = tick;
     shim->receive = receive;
     shim->started = true;
+    /* libraft has restored its log, and elects nobody before this returns. */
+    shim_settle_configuration(shim, raft_last_index(shim->raft));
     return forward_error(
         shim, shim->config.disk->start(shim->config.disk, tick_ms, shim_tick, on_disk_message));
 }
@@ -140,6 +146,7 @@ struct shim *shim_new(const struct shim_config *config)
 
     shim->config = *config;
     shim->intake_open = true;
+    raft_configuration_init(&shim->snapshot_configuration);
     config->disk->data = shim;
     shim->io = (struct raft_io){
         .version = 2, /* has async_work (defect 15: raft_uv's own says 1) */
@@ -167,6 +174,7 @@ struct shim *shim_new(const struct shim_config *config)
 void shim_free(struct shim **shim)
 {
     ASSERT((*shim)->sent_first == NULL);
+    shim_configuration_deinit(*shim);
     wire_frame_deinit(&(*shim)->frame);
     mem_free(shim);
 }
@@ -186,19 +194,26 @@ void shim_set_intake(struct shim *shim, bool open)
     shim->intake_open = open;
 }
 
-raft_term shim_term_of(const struct raft *raft, raft_index index)
+const struct raft_entry *shim_entry_at(const struct raft *raft, raft_index index)
 {
     const struct raft_log *log = &raft->log;
     size_t count =
         log->front <= log->back ? log->back - log->front : log->size - log->front + log->back;
 
-    if (index == log->snapshot.last_index && index != 0) {
-        return log->snapshot.last_term;
-    }
     if (index <= log->offset || index > log->offset + count) {
-        return 0;
+        return NULL;
     }
-    return log->entries[(log->front + (size_t)(index - log->offset - 1)) % log->size].term;
+    return &log->entries[(log->front + (size_t)(index - log->offset - 1)) % log->size];
+}
+
+raft_term shim_term_of(const struct raft *raft, raft_index index)
+{
+    const struct raft_entry *entry = shim_entry_at(raft, index);
+
+    if (index == raft->log.snapshot.last_index && index != 0) {
+        return raft->log.snapshot.last_term;
+    }
+    return entry == NULL ? 0 : entry->term;
 }
 
 int shim_member_index(const struct raft *raft, raft_id id)
@@ -238,7 +253,9 @@ static void on_append_entries(struct shim *shim, struct raft_message *message)
         append->n_entries = 0;
     }
     shim_begin_append_entries(shim, append);
+    shim_hide_change(shim);
     shim->receive(&shim->io, message);
+    shim_show_change(shim);
     shim->handling = (struct verified){0};
 }
 

@@ -30,7 +30,8 @@ enum shim_guard {
     SHIM_GUARD_FORGET_LEADER = 1 << 6, /* 12: a silent leader does not forbid votes */
     SHIM_GUARD_UNAVAILABLE = 1 << 7,   /* 18: stop when libraft gave up */
     SHIM_GUARD_APPEND_SIZE = 1 << 8,   /* 21, 26: bounded AppendEntries */
-    SHIM_GUARD_VERIFIED = 1 << 9       /* 27: acknowledge only what this leader compared */
+    SHIM_GUARD_VERIFIED = 1 << 9,      /* 27: acknowledge only what this leader compared */
+    SHIM_GUARD_CONFIGURATION = 1 << 10 /* 9, 28: the newest change in the log counts */
 };
 
 /* Where outgoing messages go: node links in a node, queues in tests. */

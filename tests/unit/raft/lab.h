@@ -16,7 +16,9 @@
 
 #include <cmocka.h>
 
-#define LAB_NODES        3
+#ifndef LAB_NODES /* a test may have more of them */
+#define LAB_NODES 3
+#endif
 #define LAB_LOG_MAX      1024
 #define LAB_MAIL_MAX     4096
 #define LAB_PENDING_MAX  64
@@ -34,6 +36,16 @@ struct lab_append {
     struct raft_io_append *request;
     raft_io_append_cb callback;
     int end; /* entries in the log behind this write */
+};
+
+/* What stands for the log up to an index, that of the log included. */
+struct lab_snapshot {
+    raft_index index; /* 0: none */
+    raft_term term;
+    struct raft_configuration members;
+    raft_index members_index;
+    struct raft_io_snapshot_put *request; /* not NULL: not written yet */
+    raft_io_snapshot_put_cb callback;
 };
 
 /* A write of a node that stopped: never called back. Defined by the test; keeps what the process
@@ -56,6 +68,7 @@ struct lab_node {
     struct lab_entry log[LAB_LOG_MAX]; /* [0] is index 1 */
     int log_count;
     int written_count; /* of them on disk for good */
+    struct lab_snapshot snapshot;
     raft_id voted_for;
     raft_index applied;
     struct lab_append pending[LAB_PENDING_MAX];
@@ -112,32 +125,62 @@ static inline void lab_disk_close(struct raft_io *disk, raft_io_close_cb closed)
     closed(disk);
 }
 
+static inline void lab_copy_members(const struct raft_configuration *from,
+                                    struct raft_configuration *to)
+{
+    raft_configuration_init(to);
+    for (unsigned i = 0; i < from->n; i++) {
+        const struct raft_server *server = &from->servers[i];
+
+        assert_int_equal(raft_configuration_add(to, server->id, server->address, server->role), 0);
+    }
+}
+
+static inline struct raft_snapshot *lab_load_snapshot(const struct lab_snapshot *from)
+{
+    struct raft_snapshot *snapshot = raft_calloc(1, sizeof(*snapshot));
+
+    snapshot->index = from->index;
+    snapshot->term = from->term;
+    snapshot->configuration_index = from->members_index;
+    lab_copy_members(&from->members, &snapshot->configuration);
+    snapshot->bufs = raft_calloc(1, sizeof(*snapshot->bufs));
+    snapshot->n_bufs = 1;
+    snapshot->bufs[0] = (struct raft_buffer){.base = raft_calloc(1, 8), .len = 8};
+    return snapshot;
+}
+
 static inline int lab_disk_load(struct raft_io *disk, raft_term *term, raft_id *voted_for,
                                 struct raft_snapshot **snapshot, raft_index *start_index,
                                 struct raft_entry *entries[], size_t *count)
 {
     struct lab_node *node = lab_of(disk);
+    const struct lab_entry *first = &node->log[node->snapshot.index];
     size_t total = 0;
     uint8_t *batch;
 
-    for (int i = 0; i < node->log_count; i++) {
-        total += node->log[i].len;
-    }
     *term = node->term;
     *voted_for = node->voted_for;
-    *snapshot = NULL;
-    *start_index = 1;
-    *count = (size_t)node->log_count;
+    *snapshot = node->snapshot.index == 0 ? NULL : lab_load_snapshot(&node->snapshot);
+    *start_index = node->snapshot.index + 1;
+    *count = (size_t)node->log_count - (size_t)node->snapshot.index;
+    *entries = NULL;
+    if (*count == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        total += first[i].len;
+    }
     batch = raft_malloc(total);
     *entries = raft_calloc(*count, sizeof(**entries));
     total = 0;
-    for (int i = 0; i < node->log_count; i++) {
-        memcpy(batch + total, node->log[i].bytes, node->log[i].len);
-        (*entries)[i] = (struct raft_entry){.term = node->log[i].term,
-                                            .type = node->log[i].type,
-                                            .buf = {batch + total, node->log[i].len},
+    for (size_t i = 0; i < *count; i++) {
+        memcpy(batch + total, first[i].bytes, first[i].len);
+        (*entries)[i] = (struct raft_entry){.term = first[i].term,
+                                            .type = first[i].type,
+                                            .buf = {batch + total, first[i].len},
                                             .batch = batch};
-        total += node->log[i].len;
+        total += first[i].len;
     }
     return 0;
 }
@@ -200,6 +243,29 @@ static inline int lab_disk_truncate(struct raft_io *disk, raft_index index)
     if (node->written_count > node->log_count) {
         node->written_count = node->log_count;
     }
+    return 0;
+}
+
+/* Done with the next lab_write(). The log keeps what the snapshot stands for, for the index. */
+static inline int lab_disk_snapshot_put(struct raft_io *disk, unsigned trailing,
+                                        struct raft_io_snapshot_put *request,
+                                        const struct raft_snapshot *from,
+                                        raft_io_snapshot_put_cb callback)
+{
+    struct lab_node *node = lab_of(disk);
+
+    if (trailing == 0) {
+        (void)lab_disk_truncate(disk, 1);
+        node->log_count = (int)from->index;
+        node->written_count = node->log_count;
+    }
+    raft_configuration_close(&node->snapshot.members);
+    node->snapshot = (struct lab_snapshot){.index = from->index,
+                                           .term = from->term,
+                                           .members_index = from->configuration_index,
+                                           .request = request,
+                                           .callback = callback};
+    lab_copy_members(&from->configuration, &node->snapshot.members);
     return 0;
 }
 
@@ -267,14 +333,35 @@ static inline int lab_apply(struct raft_fsm *machine, const struct raft_buffer *
     return 0;
 }
 
-/* The configuration entry as libraft encodes it: three voters. */
-static inline void lab_put_configuration(struct lab_node *node, raft_term term)
+static inline int lab_take_snapshot(struct raft_fsm *machine, struct raft_buffer *bufs[],
+                                    unsigned *count)
+{
+    struct lab_node *node = machine->data;
+
+    if (!shim_snapshot_allowed(node->shim)) {
+        return RAFT_BUSY;
+    }
+    *bufs = raft_calloc(1, sizeof(**bufs));
+    *count = 1;
+    (*bufs)[0] = (struct raft_buffer){.base = raft_calloc(1, 8), .len = 8};
+    return 0;
+}
+
+static inline int lab_restore(struct raft_fsm *machine, struct raft_buffer *buf)
+{
+    (void)machine;
+    raft_free(buf->base);
+    return 0;
+}
+
+/* The configuration entry as libraft encodes it: nodes 1 to count, all voters. */
+static inline void lab_put_members(struct lab_node *node, raft_term term, int count)
 {
     struct raft_configuration members;
     struct raft_buffer bytes;
 
     raft_configuration_init(&members);
-    for (int i = 1; i <= LAB_NODES; i++) {
+    for (int i = 1; i <= count; i++) {
         assert_int_equal(
             raft_configuration_add(&members, lab_id(i), node->lab->nodes[i].address, RAFT_VOTER),
             0);
@@ -285,7 +372,7 @@ static inline void lab_put_configuration(struct lab_node *node, raft_term term)
     raft_configuration_close(&members);
 }
 
-/* Three nodes that know of each other and nothing else, in term 2, not started. */
+/* Nodes that know of each other and nothing else, in term 2, not started. */
 static inline struct lab *lab_new(void)
 {
     struct lab *lab = mem_zalloc(sizeof(*lab));
@@ -301,7 +388,7 @@ static inline struct lab *lab_new(void)
         (void)snprintf(node->address, sizeof(node->address), "%d", i);
     }
     for (int i = 1; i <= LAB_NODES; i++) {
-        lab_put_configuration(&lab->nodes[i], 1);
+        lab_put_members(&lab->nodes[i], 1, LAB_NODES);
     }
     return lab;
 }
@@ -336,9 +423,14 @@ static inline void lab_start_node(struct lab *lab, int number)
                                   .set_vote = lab_disk_set_vote,
                                   .append = lab_disk_append,
                                   .truncate = lab_disk_truncate,
+                                  .snapshot_put = lab_disk_snapshot_put,
                                   .time = lab_disk_time,
                                   .random = lab_disk_random};
-    node->machine = (struct raft_fsm){.version = 1, .data = node, .apply = lab_apply};
+    node->machine = (struct raft_fsm){.version = 1,
+                                      .data = node,
+                                      .apply = lab_apply,
+                                      .snapshot = lab_take_snapshot,
+                                      .restore = lab_restore};
     node->written_count = node->log_count;
     node->shim = shim_new(&config);
     shim_attach(node->shim, &node->raft);
@@ -391,6 +483,12 @@ static inline void lab_write(struct lab *lab, int number, int status)
             lab_unfinished = pending[i];
         }
     }
+    if (node->snapshot.request != NULL) {
+        struct raft_io_snapshot_put *request = node->snapshot.request;
+
+        node->snapshot.request = NULL;
+        node->snapshot.callback(request, status);
+    }
 }
 
 static inline void lab_stop_node(struct lab *lab, int number)
@@ -413,6 +511,7 @@ static inline void lab_free(struct lab **lab)
 
         lab_stop_node(*lab, i);
         (void)lab_disk_truncate(&node->disk, 1);
+        raft_configuration_close(&node->snapshot.members);
     }
     for (int i = 0; i < (*lab)->mail_count; i++) {
         mem_free(&(*lab)->mail[i].bytes);
