@@ -233,7 +233,7 @@ int store_check_file(const struct store *store, const char *path, struct kv_mark
 {
     MDB_env *env = NULL;
     MDB_txn *txn = NULL;
-    struct store file = *store; /* the same expectations, another file */
+    struct store file = {.schema = store->schema}; /* the same expectations, another file */
     MDB_val key = store_val(slice_str(META_TABLES_KEY));
     MDB_val tables;
     int rc = store_err(mdb_env_create(&env));
