@@ -3,6 +3,7 @@
 #include "node/base/buf.h"
 #include "node/base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -155,6 +156,26 @@ int identity_check_log(const struct identity *identity, const char *log_dir)
     log_error("identity.log_lost", LOG_STR("dir", log_dir), LOG_UINT("raft_id", identity->raft_id),
               LOG_STR("hint", "join again under a new raft id: musterctl node join --replace"));
     return ERR_CORRUPT;
+}
+
+int identity_clear_log(const struct identity *identity, const char *log_dir)
+{
+    DIR *dir = identity->bootstrap ? opendir(log_dir) : NULL;
+    const struct dirent *item;
+    int rc = identity->bootstrap && dir == NULL ? ERR_IO : 0;
+
+    while (dir != NULL && rc == 0 && (item = readdir(dir)) != NULL) {
+        if (item->d_type != DT_DIR && unlinkat(dirfd(dir), item->d_name, 0) != 0) {
+            rc = ERR_IO;
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    if (rc != 0) {
+        log_error("identity.log_not_cleared", LOG_STR("dir", log_dir), LOG_INT("errno", errno));
+    }
+    return rc;
 }
 
 int identity_begin(struct identity *identity, const char *dir, const char *log_dir)

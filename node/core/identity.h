@@ -28,12 +28,22 @@ struct identity {
     bool begun;     /* its log was there once */
 };
 
+/** Is this the first membership of its node, that of a founder? */
+static inline bool identity_is_founder(const struct identity *identity)
+{
+    return (uint32_t)identity->raft_id == IDENTITY_FIRST_MEMBERSHIP;
+}
+
 /** Read the identity of node_id from dir. ERR_CONFIG: none there, or another node's. Logged. */
 NODISCARD int identity_open(const char *dir, uint32_t node_id, struct identity *out);
 
 /** Is the log in log_dir this membership's? ERR_CORRUPT: it was there and is gone, or belongs to
  * another membership: the node has to join again under a new raft id. Logged. */
 NODISCARD int identity_check_log(const struct identity *identity, const char *log_dir);
+
+/** Remove what a first start that was cut short left in log_dir: a founder that has not begun took
+ * no part in anything, and the log of its cluster is made anew. ERR_IO, logged. */
+NODISCARD int identity_clear_log(const struct identity *identity, const char *log_dir);
 
 /** The log in log_dir has begun: from now on it may not be lost. ERR_IO, logged. */
 NODISCARD int identity_begin(struct identity *identity, const char *dir, const char *log_dir);

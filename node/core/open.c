@@ -39,10 +39,25 @@ static int open_store(struct core *core, const struct core_config *config, const
     return rc;
 }
 
-/* Who founds the cluster, if this node does; the log ignores it when it has begun. */
+/* What becomes of the identity when there is a log. */
+struct beginning {
+    struct identity *identity;
+    const char *data_dir;
+    const char *log_dir;
+};
+
+static int begin_log(void *ctx)
+{
+    struct beginning *beginning = ctx;
+
+    return identity_begin(beginning->identity, beginning->data_dir, beginning->log_dir);
+}
+
+/* Who founds the cluster, if this node does and has not done so yet. */
 static void set_founders(struct rlog_config *log, const struct core_config *config,
                          const struct identity *identity)
 {
+    log->is_founder = identity_is_founder(identity);
     if (identity->bootstrap) {
         log->bootstrap = config->peers;
         log->bootstrap_count = config->peer_count;
@@ -50,8 +65,10 @@ static void set_founders(struct rlog_config *log, const struct core_config *conf
 }
 
 static int open_log(struct core *core, const struct core_config *config, const char *dir,
-                    const struct identity *identity)
+                    struct identity *identity)
 {
+    struct beginning beginning = {
+        .identity = identity, .data_dir = config->data_dir, .log_dir = dir};
     struct rlog_config log = {.node_id = config->node_id,
                               .raft_id = identity->raft_id,
                               .dir = dir,
@@ -68,7 +85,9 @@ static int open_log(struct core *core, const struct core_config *config, const c
                               .snapshot_entries = config->snapshot_entries,
                               .applied_index = core->applied_index,
                               .applied_time_ms = state_time_ms(core->state),
-                              .extension = snapshot_extension(core->copies)};
+                              .extension = snapshot_extension(core->copies),
+                              .begin = begin_log,
+                              .begin_ctx = &beginning};
     const struct rlog_events events = inbox_log_events(&core->inbox);
     int rc;
 
@@ -101,14 +120,14 @@ int core_open_parts(struct core *core, const struct core_config *config)
         rc = identity_check_log(&identity, log_dir);
     }
     if (rc == 0) {
+        rc = identity_clear_log(&identity, log_dir);
+    }
+    if (rc == 0) {
         rc = open_store(core, config, state_dir);
     }
     if (rc == 0) {
         core_open_copies(core, config->data_dir);
         rc = open_log(core, config, log_dir, &identity);
-    }
-    if (rc == 0) {
-        rc = identity_begin(&identity, config->data_dir, log_dir);
     }
     return rc;
 }

@@ -324,6 +324,19 @@ static int bootstrap(struct rlog *rlog)
     return rv == RAFT_CANTBOOTSTRAP ? 0 : from_raft(rlog, "bootstrap", rv);
 }
 
+/* A crash while its first segment was written leaves a founder without members: it would wait for
+ * ever for somebody to add it. */
+static int check_founder(const struct rlog *rlog)
+{
+    if (!rlog->config.is_founder || rlog->raft.configuration.n > 0) {
+        return 0;
+    }
+    log_error("raft.no_members", LOG_STR("dir", rlog->config.dir),
+              LOG_STR("hint", "the log of a founding node is damaged: restore it, or join the node "
+                              "again under a new raft id"));
+    return ERR_CORRUPT;
+}
+
 static void set_up_raft(struct rlog *rlog)
 {
     raft_uv_set_auto_recovery(&rlog->disk, false); /* it hides damage (defect 13) */
@@ -379,10 +392,14 @@ static int open_raft(struct rlog *rlog)
     rlog->raft_open = true;
     set_up_raft(rlog);
     rc = bootstrap(rlog);
+    if (rc == 0 && rlog->config.begin != NULL) {
+        rc = rlog->config.begin(rlog->config.begin_ctx);
+    }
     if (rc != 0) {
         return rc;
     }
-    return from_raft(rlog, "load log", raft_start(&rlog->raft));
+    rc = from_raft(rlog, "load log", raft_start(&rlog->raft));
+    return rc == 0 ? check_founder(rlog) : rc;
 }
 
 static void on_handed_over(void *ctx, int status)

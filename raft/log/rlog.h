@@ -72,6 +72,11 @@ struct rlog_config {
      * wait to be added. */
     const struct rlog_member *bootstrap;
     size_t bootstrap_count;
+    bool is_founder; /* its log has members from its first entry on; one without is damaged */
+    /* Called by rlog_start() when a new log is on the disk, before this node votes or takes
+     * entries: from now on it may not be lost. An error ends the start. NULL: nothing to do. */
+    int (*begin)(void *ctx);
+    void *begin_ctx;
     /* Known before there is a log: a node that waits to be added connects to these (node_id and
      * address count, the rest is ignored). Members found in the log are connected to anyway. */
     const struct rlog_member *peers;

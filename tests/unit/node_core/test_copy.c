@@ -100,8 +100,10 @@ static void note_secrets(void *ctx, const Pb__SecretsRow *secrets)
     node->secrets_version = secrets->version;
 }
 
-static void open_node(struct world *world, struct node *node)
+/* NULL: it does not open. */
+static struct core *try_open(struct world *world, struct node *node)
 {
+    struct core *core = NULL;
     const struct core_config config = {.node_id = node->id,
                                        .name = "node",
                                        .data_dir = node->dir,
@@ -125,8 +127,14 @@ static void open_node(struct world *world, struct node *node)
                                        .on_secrets = note_secrets,
                                        .ctx = node};
 
+    return core_open(&config, &core) == 0 ? core : NULL;
+}
+
+static void open_node(struct world *world, struct node *node)
+{
     node->secrets_version = 0;
-    assert_int_equal(core_open(&config, &node->core), 0);
+    node->core = try_open(world, node);
+    assert_non_null(node->core);
     mailbox_init(&node->admin, wake_nobody, NULL);
     core_run(node->core, NULL, 0, &node->admin);
 }
@@ -439,6 +447,56 @@ static void test_interrupted(void **state)
     assert_true(wait_for(all_equal, world));
 }
 
+/* A file of libraft in the folder of a node's log. */
+static void write_log_file(const struct node *node, const char *name, const uint8_t *bytes,
+                           size_t len)
+{
+    char path[SCRATCH_BYTES + 64];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/raft/%s", node->dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    (void)fclose(file);
+}
+
+/* Goal: a founder that died during its first start founds its cluster all the same.
+ * Method: what libraft leaves when it dies after its metadata, and within the first segment; the
+ * node starts with that, and has members; once it has begun, a log without members is refused. */
+static void test_founder_died_at_first(void **state)
+{
+    static const uint8_t metadata[32] = {[0] = 1, [8] = 1, [16] = 1};
+    static const char *const files[] = {"metadata1", "0000000000000001-0000000000000001"};
+    struct world *world = *state;
+    struct node *founder = &world->nodes[2];
+    char path[SCRATCH_BYTES + 64];
+    struct core *core;
+
+    for (size_t count = 1; count <= ARRAY_COUNT(files); count++) {
+        close_node(founder);
+        remove_tree(founder->dir);
+        write_identity(founder, true);
+        (void)snprintf(path, sizeof(path), "%s/raft", founder->dir);
+        assert_int_equal(mkdir(path, 0700), 0);
+        for (size_t i = 0; i < count; i++) {
+            write_log_file(founder, files[i], metadata, i == 0 ? sizeof(metadata) : 5);
+        }
+        open_node(world, founder);
+        assert_true(wait_for(has_incarnation, founder));
+    }
+    close_node(founder);
+    (void)snprintf(path, sizeof(path), "%s/raft", founder->dir);
+    remove_tree(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_log_file(founder, "metadata1", metadata, sizeof(metadata));
+    write_log_file(founder, "membership", (const uint8_t *)"12884901889\n", 12);
+    core = try_open(world, founder);
+    assert_null(core);
+    assert_int_equal(count_lines(world, "raft.no_members"), 1);
+    founder->core = NULL;
+}
+
 struct change {
     pthread_mutex_t mutex;
     bool done;
@@ -519,6 +577,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_far_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_founder_died_at_first, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

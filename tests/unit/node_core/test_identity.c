@@ -95,6 +95,35 @@ static void test_founder(void **state)
     remove_folder(&folder);
 }
 
+static void write_mark(const struct folder *folder, const char *text)
+{
+    FILE *file = fopen(folder->mark, "we");
+
+    assert_non_null(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+/* Goal: what a founder's first start left when it was cut short goes; nothing else ever does.
+ * Method: a file in the log's folder, for a founder before and after it has begun, and a joiner. */
+static void test_first_start_cut_short(void **state)
+{
+    struct folder folder = new_folder();
+    struct identity founder = {.node_id = 7, .raft_id = 30064771073, .bootstrap = true};
+    const struct identity joiner = {.node_id = 7, .raft_id = 30064771074};
+
+    (void)state;
+    write_mark(&folder, "torn");
+    assert_int_equal(identity_clear_log(&joiner, folder.log), 0);
+    assert_string_equal(text_of(folder.mark), "torn");
+    assert_int_equal(identity_clear_log(&founder, folder.log), 0);
+    assert_string_equal(text_of(folder.mark), "");
+    assert_int_equal(identity_begin(&founder, folder.dir, folder.log), 0);
+    assert_int_equal(identity_clear_log(&founder, folder.log), 0);
+    assert_string_equal(text_of(folder.mark), "30064771073\n");
+    remove_folder(&folder);
+}
+
 /* Goal: a node without an identity does not start, as one whose whole disk was lost.
  * Method: an empty folder. */
 static void test_no_member(void **state)
@@ -130,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_founder),
+        cmocka_unit_test(test_first_start_cut_short),
         cmocka_unit_test(test_no_member),
         cmocka_unit_test(test_refused),
     };
