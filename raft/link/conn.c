@@ -328,7 +328,11 @@ static void go_up(struct link_conn *conn)
 static void put_hello(struct link_conn *conn)
 {
     const struct frame_hello hello = {
-        .version = LINK_VERSION, .version_min = LINK_VERSION_MIN, .raft_id = conn->set->raft_id};
+        .version = LINK_VERSION,
+        .version_min = LINK_VERSION_MIN,
+        .raft_id = conn->set->raft_id,
+        .log_is_empty = conn->set->log_is_empty,
+    };
 
     frame_put_hello(&conn->control, &hello);
 }
@@ -336,7 +340,9 @@ static void put_hello(struct link_conn *conn)
 /* NULL, or why the peer is refused. Both sides speak the lower of their two versions. */
 static const char *on_hello(struct link_conn *conn, struct slice bytes)
 {
+    const struct link_events *events = &conn->set->events;
     struct frame_hello hello;
+    const char *reason;
 
     if (frame_get_hello(bytes, &hello) != 0) {
         return "hello is malformed";
@@ -346,6 +352,12 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
     }
     if (link_set_is_retired(conn->set, hello.raft_id)) {
         return "raft id was removed from the cluster";
+    }
+    reason = events->refuse == NULL
+                 ? NULL
+                 : events->refuse(events->ctx, hello.raft_id, hello.log_is_empty);
+    if (reason != NULL) {
+        return reason;
     }
     conn->raft_id = hello.raft_id;
     conn->version = hello.version < LINK_VERSION ? hello.version : LINK_VERSION;

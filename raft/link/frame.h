@@ -16,7 +16,7 @@
 /* Small enough that a probe behind one takes under a millisecond on a 1 Gbit/s link, large enough
  * that heads and calls do not show. */
 #define FRAME_PIECE_BYTES_MAX (32 * 1024)
-#define FRAME_HELLO_BYTES     12
+#define FRAME_HELLO_BYTES     12 /* at least: the first version says nothing of its log */
 #define FRAME_PROBE_BYTES     8
 #define FRAME_CLASSES         2
 
@@ -50,6 +50,7 @@ struct frame_hello {
     uint16_t version;
     uint16_t version_min; /* oldest version that the sender still speaks */
     uint64_t raft_id;
+    bool log_is_empty;
 };
 
 #define FRAME_READER_EMPTY ((struct frame_reader){0})

@@ -91,6 +91,7 @@ struct link_set {
     uv_loop_t *loop;
     uint32_t node_id;
     uint64_t raft_id;
+    bool log_is_empty;
     uint32_t silence_ms;
     size_t queue_bytes_max[FRAME_CLASSES];
     struct link_events events;

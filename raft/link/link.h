@@ -31,6 +31,9 @@ struct link_events {
     /** It is down: the process died, the host is silent, or it was closed. At once for a dead
      * process (the kernel's reset); on_up or on_down, alternately. */
     void (*on_down)(void *ctx, uint32_t node_id);
+    /** Why a peer that says hello, with certificate and version in order, is refused; NULL: it is
+     * not. May be NULL itself. Called while the link comes up. */
+    const char *(*refuse)(void *ctx, uint64_t raft_id, bool log_is_empty);
     /** A whole frame; bytes are borrowed for the call. */
     void (*on_frame)(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes);
 };
@@ -83,6 +86,8 @@ void link_set_close(struct link_set *set, void (*closed)(void *ctx), void *ctx);
 void link_set_peer(struct link_set *set, uint32_t node_id, const char *address);
 /** Forget a peer; a link that is up goes down within the loop's turn. Unknown peers are refused. */
 void link_drop_peer(struct link_set *set, uint32_t node_id);
+/** Told to peers from now on: this node's log holds nothing (the default: it does). */
+void link_set_log_is_empty(struct link_set *set, bool is_empty);
 /** Refuse links of this membership from now on (a removed raft id, DESIGN 4). */
 void link_retire(struct link_set *set, uint64_t raft_id);
 bool link_is_up(const struct link_set *set, uint32_t node_id);

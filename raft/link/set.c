@@ -82,6 +82,11 @@ void link_drop_peer(struct link_set *set, uint32_t node_id)
     }
 }
 
+void link_set_log_is_empty(struct link_set *set, bool is_empty)
+{
+    set->log_is_empty = is_empty;
+}
+
 void link_retire(struct link_set *set, uint64_t raft_id)
 {
     if (link_set_is_retired(set, raft_id)) {

@@ -240,6 +240,8 @@ bool rlog_leads_applied(const struct rlog *rlog);
 
 /* peers.c */
 NODISCARD int rlog_open_links(struct rlog *rlog);
+/** Let the links know whether this node's log holds anything. */
+void rlog_tell_log(struct rlog *rlog);
 void rlog_follow_members(struct rlog *rlog);
 raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id);
 int rlog_send_raft(void *ctx, raft_id to, const struct slice *parts, size_t part_count);

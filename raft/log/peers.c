@@ -72,6 +72,20 @@ static void on_down(void *ctx, uint32_t node_id)
     tell_extension(rlog, node_id, false);
 }
 
+/* A voter whose log is empty has lost it, and its votes with it: it may not give them again (DESIGN
+ * 4). The members are in the log, so whoever could count its votes knows that it is a voter. A
+ * member that is new is a spare until it has caught up. */
+static const char *refuse(void *ctx, uint64_t raft_id, bool log_is_empty)
+{
+    const struct rlog *rlog = ctx;
+    int i = shim_member_index(&rlog->raft, raft_id);
+
+    if (!log_is_empty || i < 0 || rlog->raft.configuration.servers[i].role != RAFT_VOTER) {
+        return NULL;
+    }
+    return "its log is lost: it must join again under a new raft id";
+}
+
 static int on_hash(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
     struct hash_report report;
@@ -130,6 +144,11 @@ static void on_frame(void *ctx, uint32_t node_id, uint8_t type, struct slice byt
     }
 }
 
+void rlog_tell_log(struct rlog *rlog)
+{
+    link_set_log_is_empty(rlog->links, raft_last_index(&rlog->raft) == 0);
+}
+
 int rlog_open_links(struct rlog *rlog)
 {
     const struct link_config config = {
@@ -143,9 +162,13 @@ int rlog_open_links(struct rlog *rlog)
         .queue_bytes_bulk = QUEUE_BYTES_BULK,
     };
     const struct link_events events = {
-        .ctx = rlog, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
+        .ctx = rlog, .on_up = on_up, .on_down = on_down, .refuse = refuse, .on_frame = on_frame};
+    int rc = link_set_open(&config, &events, &rlog->links);
 
-    return link_set_open(&config, &events, &rlog->links);
+    if (rc == 0) {
+        rlog_tell_log(rlog);
+    }
+    return rc;
 }
 
 static struct peer *find_or_add_peer(struct rlog *rlog, uint32_t node_id)

@@ -95,6 +95,7 @@ static void turn(struct rlog *rlog)
     shim_turn(rlog->shim);
     rlog_deliver_gaps(rlog);
     rlog_follow_members(rlog);
+    rlog_tell_log(rlog);
     rlog_follow_role(rlog);
     rlog_send_commands(rlog);
     rlog_propose(rlog);

@@ -1,6 +1,8 @@
 /* Changes of the membership on a running cluster. */
 #include "tests/unit/raft/cluster.h"
 
+#include <sys/stat.h>
+
 /* The answer to a change; lives until it came. */
 struct answer {
     pthread_mutex_t mutex;
@@ -171,6 +173,57 @@ static enum rlog_role role_of(struct cluster *cluster, size_t at, size_t i)
     return RLOG_SPARE;
 }
 
+/* Stop a node, take all it has, start it as one that waits to be added. */
+static void wipe(struct cluster *cluster, size_t i)
+{
+    struct replica *replica = &cluster->replicas[i];
+
+    cluster_stop(cluster, i);
+    remove_dir(cluster->dirs[i]);
+    assert_int_equal(mkdir(cluster->dirs[i], 0700), 0);
+    replica->applied_index = 0;
+    replica->time_ms = 0;
+    replica->incarnation_count = 0;
+    (void)memset(replica->last_seq, 0, sizeof(replica->last_seq));
+    cluster_start(cluster, i, false);
+}
+
+/* Goal: a voter whose disk is lost is not taken back under its raft id: it would vote a second
+ * time. Under a new one it is welcome. Method: a node that joined and became a voter is wiped and
+ * started with the identity that it had. */
+static void test_wiped_voter_is_refused(void **state)
+{
+    static struct cluster cluster;
+    struct replica *wiped = &cluster.replicas[3];
+    struct rlog_status status;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL(cluster_leader(&cluster) >= 0);
+    cluster_start(&cluster, 3, false);
+    assert_int_equal(add(&cluster, 0, 3), 0);
+    assert_int_equal(assign(&cluster, 0, 3, RLOG_VOTER), 0);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(role_of(&cluster, i, 3) == RLOG_VOTER);
+    }
+    wipe(&cluster, 3);
+    (void)usleep(1000 * 1000);
+    rlog_get_status(wiped->rlog, &status);
+    assert_int_equal(status.last_index, 0);
+    assert_false(rlog_lease_held(wiped->rlog));
+
+    assert_int_equal(remove_member(&cluster, 0, 3), 0);
+    cluster.members[3].raft_id++;
+    wipe(&cluster, 3);
+    assert_int_equal(add(&cluster, 0, 3), 0);
+    assert_int_equal(assign(&cluster, 0, 3, RLOG_VOTER), 0);
+    UNTIL(rlog_lease_held(wiped->rlog));
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a leader that is demoted hands leadership on first, and comes to be a standby.
  * Method: ask at the leader itself; the others go on without it. */
 static void test_demote_leader(void **state)
@@ -250,8 +303,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_join_and_leave), cmocka_unit_test(test_unsafe_changes),
-        cmocka_unit_test(test_demote_leader),  cmocka_unit_test(test_transfer),
-        cmocka_unit_test(test_hash_is_told),
+        cmocka_unit_test(test_demote_leader),  cmocka_unit_test(test_wiped_voter_is_refused),
+        cmocka_unit_test(test_transfer),       cmocka_unit_test(test_hash_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,8 @@ static inline int try_open(struct world *world, const struct options *options, s
     struct pki_files files;
     struct pki_files trusted;
     char name[32];
-    const struct link_events events = {node, on_up, on_down, on_frame};
+    const struct link_events events = {
+        .ctx = node, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
     struct link_config config = {.loop = &world->loop,
                                  .node_id = options->id,
                                  .raft_id = options->raft_id != 0 ? options->raft_id

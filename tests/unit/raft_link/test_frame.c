@@ -200,7 +200,8 @@ static void test_frame_limit(void **state)
  * read as far as it is known. */
 static void test_hello(void **state)
 {
-    const struct frame_hello sent = {.version = 3, .version_min = 2, .raft_id = UINT64_MAX - 1};
+    const struct frame_hello sent = {
+        .version = 3, .version_min = 2, .raft_id = UINT64_MAX - 1, .log_is_empty = true};
     struct frame_hello got;
     struct buf bytes = BUF_EMPTY;
     struct slice payload;
@@ -213,6 +214,9 @@ static void test_hello(void **state)
     assert_int_equal(got.version, 3);
     assert_int_equal(got.version_min, 2);
     assert_true(got.raft_id == sent.raft_id);
+    assert_true(got.log_is_empty);
+    assert_int_equal(frame_get_hello(slice_sub(payload, 0, FRAME_HELLO_BYTES), &got), 0);
+    assert_false(got.log_is_empty); /* the first version does not say */
     for (size_t len = 0; len < FRAME_HELLO_BYTES; len++) {
         assert_int_equal(frame_get_hello(slice_sub(payload, 0, len), &got), ERR_MALFORMED);
     }

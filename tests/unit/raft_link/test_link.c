@@ -337,7 +337,8 @@ static void run_child(uint16_t port, struct pki_files files)
 {
     struct world world = {.pki = NULL};
     struct node node = {.id = 2};
-    const struct link_events events = {&node, on_up, on_down, on_frame};
+    const struct link_events events = {
+        .ctx = &node, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
     const struct link_config config = {.loop = &world.loop,
                                        .node_id = 2,
                                        .raft_id = 2,
@@ -479,7 +480,8 @@ static void test_open_errors(void **state)
                                        .bind = "127.0.0.1:0",
                                        .silence_ms = 1,
                                        .files = {"/nonexistent", "/nonexistent", "/nonexistent"}};
-    const struct link_events events = {NULL, on_up, on_down, on_frame};
+    const struct link_events events = {
+        .ctx = NULL, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
 
     assert_int_equal(link_set_open(&config, &events, &node.set), ERR_TLS);
     assert_int_equal(try_open(world, &(struct options){.id = 1, .bind = "127.0.0.1"}, &node),
