@@ -15,7 +15,7 @@ class Scrub(unittest.IsolatedAsyncioTestCase):
     """Three nodes that scrub every second."""
 
     async def test_decayed_row(self) -> None:
-        """One byte of a row is changed while its node is down; the sum of hashes does not see it."""
+        """One byte of a row changes while its node is down; the sum of hashes does not see it."""
         cluster = TestCluster("--nodes", "3", "--timer", "scrub_s=1")
         self.addCleanup(cluster.close)
         await cluster.wait_equal()
