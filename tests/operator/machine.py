@@ -52,7 +52,7 @@ class Machine:
         """Run the node and wait until it serves."""
         self.run(**environment)
         deadline = time.monotonic() + TIMEOUT_S
-        while not self._serves():
+        while not self.serves():
             if not self.runs() or time.monotonic() > deadline:
                 raise AssertionError(self.log())
             time.sleep(POLL_S)
@@ -96,7 +96,8 @@ class Machine:
         """The membership that this machine has."""
         return json.loads((self.data / "node.json").read_text())["raft_id"]
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
+        """Does the node say so?"""
         try:
             return bool(ask(self.control, "node.status")["serving"])
         except ControlError:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import shutil
 import tempfile
 import time
 import unittest
@@ -213,6 +214,33 @@ class Replace(MachinesTest):
         self.assertEqual(0, judgement.faults(), judgement)
         for client in (romeo, juliet):
             await client.close()
+        self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
+
+    async def test_token_again_after_all_is_lost(self) -> None:
+        """A voter of which nothing is left, not even the memory of its token, comes back by that
+        token: the others refuse it, and say why. A new token brings it back."""
+        await asyncio.to_thread(self.found)
+        for number in (2, 3):
+            await asyncio.to_thread(self.join, number)
+        third = self.machines[2]
+        await asyncio.to_thread(self._wait_voter, 3)
+        third.kill()
+        third.wipe()
+        shutil.rmtree(third.conf)
+        self.ok(third.setup("node", "join", str(third.folder / "token")))
+        third.adapt()
+        third.run()
+        deadline = time.monotonic() + TIMEOUT_S
+        while not all("its log is lost" in machine.log() for machine in self.machines[:2]):
+            self.assertLess(time.monotonic(), deadline, "taken back")
+            await asyncio.sleep(0.1)
+        self.assertFalse(third.serves())
+        third.kill()
+        third.wipe()
+        token = await asyncio.to_thread(self.token, third, 3, "--replace")
+        self.ok(third.setup("node", "join", str(token), "--replace"))
+        await asyncio.to_thread(third.start)
+        await asyncio.to_thread(self._wait_voter, 3)
         self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
 
     def _wait_voter(self, node: int) -> None:
