@@ -4,56 +4,8 @@
  * 28); it goes back to the last committed change, not to the one before the cut, and only while
  * that is in the log (defect 9); and after the install of a snapshot it still believes that a
  * change is under way. So the shim settles it after each of these. */
+#include "raft/shim/change.h"
 #include "raft/shim/internal.h"
-
-/* libraft's encoding of a change: version u8, server count u64, and for each server id u64, address
- * with its NUL, role u8; integers little-endian. */
-#define CHANGE_VERSION    1
-#define CHANGE_HEAD_BYTES 9
-
-static uint64_t get_u64_little_endian(const uint8_t *bytes)
-{
-    uint64_t value = 0;
-
-    for (int i = 7; i >= 0; i--) {
-        value = value << 8 | bytes[i];
-    }
-    return value;
-}
-
-/* Take one server from the front of rest. */
-static bool read_server(struct slice *rest, struct raft_configuration *configuration)
-{
-    const uint8_t *address = rest->data + 8;
-    const uint8_t *end = rest->len <= 8 ? NULL : memchr(address, 0, rest->len - 8);
-    size_t used = end == NULL ? 0 : (size_t)(end + 2 - rest->data);
-
-    if (end == NULL || used > rest->len ||
-        raft_configuration_add(configuration, get_u64_little_endian(rest->data),
-                               (const char *)address, end[1]) != 0) {
-        return false;
-    }
-    *rest = slice_sub(*rest, used, rest->len);
-    return true;
-}
-
-static bool read_change(const struct raft_entry *entry, struct raft_configuration *configuration)
-{
-    struct slice rest = slice_make(entry->buf.base, entry->buf.len);
-    uint64_t count;
-
-    if (rest.len < CHANGE_HEAD_BYTES || rest.data[0] != CHANGE_VERSION) {
-        return false;
-    }
-    count = get_u64_little_endian(rest.data + 1);
-    rest = slice_sub(rest, CHANGE_HEAD_BYTES, rest.len);
-    for (uint64_t i = 0; i < count; i++) {
-        if (!read_server(&rest, configuration)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static void copy(const struct raft_configuration *from, struct raft_configuration *to)
 {
@@ -96,12 +48,13 @@ static raft_index newest_change(const struct shim *shim, raft_index end)
 static void adopt(struct shim *shim, raft_index index)
 {
     struct raft_configuration *configuration = &shim->raft->configuration;
+    const struct raft_entry *change = shim_entry_at(shim->raft, index);
 
     raft_configuration_close(configuration);
     raft_configuration_init(configuration);
     if (index == shim->snapshot_configuration_index) {
         copy(&shim->snapshot_configuration, configuration);
-    } else if (!read_change(shim_entry_at(shim->raft, index), configuration)) {
+    } else if (change_decode(slice_make(change->buf.base, change->buf.len), configuration) != 0) {
         shim->config.fail_stop(shim->config.ctx, "a change of the membership is not readable");
     }
 }

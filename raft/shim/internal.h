@@ -111,6 +111,14 @@ void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *ap
 void shim_append_entries_accepted(struct shim *shim);
 void shim_bound_acknowledgement(struct shim *shim, struct raft_append_entries_result *result);
 
+/* refuse.c */
+/** Is this not for us to hear, though nobody is to blame? */
+bool shim_ignores(const struct shim *shim, uint32_t from_node,
+                  const struct wire_received *received);
+/** ERR_LIMIT, ERR_MALFORMED: no member says such a thing. */
+NODISCARD int shim_check_message(const struct shim *shim, const struct raft_message *message);
+void shim_bound_request_vote(const struct shim *shim, raft_id from, struct raft_request_vote *vote);
+
 /* configuration.c */
 /** A snapshot is on disk: keep its configuration, as its log entry may go. */
 void shim_remember_snapshot(struct shim *shim, const struct raft_snapshot *snapshot);

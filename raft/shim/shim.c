@@ -285,6 +285,10 @@ static void deliver(struct shim *shim, struct raft_message *message)
             shim->receive(&shim->io, message);
         }
         break;
+    case RAFT_IO_REQUEST_VOTE:
+        shim_bound_request_vote(shim, message->server_id, &message->request_vote);
+        shim->receive(&shim->io, message);
+        break;
     case RAFT_IO_INSTALL_SNAPSHOT:
         offer_snapshot(shim, message);
         break;
@@ -307,21 +311,6 @@ static const char *address_of(const struct shim *shim, raft_id id)
     return i < 0 ? "" : shim->raft->configuration.servers[i].address;
 }
 
-/* A node that was wiped joined again under a new id: its old membership has no say any more, though
- * a process of it may still run (DESIGN 4). */
-static bool is_retired(const struct shim *shim, raft_id id)
-{
-    const struct raft_configuration *members = &shim->raft->configuration;
-
-    for (unsigned i = 0; i < members->n; i++) {
-        if (shim_node_of(members->servers[i].id) == shim_node_of(id) &&
-            members->servers[i].id > id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
 {
     struct wire_received received;
@@ -330,10 +319,14 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
     if (rc != 0) {
         return rc;
     }
-    if (!shim->started || shim->closing || received.to != shim->config.id ||
-        shim_node_of(received.from) != from_node || is_retired(shim, received.from)) {
+    if (!shim->started || shim->closing || shim_ignores(shim, from_node, &received)) {
         wire_release(&received.message); /* another membership of one of us: not for this log */
         return 0;
+    }
+    rc = shim_check_message(shim, &received.message);
+    if (rc != 0) {
+        wire_release(&received.message);
+        return rc;
     }
     received.message.server_address = address_of(shim, received.from);
     deliver(shim, &received.message);

@@ -15,23 +15,27 @@
 #define SHIM_APPEND_BYTES_MAX (1024 * 1024)
 /* No snapshot so shortly after the log was cut (defect 6). */
 #define SHIM_TRUNCATE_QUIET_MS 2000
+/* A message may be so many terms ahead (defect 29): more than there are ever elections, as a node
+ * that joins begins at term 0, and few enough to be a small step towards the last term. */
+#define SHIM_TERM_AHEAD_MAX (UINT64_C(1) << 32)
 
 struct shim;
 
 /* A guard is named by the rows of libraft.md that it answers. Tests switch one off to prove that
  * it is needed; a node switches off none. */
 enum shim_guard {
-    SHIM_GUARD_OWN_TERM = 1 << 0,      /* 1: count no older term's entry as committed */
-    SHIM_GUARD_NO_OP = 1 << 1,         /* 2: a new leader commits an entry of its own at once */
-    SHIM_GUARD_APPEND_FAILED = 1 << 2, /* 3, 4, 5, 21b: stop on a failed log write */
-    SHIM_GUARD_TRUNCATE = 1 << 3,      /* 6: never cut the log under a snapshot being stored */
-    SHIM_GUARD_TICK = 1 << 4,          /* 8: no election while writing or installing */
-    SHIM_GUARD_TIMEOUT_NOW = 1 << 5,   /* 11: no election on request with unwritten entries */
-    SHIM_GUARD_FORGET_LEADER = 1 << 6, /* 12: a silent leader does not forbid votes */
-    SHIM_GUARD_UNAVAILABLE = 1 << 7,   /* 18: stop when libraft gave up */
-    SHIM_GUARD_APPEND_SIZE = 1 << 8,   /* 21, 26: bounded AppendEntries */
-    SHIM_GUARD_VERIFIED = 1 << 9,      /* 27: acknowledge only what this leader compared */
-    SHIM_GUARD_CONFIGURATION = 1 << 10 /* 9, 28: the newest change in the log counts */
+    SHIM_GUARD_OWN_TERM = 1 << 0,       /* 1: count no older term's entry as committed */
+    SHIM_GUARD_NO_OP = 1 << 1,          /* 2: a new leader commits an entry of its own at once */
+    SHIM_GUARD_APPEND_FAILED = 1 << 2,  /* 3, 4, 5, 21b: stop on a failed log write */
+    SHIM_GUARD_TRUNCATE = 1 << 3,       /* 6: never cut the log under a snapshot being stored */
+    SHIM_GUARD_TICK = 1 << 4,           /* 8: no election while writing or installing */
+    SHIM_GUARD_TIMEOUT_NOW = 1 << 5,    /* 11: no election on request with unwritten entries */
+    SHIM_GUARD_FORGET_LEADER = 1 << 6,  /* 12: a silent leader does not forbid votes */
+    SHIM_GUARD_UNAVAILABLE = 1 << 7,    /* 18: stop when libraft gave up */
+    SHIM_GUARD_APPEND_SIZE = 1 << 8,    /* 21, 26: bounded AppendEntries */
+    SHIM_GUARD_VERIFIED = 1 << 9,       /* 27: acknowledge only what this leader compared */
+    SHIM_GUARD_CONFIGURATION = 1 << 10, /* 9, 28: the newest change in the log counts */
+    SHIM_GUARD_NUMBERS = 1 << 11        /* 29: believe no term and no leader that can not be */
 };
 
 /* Where outgoing messages go: node links in a node, queues in tests. */

@@ -1,5 +1,7 @@
 #include "raft/shim/wire.h"
 
+#include "raft/shim/change.h"
+
 /* Frame: version u8, type u8, from u64, to u64, then the fields of the type in the order of raft.h,
  * all integers big-endian. AppendEntries: the entries' {term, type, length}, then their bytes. */
 #define ENTRY_BYTES 13 /* of one {term, type, length} */
@@ -101,18 +103,19 @@ void wire_encode(const struct raft_message *message, raft_id from, struct wire_f
     frame->parts[0] = buf_slice(out);
 }
 
-/* A reader that remembers that it ran out of bytes, so that fields read on without checks each. */
+/* A reader that remembers that it ran out of bytes or met a number that can not be, so that fields
+ * read on without checks each. */
 struct reader {
     struct slice rest;
-    bool short_of_bytes;
+    bool malformed;
 };
 
 static const uint8_t *take(struct reader *reader, size_t len)
 {
     const uint8_t *data = reader->rest.data;
 
-    if (reader->short_of_bytes || reader->rest.len < len) {
-        reader->short_of_bytes = true;
+    if (reader->malformed || reader->rest.len < len) {
+        reader->malformed = true;
         return NULL;
     }
     reader->rest = slice_sub(reader->rest, len, reader->rest.len);
@@ -124,6 +127,21 @@ static uint64_t take_u64(struct reader *reader)
     const uint8_t *data = take(reader, 8);
 
     return data == NULL ? 0 : get_u64(data);
+}
+
+/* A term or an index: none is so far that adding to it wraps around. */
+static uint64_t take_position(struct reader *reader)
+{
+    uint64_t position = take_u64(reader);
+
+    reader->malformed = reader->malformed || position > WIRE_POSITION_MAX;
+    return position;
+}
+
+/* Terms of a log only grow: what comes first must not be of a later term. */
+static void expect_order(struct reader *reader, raft_term earlier, raft_term later)
+{
+    reader->malformed = reader->malformed || earlier > later;
 }
 
 static uint32_t take_u32(struct reader *reader)
@@ -149,28 +167,60 @@ static uint8_t take_u8(struct reader *reader)
 
 static int check_end(const struct reader *reader)
 {
-    return reader->short_of_bytes || reader->rest.len != 0 ? ERR_MALFORMED : 0;
+    return reader->malformed || reader->rest.len != 0 ? ERR_MALFORMED : 0;
 }
 
-static int check_entries(struct reader headers, uint32_t count)
+/* `bytes` of the entries that headers describe: is each change one that libraft can read? */
+static int check_changes(struct reader headers, uint32_t count, struct reader bytes)
 {
-    size_t total = 0;
-
     for (uint32_t i = 0; i < count; i++) {
+        struct raft_configuration configuration;
         uint8_t type;
         uint32_t len;
+        int rc;
 
         (void)take_u64(&headers);
         type = take_u8(&headers);
         len = take_u32(&headers);
+        if (type == RAFT_CHANGE) {
+            raft_configuration_init(&configuration);
+            rc = change_decode(slice_sub(bytes.rest, 0, len), &configuration);
+            raft_configuration_close(&configuration);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+        (void)take(&bytes, len);
+    }
+    return 0;
+}
+
+static int check_entries(struct reader reader, const struct raft_append_entries *append,
+                         uint32_t count)
+{
+    struct reader headers = reader;
+    raft_term before = append->prev_log_term;
+    size_t total = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        raft_term term = take_position(&headers);
+        uint8_t type = take_u8(&headers);
+        uint32_t len = take_u32(&headers);
+
+        expect_order(&headers, before, term);
+        before = term;
         /* libraft's decoder and its segments need lengths that are multiples of 8 (defect 14). */
-        if (headers.short_of_bytes || type < RAFT_COMMAND || type > RAFT_CHANGE || len == 0 ||
+        if (headers.malformed || type < RAFT_COMMAND || type > RAFT_CHANGE || len == 0 ||
             len % 8 != 0) {
             return ERR_MALFORMED;
         }
         total += len;
     }
-    return headers.rest.len == total ? 0 : ERR_MALFORMED;
+    expect_order(&headers, before, append->term);
+    if (headers.malformed || headers.rest.len != total) {
+        return ERR_MALFORMED;
+    }
+    return check_changes(reader, count, headers);
 }
 
 /* libraft wants an array of entries and one block with all their bytes, both of its heap. */
@@ -189,7 +239,7 @@ static int take_entries(struct reader *reader, struct raft_append_entries *appen
     if (count == 0) {
         return check_end(reader);
     }
-    rc = check_entries(*reader, count);
+    rc = check_entries(*reader, append, count);
     if (rc != 0) {
         return rc;
     }
@@ -216,27 +266,30 @@ static int take_entries(struct reader *reader, struct raft_append_entries *appen
 
 static int take_append_entries(struct reader *reader, struct raft_append_entries *append)
 {
-    append->term = take_u64(reader);
-    append->prev_log_index = take_u64(reader);
-    append->prev_log_term = take_u64(reader);
-    append->leader_commit = take_u64(reader);
+    append->term = take_position(reader);
+    append->prev_log_index = take_position(reader);
+    append->prev_log_term = take_position(reader);
+    append->leader_commit = take_position(reader);
+    expect_order(reader, append->prev_log_term, append->term);
     return take_entries(reader, append);
 }
 
 static int take_append_result(struct reader *reader, struct raft_append_entries_result *result)
 {
-    result->term = take_u64(reader);
-    result->rejected = take_u64(reader);
-    result->last_log_index = take_u64(reader);
+    result->term = take_position(reader);
+    result->rejected = take_position(reader);
+    result->last_log_index = take_position(reader);
     return check_end(reader);
 }
 
-static int take_request_vote(struct reader *reader, struct raft_request_vote *vote)
+static int take_request_vote(struct reader *reader, raft_id from, struct raft_request_vote *vote)
 {
-    vote->term = take_u64(reader);
+    vote->term = take_position(reader);
     vote->candidate_id = take_u64(reader);
-    vote->last_log_index = take_u64(reader);
-    vote->last_log_term = take_u64(reader);
+    reader->malformed = reader->malformed || vote->candidate_id != from;
+    vote->last_log_index = take_position(reader);
+    vote->last_log_term = take_position(reader);
+    expect_order(reader, vote->last_log_term, vote->term);
     vote->disrupt_leader = take_u8(reader) != 0;
     vote->pre_vote = take_u8(reader) != 0;
     return check_end(reader);
@@ -246,7 +299,7 @@ static int take_vote_result(struct reader *reader, struct raft_request_vote_resu
 {
     uint8_t pre_vote;
 
-    result->term = take_u64(reader);
+    result->term = take_position(reader);
     result->vote_granted = take_u8(reader) != 0;
     pre_vote = take_u8(reader);
     if (pre_vote > raft_tribool_false) {
@@ -308,10 +361,12 @@ static int take_install_snapshot(struct reader *reader, struct raft_install_snap
 {
     int rc;
 
-    install->term = take_u64(reader);
-    install->last_index = take_u64(reader);
-    install->last_term = take_u64(reader);
-    install->conf_index = take_u64(reader);
+    install->term = take_position(reader);
+    install->last_index = take_position(reader);
+    install->last_term = take_position(reader);
+    install->conf_index = take_position(reader);
+    expect_order(reader, install->last_term, install->term);
+    reader->malformed = reader->malformed || install->conf_index > install->last_index;
     raft_configuration_init(&install->conf);
     rc = take_snapshot_body(reader, install);
     if (rc != 0) {
@@ -322,9 +377,10 @@ static int take_install_snapshot(struct reader *reader, struct raft_install_snap
 
 static int take_timeout_now(struct reader *reader, struct raft_timeout_now *timeout)
 {
-    timeout->term = take_u64(reader);
-    timeout->last_log_index = take_u64(reader);
-    timeout->last_log_term = take_u64(reader);
+    timeout->term = take_position(reader);
+    timeout->last_log_index = take_position(reader);
+    timeout->last_log_term = take_position(reader);
+    expect_order(reader, timeout->last_log_term, timeout->term);
     return check_end(reader);
 }
 
@@ -337,7 +393,7 @@ int wire_decode(struct slice bytes, struct wire_received *out)
     *out = (struct wire_received){0};
     out->from = take_u64(&reader);
     out->to = take_u64(&reader);
-    if (reader.short_of_bytes) {
+    if (reader.malformed) {
         return ERR_MALFORMED;
     }
     if (version != WIRE_VERSION) {
@@ -351,7 +407,7 @@ int wire_decode(struct slice bytes, struct wire_received *out)
     case RAFT_IO_APPEND_ENTRIES_RESULT:
         return take_append_result(&reader, &out->message.append_entries_result);
     case RAFT_IO_REQUEST_VOTE:
-        return take_request_vote(&reader, &out->message.request_vote);
+        return take_request_vote(&reader, out->from, &out->message.request_vote);
     case RAFT_IO_REQUEST_VOTE_RESULT:
         return take_vote_result(&reader, &out->message.request_vote_result);
     case RAFT_IO_INSTALL_SNAPSHOT:

@@ -1,5 +1,6 @@
 /* wire - libraft's six messages as bytes: what the node links carry between the shims of two
- * nodes. Every length is checked against the frame and a named limit before memory is taken. */
+ * nodes. Every length is checked against the frame and a named limit before memory is taken, every
+ * number against the others. */
 #ifndef RAFT_SHIM_WIRE_H
 #define RAFT_SHIM_WIRE_H
 
@@ -13,6 +14,8 @@
 #define WIRE_ENTRIES_MAX 512
 #define WIRE_SERVERS_MAX 64
 #define WIRE_ADDRESS_MAX 263
+/* Of a term or an index. */
+#define WIRE_POSITION_MAX (UINT64_C(1) << 62)
 /* Head, and one part for each entry. */
 #define WIRE_PARTS_MAX (1 + WIRE_ENTRIES_MAX)
 
