@@ -113,7 +113,8 @@ void core_step_gate(struct core *core);
 /* leader.c */
 void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint64_t term);
 void core_lead(struct core *core, uint64_t now_ms);
-void core_presume_dead(struct core *core, uint32_t node_id);
+/** The one incarnation that gets no lease any more: a later one of the node may live. */
+void core_presume_dead(struct core *core, uint32_t node_id, uint64_t incarnation);
 void core_on_promoted(struct core *core, int status);
 
 /** Put a command of the leader into the log. */

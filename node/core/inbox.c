@@ -44,11 +44,12 @@ static void on_role(void *ctx, bool is_leader, uint32_t leader_node, uint64_t te
     inbox_post_take(ctx, note);
 }
 
-static void on_silent(void *ctx, uint32_t node_id)
+static void on_silent(void *ctx, uint32_t node_id, uint64_t incarnation)
 {
     struct note *note = note_new(NOTE_SILENT);
 
     note->node = node_id;
+    note->incarnation = incarnation;
     inbox_post_take(ctx, note);
 }
 

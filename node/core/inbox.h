@@ -32,6 +32,7 @@ struct note {
     uint64_t index;
     uint64_t term;
     uint64_t hash;
+    uint64_t incarnation;
     uint32_t node;
     bool is_leader;
     int status;

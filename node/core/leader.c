@@ -38,27 +38,22 @@ void core_decide(struct core *core, Pb__Command *command, uint64_t cookie)
     rlog_decide(core->log, core->leader.term, slice_make(bytes, size));
 }
 
-void core_presume_dead(struct core *core, uint32_t node_id)
+void core_presume_dead(struct core *core, uint32_t node_id, uint64_t incarnation)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__NodeDown down = PB__NODE_DOWN__INIT;
-    Pb__IncarnationRow *life;
-    Pb__NodeRow *node;
+    const Pb__IncarnationRow *life;
 
     if (!leads(core)) {
         return;
     }
-    node = state_node(core->state, &core->arena, node_id);
-    if (node == NULL || node->incarnation == 0) {
-        return;
-    }
-    life = state_incarnation(core->state, &core->arena, node->incarnation);
+    life = state_incarnation(core->state, &core->arena, incarnation);
     if (life == NULL || !life->up) {
         return;
     }
     log_warn("core.node_presumed_dead", LOG_UINT("node", node_id),
-             LOG_UINT("incarnation", node->incarnation));
-    down.incarnation = node->incarnation;
+             LOG_UINT("incarnation", incarnation));
+    down.incarnation = incarnation;
     command.body_case = PB__COMMAND__BODY_NODE_DOWN;
     command.node_down = &down;
     core_decide(core, &command, COOKIE_NONE);

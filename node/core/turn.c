@@ -46,7 +46,7 @@ static void handle(struct core *core, struct note *note)
         core_on_role(core, note->is_leader, note->node, note->term);
         break;
     case NOTE_SILENT:
-        core_presume_dead(core, note->node);
+        core_presume_dead(core, note->node, note->incarnation);
         break;
     case NOTE_OTHER_HASH:
         core_on_other_hash(core, note->node, note->index, note->hash);

@@ -12,12 +12,34 @@ static struct lease_node *find(struct lease_book *book, uint32_t node_id)
     return NULL;
 }
 
+/* Room for one more: best where a node was that left nothing, else where one was that is no member.
+ */
+static struct lease_node *find_room(struct lease_book *book)
+{
+    struct lease_node *room = NULL;
+
+    if (book->count < LEASE_NODES_MAX) {
+        return &book->nodes[book->count++];
+    }
+    for (size_t i = 0; i < book->count; i++) {
+        struct lease_node *node = &book->nodes[i];
+
+        if (!node->member && (room == NULL || node->incarnation == 0)) {
+            room = node;
+        }
+    }
+    return room;
+}
+
 static struct lease_node *find_or_add(struct lease_book *book, uint32_t node_id)
 {
     struct lease_node *node = find(book, node_id);
 
-    if (node == NULL && book->count < LEASE_NODES_MAX) {
-        node = &book->nodes[book->count++];
+    if (node != NULL) {
+        return node;
+    }
+    node = find_room(book);
+    if (node != NULL) {
         *node = (struct lease_node){.node_id = node_id};
     }
     return node;
@@ -36,6 +58,7 @@ void lease_elected(struct lease_book *book, uint64_t now_ms)
 void lease_clear_members(struct lease_book *book, bool own_voter)
 {
     book->own_voter = own_voter;
+    book->is_incomplete = false;
     for (size_t i = 0; i < book->count; i++) {
         book->nodes[i].member = false;
     }
@@ -46,6 +69,7 @@ void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uin
     struct lease_node *node = find_or_add(book, node_id);
 
     if (node == NULL) {
+        book->is_incomplete |= voter;
         return;
     }
     if (node->heard_ms == 0) {
@@ -131,7 +155,7 @@ uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms)
         times[at] = time;
         voters++;
     }
-    if (voters == 0 || times[voters / 2] == 0) {
+    if (book->is_incomplete || voters == 0 || times[voters / 2] == 0) {
         return 0;
     }
     return times[voters / 2] + book->lease_ms;
@@ -145,7 +169,8 @@ bool lease_may_grant(const struct lease_book *book, uint32_t node_id, uint64_t i
            node->fenced != incarnation;
 }
 
-uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms)
+bool lease_take_silent(struct lease_book *book, uint64_t now_ms, uint32_t *node_out,
+                       uint64_t *incarnation_out)
 {
     for (size_t i = 0; i < book->count; i++) {
         struct lease_node *node = &book->nodes[i];
@@ -160,8 +185,10 @@ uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms)
             node->silent_told_ms + book->lease_ms <= now_ms) {
             node->silent_told_ms = now_ms;
             node->fenced = node->incarnation;
-            return node->node_id;
+            *node_out = node->node_id;
+            *incarnation_out = node->incarnation;
+            return true;
         }
     }
-    return 0;
+    return false;
 }

@@ -26,7 +26,9 @@ struct lease_book {
     uint64_t lease_ms;
     uint64_t drift_ms; /* how far clocks of two nodes may diverge in one lease */
     bool own_voter;
-    struct lease_node nodes[LEASE_NODES_MAX]; /* every other node ever heard of */
+    bool is_incomplete; /* a voter found no room: then no majority can be counted */
+    /* The other members, and nodes that are none any more, while there is room for them. */
+    struct lease_node nodes[LEASE_NODES_MAX];
     size_t count;
 };
 
@@ -52,8 +54,10 @@ void lease_lapsed(struct lease_book *book, uint64_t now_ms);
 uint64_t lease_own_end(const struct lease_book *book, uint64_t now_ms);
 /** May this incarnation of node_id be granted a lease? */
 bool lease_may_grant(const struct lease_book *book, uint32_t node_id, uint64_t incarnation);
-/** A node to report as silent now, 0 when there is none (any more). It is fenced from here on. A
- * node that is no member any more counts too: nobody else would end what its incarnation left. */
-uint32_t lease_take_silent(struct lease_book *book, uint64_t now_ms);
+/** A node to report as silent now, and its incarnation, which is fenced from here on; false when
+ * there is none (any more). A node that is no member any more counts too: nobody else would end
+ * what its incarnation left. */
+bool lease_take_silent(struct lease_book *book, uint64_t now_ms, uint32_t *node_out,
+                       uint64_t *incarnation_out);
 
 #endif

@@ -74,6 +74,7 @@ void rlog_lease_elected(struct rlog *rlog)
 void rlog_lease_beat(struct rlog *rlog)
 {
     uint64_t now_ms = clock_boot_ms();
+    uint64_t incarnation;
     uint32_t silent;
 
     if (!rlog->role.is_leader) {
@@ -87,8 +88,8 @@ void rlog_lease_beat(struct rlog *rlog)
     if (!rlog_leads_applied(rlog)) {
         return;
     }
-    while ((silent = lease_take_silent(&rlog->leases, now_ms)) != 0) {
-        rlog->events.on_silent(rlog->events.ctx, silent);
+    while (lease_take_silent(&rlog->leases, now_ms, &silent, &incarnation)) {
+        rlog->events.on_silent(rlog->events.ctx, silent, incarnation);
     }
 }
 

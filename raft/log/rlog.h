@@ -44,8 +44,9 @@ struct rlog_events {
     void (*on_role)(void *ctx, bool is_leader, uint32_t leader_node, uint64_t term);
     /** This leader has heard nothing of a member, whose incarnation is up, for the lease time plus
      * drift (DESIGN 7): presume its node dead. From now on it gets no lease under that incarnation,
-     * so the state must end it; repeated every lease time until rlog_node_incarnation() says so. */
-    void (*on_silent)(void *ctx, uint32_t node_id);
+     * so the state must end it, and no later one; repeated every lease time until
+     * rlog_node_incarnation() says so. */
+    void (*on_silent)(void *ctx, uint32_t node_id, uint64_t incarnation);
     /** Another node reports the state hash at a mark (P7). */
     void (*on_hash)(void *ctx, uint32_t node_id, uint64_t mark_index, uint64_t hash);
     /** Raft wants a snapshot manifest for the mark at index: answer with rlog_manifest_ready() once

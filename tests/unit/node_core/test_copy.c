@@ -5,6 +5,7 @@
 #include "node/base/buf.h"
 #include "node/base/clock.h"
 #include "node/base/mem.h"
+#include "node/core/core_private.h"
 #include "tests/lib/pki/pki.h"
 #include "tests/lib/scratch.h"
 
@@ -497,6 +498,41 @@ static void test_founder_died_at_first(void **state)
     founder->core = NULL;
 }
 
+static uint64_t incarnation_of(struct node *node)
+{
+    struct core_status status;
+
+    core_get_status(node->core, &status);
+    return status.incarnation;
+}
+
+/* Goal: news of the silence of a life that is over already ends no later one.
+ * Method: a node lives anew before the state thread of the leader hears that its last life was
+ * silent; all nodes are told, for one of them leads. */
+static void test_late_news_of_silence(void **state)
+{
+    struct world *world = *state;
+    struct node *node = &world->nodes[2];
+    uint64_t before = incarnation_of(node);
+    uint64_t after;
+
+    close_node(node);
+    open_node(world, node);
+    assert_true(wait_for(has_incarnation, node));
+    after = incarnation_of(node);
+    assert_true(after > before);
+    for (size_t i = 0; i < NODES; i++) {
+        struct note *note = note_new(NOTE_SILENT);
+
+        note->node = node->id;
+        note->incarnation = before;
+        inbox_post_take(&world->nodes[i].core->inbox, note);
+    }
+    add_users(world, &world->nodes[0], 20);
+    assert_true(wait_for(all_equal, world));
+    assert_int_equal(incarnation_of(node), after);
+}
+
 struct change {
     pthread_mutex_t mutex;
     bool done;
@@ -577,6 +613,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_far_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_late_news_of_silence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_founder_died_at_first, setup, teardown),
     };
 

@@ -185,27 +185,15 @@ static inline void on_role(void *ctx, bool is_leader, uint32_t leader_node, uint
     (void)pthread_mutex_unlock(&replica->mutex);
 }
 
-static inline uint64_t live_incarnation(const struct replica *replica, uint32_t node_id)
-{
-    for (uint64_t i = replica->incarnation_count; i > 0; i--) {
-        if (replica->owner[i] == node_id && replica->up[i]) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 /* As ha would: end the incarnation of a silent node. */
-static inline void on_silent(void *ctx, uint32_t node_id)
+static inline void on_silent(void *ctx, uint32_t node_id, uint64_t incarnation)
 {
     struct replica *replica = ctx;
     uint8_t command[9] = {'E'};
-    uint64_t incarnation;
 
     (void)pthread_mutex_lock(&replica->mutex);
     replica->silent_count++;
     replica->silent_node = node_id;
-    incarnation = live_incarnation(replica, node_id);
     for (int i = 0; i < 8; i++) {
         command[1 + i] = (uint8_t)(incarnation >> (56 - 8 * i));
     }

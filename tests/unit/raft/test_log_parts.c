@@ -152,6 +152,19 @@ static struct lease_book book_of_three(void)
     return book;
 }
 
+/* The node that is silent now, 0: none; node 2 lives as 21 and so on. */
+static uint32_t take_silent(struct lease_book *book, uint64_t now_ms)
+{
+    uint64_t incarnation;
+    uint32_t node;
+
+    if (!lease_take_silent(book, now_ms, &node, &incarnation)) {
+        return 0;
+    }
+    assert_int_equal(incarnation, node * 10 + 1);
+    return node;
+}
+
 /* Goal: the leader's own lease runs from when it *sent* what a majority answered.
  * Method: answers of one and of two of three; of two of four. */
 static void test_own_lease_counts_from_sending(void **state)
@@ -182,9 +195,9 @@ static void test_silent_node_is_fenced(void **state)
     (void)state;
 
     lease_heard(&book, 3, 10050, 10900);
-    assert_int_equal(lease_take_silent(&book, 11100), 0);
-    assert_int_equal(lease_take_silent(&book, 11101), 2);
-    assert_int_equal(lease_take_silent(&book, 11101), 0);
+    assert_int_equal(take_silent(&book, 11100), 0);
+    assert_int_equal(take_silent(&book, 11101), 2);
+    assert_int_equal(take_silent(&book, 11101), 0);
     assert_false(lease_may_grant(&book, 2, 21));
     assert_true(lease_may_grant(&book, 3, 31));
     assert_false(lease_may_grant(&book, 3, 30));
@@ -192,9 +205,9 @@ static void test_silent_node_is_fenced(void **state)
     lease_heard(&book, 2, 0, 11200); /* alive after all: but its death is proposed */
     lease_heard(&book, 3, 0, 11200);
     assert_false(lease_may_grant(&book, 2, 21));
-    assert_int_equal(lease_take_silent(&book, 12101), 2); /* told again until it is done */
+    assert_int_equal(take_silent(&book, 12101), 2); /* told again until it is done */
     lease_set_incarnation(&book, 2, 0);
-    assert_int_equal(lease_take_silent(&book, 12200), 0);
+    assert_int_equal(take_silent(&book, 12200), 0);
     lease_set_incarnation(&book, 2, 22);
     assert_true(lease_may_grant(&book, 2, 22));
     assert_false(lease_may_grant(&book, 2, 21));
@@ -210,9 +223,9 @@ static void test_lapsed_leader_counts_anew(void **state)
     (void)state;
 
     lease_lapsed(&book, 30000);
-    assert_int_equal(lease_take_silent(&book, 30500), 0);
+    assert_int_equal(take_silent(&book, 30500), 0);
     assert_true(lease_may_grant(&book, 2, 21));
-    assert_int_equal(lease_take_silent(&book, 31101), 2);
+    assert_int_equal(take_silent(&book, 31101), 2);
 }
 
 /* Goal: a node that was presumed dead in a term that came to nothing lives on when this node leads
@@ -223,13 +236,13 @@ static void test_an_earlier_terms_verdict_is_forgotten(void **state)
     (void)state;
 
     lease_heard(&book, 3, 0, 11000);
-    assert_int_equal(lease_take_silent(&book, 11101), 2);
+    assert_int_equal(take_silent(&book, 11101), 2);
     lease_elected(&book, 20000);
-    assert_int_equal(lease_take_silent(&book, 20000), 0);
+    assert_int_equal(take_silent(&book, 20000), 0);
     assert_true(lease_may_grant(&book, 2, 21));
     lease_heard(&book, 2, 0, 21000);
     lease_heard(&book, 3, 0, 21000);
-    assert_int_equal(lease_take_silent(&book, 21101), 0);
+    assert_int_equal(take_silent(&book, 21101), 0);
 }
 
 /* Goal: sessions of a node that was removed from the cluster do not stay live for ever (P5).
@@ -243,16 +256,45 @@ static void test_a_removed_node_is_presumed_dead(void **state)
     lease_clear_members(&book, true);
     lease_add_member(&book, 2, true, 10900);
     lease_heard(&book, 2, 0, 12000);
-    assert_int_equal(lease_take_silent(&book, 12000), 0); /* its lease may still run */
-    assert_int_equal(lease_take_silent(&book, 12001), 3);
+    assert_int_equal(take_silent(&book, 12000), 0); /* its lease may still run */
+    assert_int_equal(take_silent(&book, 12001), 3);
     lease_set_incarnation(&book, 3, 0);
 
     lease_heard(&book, 2, 0, 13000);
     lease_set_incarnation(&book, 4, 41);
-    assert_int_equal(lease_take_silent(&book, 13000), 0);
+    assert_int_equal(take_silent(&book, 13000), 0);
     lease_heard(&book, 2, 0, 14000);
-    assert_int_equal(lease_take_silent(&book, 14100), 0);
-    assert_int_equal(lease_take_silent(&book, 14101), 4);
+    assert_int_equal(take_silent(&book, 14100), 0);
+    assert_int_equal(take_silent(&book, 14101), 4);
+}
+
+/* Goal: nodes that come and go leave room for voters, of which none is ever left out of the count.
+ * Method: more nodes than fit, some with an incarnation that is up; then voters that answer
+ * nothing.
+ */
+static void test_room_for_voters(void **state)
+{
+    struct lease_book book = {.lease_ms = 1000, .drift_ms = 100};
+
+    (void)state;
+    for (uint32_t node = 1000; node < 1000 + 2 * LEASE_NODES_MAX; node++) {
+        lease_set_incarnation(&book, node, node % 2);
+    }
+    lease_clear_members(&book, true);
+    for (uint32_t node = 2; node <= 3; node++) {
+        lease_add_member(&book, node, true, 5000);
+    }
+    lease_elected(&book, 5000);
+    assert_int_equal(lease_own_end(&book, 9000), 0);
+    lease_heard(&book, 3, 8900, 9000);
+    assert_int_equal(lease_own_end(&book, 9000), 9900);
+
+    lease_clear_members(&book, true);
+    for (uint32_t node = 2; node < 3 + LEASE_NODES_MAX; node++) {
+        lease_add_member(&book, node, true, 5000);
+        lease_heard(&book, node, 8900, 9000);
+    }
+    assert_int_equal(lease_own_end(&book, 9000), 0); /* one is not in the book */
 }
 
 /* Goal: leadership goes to a voter only that answers and keeps up. Method: each condition. */
@@ -360,6 +402,7 @@ static void test_lease_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_room_for_voters),
         cmocka_unit_test(test_origin_sends_again_in_order),
         cmocka_unit_test(test_intake_batches),
         cmocka_unit_test(test_cluster_time),
