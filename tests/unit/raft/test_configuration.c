@@ -111,6 +111,45 @@ static void test_no_snapshot_of_an_uncommitted_change(void **state)
     lab_free(&lab);
 }
 
+static void receive(struct lab *lab, int from, struct raft_message *message)
+{
+    int to = (int)shim_node_of(message->server_id);
+    struct wire_frame frame = {0};
+    struct buf bytes = BUF_EMPTY;
+
+    wire_encode(message, lab_id(from), &frame);
+    for (size_t i = 0; i < frame.part_count; i++) {
+        buf_append(&bytes, frame.parts[i]);
+    }
+    assert_int_equal(shim_receive(lab->nodes[to].shim, (uint32_t)from, buf_slice(&bytes)), 0);
+    buf_deinit(&bytes);
+    wire_frame_deinit(&frame);
+}
+
+/* Goal: the same for a snapshot that libraft takes while it handles entries, when it is not told of
+ * the change. Method: a heartbeat commits the entry before the change. */
+static void test_no_snapshot_while_a_change_is_hidden(void **state)
+{
+    struct lab *lab = lab_new();
+    struct lab_node *node = &lab->nodes[2];
+    struct raft_message heartbeat = {
+        .type = RAFT_IO_APPEND_ENTRIES,
+        .server_id = node->id,
+        .append_entries = {.term = 3, .prev_log_index = 2, .prev_log_term = 2, .leader_commit = 2},
+    };
+    (void)state;
+
+    lab_put_command(lab, 2, 2);
+    lab_put_members(node, 2, 3);
+    lab_start(lab, 0);
+    raft_set_snapshot_threshold(&node->raft, 1);
+    receive(lab, 1, &heartbeat);
+    assert_int_equal(node->raft.last_applied, 2);
+    assert_int_equal(node->raft.configuration_uncommitted_index, 3);
+    assert_int_equal(node->snapshot.index, 0);
+    lab_free(&lab);
+}
+
 /* Goal: a cut goes back to the change before it, not to the last that is known to be committed.
  * Method: node 2 has two changes, of which leader 1 has the first alone and node 2 knows neither to
  * be committed. Returns how many members node 2 counts after the cut. */
@@ -191,21 +230,6 @@ static void test_cut_goes_back_to_a_snapshot(void **state)
     run_compacted(true);
 }
 
-static void receive(struct lab *lab, int from, struct raft_message *message)
-{
-    int to = (int)shim_node_of(message->server_id);
-    struct wire_frame frame = {0};
-    struct buf bytes = BUF_EMPTY;
-
-    wire_encode(message, lab_id(from), &frame);
-    for (size_t i = 0; i < frame.part_count; i++) {
-        buf_append(&bytes, frame.parts[i]);
-    }
-    assert_int_equal(shim_receive(lab->nodes[to].shim, (uint32_t)from, buf_slice(&bytes)), 0);
-    buf_deinit(&bytes);
-    wire_frame_deinit(&frame);
-}
-
 /* Goal: after the install of a snapshot no change is under way; libraft keeps the index of one that
  * went with the log, and then neither changes nor snapshots are possible for ever.
  * Method: node 2 gets a change, then a snapshot. Returns whether it may take one itself. */
@@ -266,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uncommitted_change_is_taken_back_after_restart),
         cmocka_unit_test(test_no_snapshot_of_an_uncommitted_change),
+        cmocka_unit_test(test_no_snapshot_while_a_change_is_hidden),
         cmocka_unit_test(test_cut_goes_back_to_the_change_before),
         cmocka_unit_test(test_cut_goes_back_to_a_snapshot),
         cmocka_unit_test(test_install_ends_a_change),
