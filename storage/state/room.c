@@ -5,6 +5,8 @@
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
 
+#define ATTRIBUTE_BYTES_MAX 256
+
 static bool is_one_of(const char *type, const char *const *types, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -13,6 +15,17 @@ static bool is_one_of(const char *type, const char *const *types, size_t count)
         }
     }
     return false;
+}
+
+/* An attribute that a client chose; one that no client needs is not answered. */
+static char *short_text(char *text)
+{
+    return strlen(text) <= ATTRIBUTE_BYTES_MAX ? text : (char *)"";
+}
+
+static bool is_large(const Pb__Stanza *stanza)
+{
+    return stanza_content_bytes(stanza) > STANZA_SMALL_BYTES_MAX;
 }
 
 /* An answer finishes something; one that is refused would leave the asker without. */
@@ -55,8 +68,15 @@ static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__
         *from_out = command->roster_set->from;
         out->kind = PB__STANZA__KIND__IQ;
         out->type = (char *)"set";
-        out->id = command->roster_set->iq_id;
-        return !command->roster_set->remove;
+        out->id = short_text(command->roster_set->iq_id);
+        return !command->roster_set->remove || out->id != command->roster_set->iq_id;
+    case PB__COMMAND__BODY_ASK: /* it stands in the list until it is answered */
+        *from_out = command->ask->from;
+        stanza = command->ask->request;
+        if (stanza == NULL || !is_large(stanza)) {
+            return false;
+        }
+        break;
     default:
         return false;
     }
@@ -65,9 +85,52 @@ static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__
         return false;
     }
     out->kind = stanza->kind;
-    out->type = stanza->type;
-    out->id = stanza->id;
+    out->type = short_text(stanza->type);
+    out->id = short_text(stanza->id);
     out->to = stanza->to;
+    return true;
+}
+
+/* The stanza of a command that passes though a client may fill it. */
+static Pb__Stanza *passing_stanza(const Pb__Command *command)
+{
+    switch (command->body_case) {
+    case PB__COMMAND__BODY_MESSAGE:
+        return command->message->stanza;
+    case PB__COMMAND__BODY_IQ:
+        return command->iq->stanza;
+    case PB__COMMAND__BODY_PRESENCE:
+        return command->presence->stanza;
+    case PB__COMMAND__BODY_ANSWER:
+        return command->answer->stanza;
+    case PB__COMMAND__BODY_BOUNCE:
+        return command->bounce->stanza;
+    default:
+        return NULL;
+    }
+}
+
+/* What has to pass does so without what would fill the store: one account could go on for long. An
+ * answer without its content is no result, so it becomes an error; presence means the same without
+ * its words. */
+static bool strip(const Pb__Command *command)
+{
+    static const char error[] = "<error type='wait'><resource-constraint "
+                                "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    Pb__Stanza *stanza = passing_stanza(command);
+
+    if (stanza == NULL || !is_large(stanza)) {
+        return false;
+    }
+    stanza->id = short_text(stanza->id);
+    stanza->type = short_text(stanza->type);
+    stanza->lang = (char *)"";
+    stanza->inner = (ProtobufCBinaryData){.len = 0};
+    if (is_answer(stanza)) {
+        stanza->type = (char *)"error";
+        stanza->inner =
+            (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)error, .len = sizeof(error) - 1};
+    }
     return true;
 }
 
@@ -95,6 +158,7 @@ bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
     Pb__Stanza stanza;
     const Pb__Command *command;
     struct arena arena;
+    size_t before = buf_len(out);
 
     arena_init(&arena);
     command = pb__command__unpack(&arena.pb, bytes.len, bytes.data);
@@ -112,9 +176,11 @@ bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
     if (substitute.body_case != PB__COMMAND__BODY__NOT_SET) {
         substitute.ref = command->ref;
         append_command(&substitute, &arena, out);
+    } else if (command != NULL && strip(command)) {
+        append_command(command, &arena, out);
     }
     arena_deinit(&arena);
-    return substitute.body_case != PB__COMMAND__BODY__NOT_SET;
+    return buf_len(out) > before;
 }
 
 int bounce(struct apply *a, const Pb__Bounce *command)

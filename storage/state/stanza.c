@@ -57,6 +57,11 @@ Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_
     return reply;
 }
 
+size_t stanza_content_bytes(const Pb__Stanza *stanza)
+{
+    return stanza->inner.len + strlen(stanza->type) + strlen(stanza->id) + strlen(stanza->lang);
+}
+
 Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza)
 {
     struct arena *arena = a->out->arena;

@@ -14,10 +14,15 @@ enum stanza_error {
     STANZA_RECIPIENT_UNAVAILABLE
 };
 
+/* Content of a stanza that is kept where there is no room for a large one. */
+#define STANZA_SMALL_BYTES_MAX 1024
+
 /** A presence without content. */
 Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from, const char *to);
 /** The error that answers stanza, or NULL: errors and IQ results are never answered. */
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error);
+/** Bytes of a stanza that its sender chose freely: all but its addresses. */
+size_t stanza_content_bytes(const Pb__Stanza *stanza);
 /** A deep copy that lives as long as the effects. */
 Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza);
 /** Queue the error for the session that caused it. */

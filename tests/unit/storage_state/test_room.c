@@ -1,5 +1,6 @@
 /* What passes into the log without room, and what stands for the rest. */
 #include "storage/state/room.h"
+#include "storage/state/stanza.h"
 #include "tests/unit/storage_state/check.h"
 #include "tests/unit/storage_state/command_text.h"
 #include "tests/unit/storage_state/world.h"
@@ -110,6 +111,82 @@ static void test_content_is_replaced(void **state)
     }
 }
 
+/* A command as text with blob at its end. */
+static Pb__Command *refused_with(const char *line, const char *blob)
+{
+    struct buf text = BUF_EMPTY;
+    Pb__Command *result;
+
+    buf_append_str(&text, line);
+    buf_append_str(&text, blob);
+    result = refused(buf_text(&text));
+    buf_deinit(&text);
+    return result;
+}
+
+/* Goal: nothing that passes without room carries more than is small, whoever fills it: an account
+ * that sends errors would otherwise stop every node.
+ * Method: each kind that passes, as large as a stanza may be; long ids. */
+static void test_nothing_large_passes(void **state)
+{
+    static const char *const lines[] = {
+        "message from=1:1:5:1 stanza.type=error stanza.to=bob@x stanza.id=i stanza.inner=",
+        "message from=1:1:5:1 stanza.type=error stanza.to=bob@x stanza.id=",
+        "message from=1:1:5:1 stanza.type=chat stanza.to=bob@x stanza.id=",
+        "iq from=1:1:5:1 stanza.kind=IQ stanza.type=result stanza.to=bob@x/b stanza.inner=",
+        "iq from=1:1:5:1 stanza.kind=IQ stanza.type=error stanza.to=bob@x/b stanza.inner=",
+        "iq from=1:1:5:1 stanza.kind=IQ stanza.type=set stanza.to=bob@x/b stanza.id=",
+        "ask from=1:1:5:1 request.kind=IQ request.type=get request.id=i request.inner=",
+        "answer from=1:1:5:1 stanza.kind=IQ stanza.type=result stanza.id=i stanza.inner=",
+        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.inner=",
+        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.lang=",
+        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unavailable stanza.inner=",
+        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unsubscribed stanza.to=bob@x "
+        "stanza.inner=",
+        "roster_set from=1:1:5:1 contact=bob@x remove=1 iq_id=",
+    };
+    static char blob[255 * 1024];
+    (void)state;
+
+    memset(blob, 'x', sizeof(blob) - 1);
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        const Pb__Command *command = refused_with(lines[i], blob);
+
+        if (command == NULL || pb__command__get_packed_size(command) > STANZA_SMALL_BYTES_MAX) {
+            fail_msg("passes as large as it is: %s", lines[i]);
+        }
+    }
+}
+
+/* Goal: what passes without its content still means what it meant, and a result that lost its
+ * content is none. Method: a large presence, a large result. */
+static void test_stripped_keeps_its_meaning(void **state)
+{
+    static char blob[2 * STANZA_SMALL_BYTES_MAX];
+    const Pb__Command *command;
+    (void)state;
+
+    memset(blob, 'x', sizeof(blob) - 1);
+    command =
+        refused_with("presence from=1:1:5:1 stanza.kind=PRESENCE priority=3 stanza.inner=", blob);
+    assert_int_equal(command->body_case, PB__COMMAND__BODY_PRESENCE);
+    assert_int_equal(command->presence->from->count, 5);
+    assert_int_equal(command->presence->priority, 3);
+    assert_string_equal(command->presence->stanza->type, "");
+    assert_int_equal(command->presence->stanza->inner.len, 0);
+
+    command = refused_with(
+        "iq from=1:1:5:1 stanza.kind=IQ stanza.type=result stanza.id=i stanza.to=bob@x/b "
+        "stanza.inner=",
+        blob);
+    assert_int_equal(command->body_case, PB__COMMAND__BODY_IQ);
+    assert_string_equal(command->iq->stanza->type, "error");
+    assert_string_equal(command->iq->stanza->id, "i");
+    assert_string_equal(command->iq->stanza->to, "bob@x/b");
+    assert_non_null(memmem(command->iq->stanza->inner.data, command->iq->stanza->inner.len,
+                           "resource-constraint", strlen("resource-constraint")));
+}
+
 /* Goal: the stream of a refused stanza goes on, its sender knows. Method: apply a Bounce and the
  * stanza behind it, whose count would be a gap without it. */
 static void test_bounce_is_counted_and_answered(void **state)
@@ -140,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_makes_room_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_content_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_large_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stripped_keeps_its_meaning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounce_is_counted_and_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_says_why, setup, teardown),
     };
