@@ -81,10 +81,10 @@ void verb_node_status(struct request *request)
 static void read_hash(struct request *request, struct core *core)
 {
     struct core_hash hash = core_hash(core);
-    json_int_t wanted = request_number(request, "index", 0);
+    const json_int_t wanted = request_number(request, "index", 0);
     char text[32];
 
-    if (wanted > 0) {
+    if (wanted != 0) {
         hash.mark_index = (uint64_t)wanted;
         if (!core_hash_at(core, hash.mark_index, &hash.hash)) {
             request->rc = ERR_NOT_FOUND;
@@ -97,8 +97,16 @@ static void read_hash(struct request *request, struct core *core)
                   (json_int_t)hash.mark_index, "hash", text, "current", hash.is_current);
 }
 
+/* Without an index it is the newest mark; 0 is none, so that read_hash() takes it for no index. */
 void verb_state_hash(struct request *request)
 {
+    const json_t *index = json_object_get(request->args, "index");
+
+    if (index != NULL && (!json_is_integer(index) || json_integer_value(index) <= 0)) {
+        request_fail_usage(request,
+                           "index must be a number from 1 on; without one it is the newest");
+        return;
+    }
     request_read_state(request, read_hash);
 }
 

@@ -124,7 +124,7 @@ static json_t *hash_rows(const struct options *options, const struct targets *ta
 
     *behind_out = false;
     for (size_t i = 0; i < targets->count; i++) {
-        json_t *args = json_pack("{s:I}", "index", index);
+        json_t *args = index == 0 ? NULL : json_pack("{s:I}", "index", index);
         json_t *row = NULL;
         char *fault = NULL;
         int code = ask_one(options, &targets->items[i], ASK_READ, "state.hash", args, &row, &fault);
