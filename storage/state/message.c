@@ -54,11 +54,13 @@ static void deliver(struct message *m, const struct targets *targets)
     uint64_t position = apply_position(a);
     Pb__StanzaRow row = PB__STANZA_ROW__INIT;
     uint32_t count = 0;
+    uint32_t bytes;
 
     m->stanza->position = position;
+    bytes = stanza_bytes(m->stanza);
     for (size_t i = 0; i < targets->count; i++) {
-        if (pending_has_room(a, targets->sessions[i])) {
-            pending_add_shared(a, targets->sessions[i], position, position);
+        if (pending_has_room(a, targets->sessions[i], bytes)) {
+            pending_add_shared(a, targets->sessions[i], position, position, bytes);
             count++;
         }
     }

@@ -1,46 +1,49 @@
 #include "storage/state/offline.h"
 
 #include "storage/state/pending.h"
+#include "storage/state/stanza.h"
 
 #define ERASE_STEP 100 /* rows a command */
 
-static uint32_t total(struct apply *a, const char *user)
+static Pb__OfflineTotalRow total(struct apply *a, const char *user)
 {
     const Pb__OfflineTotalRow *row =
         row_get(a->state, a->arena, TABLE_OFFLINE_TOTAL, key_user(user));
+    Pb__OfflineTotalRow none = PB__OFFLINE_TOTAL_ROW__INIT;
 
-    return row == NULL ? 0 : row->count;
+    return row == NULL ? none : *row;
 }
 
-static void set_total(struct apply *a, const char *user, uint32_t count)
+static void set_total(struct apply *a, const char *user, const Pb__OfflineTotalRow *row)
 {
-    Pb__OfflineTotalRow row = PB__OFFLINE_TOTAL_ROW__INIT;
-
-    row.count = count;
-    if (count > 0) {
-        row_put(a->state, TABLE_OFFLINE_TOTAL, key_user(user), &row);
+    if (row->count > 0) {
+        row_put(a->state, TABLE_OFFLINE_TOTAL, key_user(user), row);
     } else {
         row_delete(a->state, TABLE_OFFLINE_TOTAL, key_user(user));
     }
 }
 
-static bool add(struct apply *a, const char *user, uint64_t shared, uint32_t limit)
+static bool add(struct apply *a, const char *user, uint64_t shared, uint32_t bytes,
+                uint32_t count_max, uint64_t bytes_max)
 {
     Pb__OfflineRow row = PB__OFFLINE_ROW__INIT;
-    uint32_t count = total(a, user);
+    Pb__OfflineTotalRow sum = total(a, user);
 
-    if (count >= limit) {
+    if (sum.count >= count_max || sum.bytes + bytes > bytes_max) {
         return false;
     }
     row.shared = shared;
+    row.bytes = bytes;
     row_put(a->state, TABLE_OFFLINE, key_user_u64(user, shared), &row);
-    set_total(a, user, count + 1);
+    sum.count++;
+    sum.bytes += bytes;
+    set_total(a, user, &sum);
     return true;
 }
 
-bool offline_add_shared(struct apply *a, const char *user, uint64_t shared)
+bool offline_add_shared(struct apply *a, const char *user, uint64_t shared, uint32_t bytes)
 {
-    return add(a, user, shared, STATE_OFFLINE_SETTLED_MAX);
+    return add(a, user, shared, bytes, STATE_OFFLINE_SETTLED_MAX, STATE_OFFLINE_SETTLED_BYTES_MAX);
 }
 
 bool offline_add_new(struct apply *a, const char *user, Pb__Stanza *stanza)
@@ -48,11 +51,11 @@ bool offline_add_new(struct apply *a, const char *user, Pb__Stanza *stanza)
     Pb__StanzaRow row = PB__STANZA_ROW__INIT;
     uint64_t position = apply_position(a);
 
-    if (!add(a, user, position, STATE_OFFLINE_MAX)) {
-        return false;
-    }
     stanza->position = position;
     stanza->delayed = true; /* XEP-0160 §3: it will carry XEP-0203 */
+    if (!add(a, user, position, stanza_bytes(stanza), STATE_OFFLINE_MAX, STATE_OFFLINE_BYTES_MAX)) {
+        return false;
+    }
     row.stanza = stanza;
     row.store = true;
     row_put(a->state, TABLE_STANZA, key_u64(position), &row);
@@ -67,10 +70,10 @@ void offline_move(struct apply *a, const char *user, uint64_t session)
         const Pb__OfflineRow *row = list.items[i].row;
 
         kv_delete(a->state->kv, TABLE_OFFLINE, list.items[i].key);
-        pending_add_shared(a, session, apply_position(a), row->shared);
+        pending_add_shared(a, session, apply_position(a), row->shared, row->bytes);
     }
     if (list.count > 0) {
-        set_total(a, user, 0);
+        row_delete(a->state, TABLE_OFFLINE_TOTAL, key_user(user));
     }
 }
 
@@ -78,15 +81,18 @@ bool offline_erase_step(struct apply *a, const char *user)
 {
     struct row_list list = rows_collect(a->state, a->arena, TABLE_OFFLINE, key_user(user),
                                         slice_make(NULL, 0), ERASE_STEP);
+    Pb__OfflineTotalRow sum = total(a, user);
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__OfflineRow *row = list.items[i].row;
 
         kv_delete(a->state->kv, TABLE_OFFLINE, list.items[i].key);
         pending_forget(a, row->shared);
+        sum.count--;
+        sum.bytes -= row->bytes;
     }
     if (list.count > 0) {
-        set_total(a, user, total(a, user) - (uint32_t)list.count);
+        set_total(a, user, &sum);
     }
     return list.count < ERASE_STEP;
 }

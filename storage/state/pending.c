@@ -20,24 +20,44 @@ static void push_effect(struct apply *a, uint64_t session, const Pb__SessionRow 
     effect->position = position;
 }
 
-static bool add(struct apply *a, uint64_t session, uint64_t position, const Pb__PendingRow *entry,
-                uint32_t limit)
+/* How much a list may hold; it depends on who adds to it. */
+struct limit {
+    uint32_t count;
+    uint64_t bytes;
+};
+
+static const struct limit limit_of_others = {STATE_PENDING_MAX, STATE_PENDING_BYTES_MAX};
+static const struct limit limit_of_self = {STATE_PENDING_SELF_MAX, STATE_PENDING_SELF_BYTES_MAX};
+static const struct limit no_limit = {UINT32_MAX, UINT64_MAX};
+
+static bool has_room(const Pb__SessionRow *row, const struct limit *limit, uint32_t bytes)
+{
+    return row != NULL && row->pending_count < limit->count &&
+           row->pending_bytes + bytes <= limit->bytes;
+}
+
+static bool add(struct apply *a, uint64_t session, uint64_t position, Pb__PendingRow *entry,
+                const struct limit *limit)
 {
     Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
-    if (row == NULL || row->pending_count >= limit) {
+    if (entry->bytes == 0) { /* of a shared one its caller knows */
+        entry->bytes = (uint32_t)pb__pending_row__get_packed_size(entry);
+    }
+    if (!has_room(row, limit, entry->bytes)) {
         return false;
     }
     row->pending_count++;
+    row->pending_bytes += entry->bytes;
     session_put(a, session, row);
     row_put(a->state, TABLE_PENDING, key_u64_u64(session, position), entry);
     push_effect(a, session, row, position);
     return true;
 }
 
-static void add_self(struct apply *a, uint64_t session, const Pb__PendingRow *entry)
+static void add_self(struct apply *a, uint64_t session, Pb__PendingRow *entry)
 {
-    if (!add(a, session, apply_position(a), entry, STATE_PENDING_SELF_MAX)) {
+    if (!add(a, session, apply_position(a), entry, &limit_of_self)) {
         session_doom(a, session);
     }
 }
@@ -48,7 +68,7 @@ bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza
 
     entry.what_case = PB__PENDING_ROW__WHAT_OWN;
     entry.own = (Pb__Stanza *)stanza;
-    return add(a, session, apply_position(a), &entry, STATE_PENDING_MAX);
+    return add(a, session, apply_position(a), &entry, &limit_of_others);
 }
 
 void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
@@ -78,21 +98,21 @@ void pending_add_push(struct apply *a, uint64_t session, const Pb__RosterPush *p
     add_self(a, session, &entry);
 }
 
-bool pending_has_room(struct apply *a, uint64_t session)
+bool pending_has_room(struct apply *a, uint64_t session, uint32_t bytes)
 {
-    const Pb__SessionRow *row = state_session(a->state, a->arena, session);
-
-    return row != NULL && row->pending_count < STATE_PENDING_MAX;
+    return has_room(state_session(a->state, a->arena, session), &limit_of_others, bytes);
 }
 
-void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared)
+void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                        uint32_t bytes)
 {
     Pb__PendingRow entry = PB__PENDING_ROW__INIT;
     bool added;
 
     entry.what_case = PB__PENDING_ROW__WHAT_SHARED;
     entry.shared = shared;
-    added = add(a, session, position, &entry, UINT32_MAX);
+    entry.bytes = bytes;
+    added = add(a, session, position, &entry, &no_limit);
     ASSERT(added);
 }
 
@@ -145,6 +165,7 @@ static void remove_done(struct apply *a, Pb__SessionRow *row, const struct row_e
     }
     kv_delete(a->state->kv, TABLE_PENDING, item->key);
     row->pending_count--;
+    row->pending_bytes -= entry->bytes;
 }
 
 /* Is number at or before h, in the arithmetic of a counter that wraps (XEP-0198 §4)? */

@@ -12,10 +12,12 @@ bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza
 void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
 void pending_add_push(struct apply *a, uint64_t session, const Pb__RosterPush *push);
 
-bool pending_has_room(struct apply *a, uint64_t session);
-/** Append a stanza of the stanza table. The caller counts it (pending_store_shared()). Only after
- * pending_has_room(), or for what was bounded before (offline messages). */
-void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared);
+bool pending_has_room(struct apply *a, uint64_t session, uint32_t bytes);
+/** Append a stanza of the stanza table, of so many bytes (stanza_bytes()). The caller counts it
+ * (pending_set_refs()). Only after pending_has_room(), or for what was bounded before (offline
+ * messages). */
+void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                        uint32_t bytes);
 /** Number of lists that name a stanza of the stanza table, all new. */
 void pending_set_refs(struct apply *a, uint64_t shared, uint32_t count);
 

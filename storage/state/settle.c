@@ -19,13 +19,14 @@ static void tell_sender(struct apply *a, const Pb__Stanza *stanza, enum stanza_e
     }
 }
 
-static uint32_t move_to_sessions(struct apply *a, uint64_t shared, const struct targets *targets)
+static uint32_t move_to_sessions(struct apply *a, uint64_t shared, uint32_t bytes,
+                                 const struct targets *targets)
 {
     uint32_t count = 0;
 
     for (size_t i = 0; i < targets->count; i++) {
-        if (pending_has_room(a, targets->sessions[i])) {
-            pending_add_shared(a, targets->sessions[i], apply_position(a), shared);
+        if (pending_has_room(a, targets->sessions[i], bytes)) {
+            pending_add_shared(a, targets->sessions[i], apply_position(a), shared, bytes);
             count++;
         }
     }
@@ -37,7 +38,7 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
 {
     Pb__StanzaRow *row = row_get(a->state, a->arena, TABLE_STANZA, key_u64(shared));
     struct targets targets;
-    uint32_t count;
+    uint32_t bytes, count;
 
     ASSERT(row != NULL);
     if (!account_exists(a->state, user) || !message_may_wait(row->stanza)) {
@@ -45,15 +46,16 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
         return;
     }
     row->stanza->delayed = true;
+    bytes = stanza_bytes(row->stanza);
     row_put(a->state, TABLE_STANZA, key_u64(shared), row);
     targets =
         heir == 0 ? message_targets(a, user) : (struct targets){.sessions = &heir, .count = 1};
-    count = move_to_sessions(a, shared, &targets);
+    count = move_to_sessions(a, shared, bytes, &targets);
     if (count > 0) {
         pending_set_refs(a, shared, count);
     } else if (!row->store) {
         pending_forget(a, shared);
-    } else if (!offline_add_shared(a, user, shared)) {
+    } else if (!offline_add_shared(a, user, shared, bytes)) {
         pending_forget(a, shared);
         tell_sender(a, row->stanza, STANZA_SERVICE_UNAVAILABLE);
     }

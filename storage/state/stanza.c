@@ -62,6 +62,11 @@ size_t stanza_content_bytes(const Pb__Stanza *stanza)
     return stanza->inner.len + strlen(stanza->type) + strlen(stanza->id) + strlen(stanza->lang);
 }
 
+uint32_t stanza_bytes(const Pb__Stanza *stanza)
+{
+    return (uint32_t)pb__stanza__get_packed_size(stanza);
+}
+
 Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza)
 {
     struct arena *arena = a->out->arena;

@@ -23,6 +23,8 @@ Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from,
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error);
 /** Bytes of a stanza that its sender chose freely: all but its addresses. */
 size_t stanza_content_bytes(const Pb__Stanza *stanza);
+/** Bytes of a stanza in a row. */
+uint32_t stanza_bytes(const Pb__Stanza *stanza);
 /** A deep copy that lives as long as the effects. */
 Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza);
 /** Queue the error for the session that caused it. */

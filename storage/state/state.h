@@ -12,21 +12,29 @@
 struct state;
 
 #define STATE_SCHEMA_VERSION 1
-#define STATE_USER_BYTES_MAX 440  /* a bare address is part of keys; longer ones get no account */
-#define STATE_PENDING_MAX    1000 /* per session; beyond it senders get resource-constraint */
-/* With what the session caused itself; beyond it it is ended. All that waited offline must fit. */
-#define STATE_PENDING_SELF_MAX (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
-#define STATE_OFFLINE_MAX      500 /* per user; beyond it senders get service-unavailable */
+#define STATE_USER_BYTES_MAX 440 /* a bare address is part of keys; longer ones get no account */
+
+/* Lists are bounded by stanzas and by their bytes: a stanza may be large. What one user can fill is
+ * STATE_SESSIONS_MAX lists and the offline storage. */
+#define STATE_PENDING_MAX       1000 /* per session; beyond it senders get resource-constraint */
+#define STATE_PENDING_BYTES_MAX ((uint64_t)4 << 20)
+#define STATE_OFFLINE_MAX       500 /* per user; beyond it senders get service-unavailable */
+#define STATE_OFFLINE_BYTES_MAX ((uint64_t)4 << 20)
 /* The same with what a session's list had accepted before it ended. */
-#define STATE_OFFLINE_SETTLED_MAX   (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
-#define STATE_ROSTER_MAX            1000          /* items per user */
-#define STATE_ROSTER_BYTES_MAX      (1024 * 1024) /* one roster is one row */
-#define STATE_DIRECTED_MAX          100 /* addresses with directed presence, per session */
-#define STATE_SESSIONS_MAX          32  /* per user */
-#define STATE_IMPORT_MAX            500 /* accounts per UserImport */
-#define STATE_TICKET_KEY_NAME_BYTES 16
-#define STATE_TICKET_KEY_BYTES      32 /* of each of the two */
-#define STATE_DECOY_SECRET_BYTES    32
+#define STATE_OFFLINE_SETTLED_MAX       (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
+#define STATE_OFFLINE_SETTLED_BYTES_MAX (STATE_OFFLINE_BYTES_MAX + STATE_PENDING_BYTES_MAX)
+/* A session's list with what the session caused itself; beyond it it is ended. All that waited
+ * offline must fit. */
+#define STATE_PENDING_SELF_MAX       (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
+#define STATE_PENDING_SELF_BYTES_MAX (4 * STATE_PENDING_BYTES_MAX)
+#define STATE_ROSTER_MAX             1000          /* items per user */
+#define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* one roster is one row */
+#define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
+#define STATE_SESSIONS_MAX           32  /* per user */
+#define STATE_IMPORT_MAX             500 /* accounts per UserImport */
+#define STATE_TICKET_KEY_NAME_BYTES  16
+#define STATE_TICKET_KEY_BYTES       32 /* of each of the two */
+#define STATE_DECOY_SECRET_BYTES     32
 /* The next, the one in use, and two older: a ticket is good for two rotations after its key's use.
  */
 #define STATE_TICKET_KEYS_MAX 4

@@ -24,6 +24,17 @@ uint64_t check_hash(struct state *state)
 
 /* ---- invariants */
 
+static uint64_t pending_bytes(struct state *state, struct arena *arena, uint64_t session)
+{
+    struct row_list list = rows_all(state, arena, TABLE_PENDING, key_u64(session));
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < list.count; i++) {
+        bytes += ((const Pb__PendingRow *)list.items[i].row)->bytes;
+    }
+    return bytes;
+}
+
 static void check_sessions(struct state *state, struct arena *arena)
 {
     struct row_list list = rows_all(state, arena, TABLE_SESSION, every);
@@ -44,6 +55,7 @@ static void check_sessions(struct state *state, struct arena *arena)
                          rows_all(state, arena, TABLE_PENDING, key_u64(session)).count);
         assert_int_equal(row->directed_count,
                          rows_all(state, arena, TABLE_DIRECTED, key_u64(session)).count);
+        assert_int_equal(row->pending_bytes, pending_bytes(state, arena, session));
         assert_true(row->pending_count <= STATE_PENDING_SELF_MAX + STATE_OFFLINE_SETTLED_MAX);
         if (row->detached || row->epoch != row->confirmed_epoch) {
             assert_true(row->deadline_ms != 0); /* P5: a deadline that the log enforces */
@@ -181,15 +193,22 @@ static void check_rosters(struct state *state, struct arena *arena)
 static void check_totals(struct state *state, struct arena *arena)
 {
     struct row_list totals = rows_all(state, arena, TABLE_OFFLINE_TOTAL, every);
-    size_t sum = 0;
+    struct row_list rows = rows_all(state, arena, TABLE_OFFLINE, every);
+    uint64_t sum = 0, bytes = 0;
 
     for (size_t i = 0; i < totals.count; i++) {
         const Pb__OfflineTotalRow *row = totals.items[i].row;
 
         assert_true(row->count > 0 && row->count <= STATE_OFFLINE_SETTLED_MAX);
+        assert_true(row->bytes <= STATE_OFFLINE_SETTLED_BYTES_MAX);
         sum += row->count;
+        bytes += row->bytes;
     }
-    assert_int_equal(sum, rows_all(state, arena, TABLE_OFFLINE, every).count);
+    assert_int_equal(sum, rows.count);
+    for (size_t i = 0; i < rows.count; i++) {
+        bytes -= ((const Pb__OfflineRow *)rows.items[i].row)->bytes;
+    }
+    assert_int_equal(bytes, 0);
 }
 
 static bool is_from(struct state *state, struct arena *arena, const char *user, const char *contact)

@@ -170,6 +170,45 @@ static void test_limits(void **state)
     assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
 }
 
+/* Send messages with content of half the largest stanza until one is refused; how many were not. */
+static unsigned send_large(const char *to)
+{
+    static char inner[128 * 1024];
+    struct buf line = BUF_EMPTY;
+    unsigned count = 0;
+
+    memset(inner, 'x', sizeof(inner) - 1);
+    buf_printf(&line, "1 message from=1:1 store=1 stanza.to=%s stanza.inner=%s", to, inner);
+    while (strstr(world_run(&world, buf_text(&line)), "message error") == NULL) {
+        count++;
+        assert_in_range(count, 0, STATE_PENDING_MAX);
+    }
+    buf_deinit(&line);
+    return count;
+}
+
+/* Goal: lists are bounded by bytes too: a thousand large stanzas a session would fill the store.
+ * Method: fill bob's list and carol's offline storage; end bob: his list moves as a whole; when all
+ * is acked there is room again. */
+static void test_limits_of_bytes(void **state)
+{
+    unsigned accepted;
+    (void)state;
+
+    world_bind(&world, "bob", "b");
+    accepted = send_large("bob@x/b");
+    assert_in_range(accepted, 30, 32);
+    assert_in_range(send_large("carol@x"), 30, 32);
+    check_invariants(world.state);
+    world_run(&world, "1 kill user=bob@x");
+    check_invariants(world.state);
+    world_login(&world, "bob", "b");
+    assert_int_equal(world_session(&world, 3)->pending_count, accepted);
+    world_run(&world, "1 notes acks.0=3:1:1000:0");
+    assert_int_equal(world_session(&world, 3)->pending_bytes, 0);
+    assert_int_equal(send_large("bob@x/b"), accepted);
+}
+
 /* Goal: a list that was accepted outlives its session whole (P1), and its user can still log in.
  * Method: fill bob's list, end his session; a new one gets all of it, asks and is not ended. */
 static void test_a_full_list_fits_offline(void **state)
@@ -286,6 +325,7 @@ int main(void)
         TEST(test_detached_is_present),
         TEST(test_offline_keeps_order),
         TEST(test_limits),
+        TEST(test_limits_of_bytes),
         TEST(test_a_full_list_fits_offline),
         TEST(test_a_foreign_server_is_not_asked),
         TEST(test_an_overflow_ends_the_session),
