@@ -22,6 +22,22 @@ static bool deliver(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
     return target == 0 || pending_add_own(a, target, stanza);
 }
 
+/* Whoever was shown presence is told its end, however full the list is. */
+static void deliver_end(struct apply *a, const char *from, const char *to)
+{
+    const Pb__Stanza *stanza = stanza_presence(a, "unavailable", from, to);
+    uint64_t target;
+
+    if (address_resource(a, to)[0] == '\0') {
+        presence_owe_available(a, to, stanza);
+        return;
+    }
+    target = session_by_address(a, to);
+    if (target != 0) {
+        pending_add_self(a, target, stanza);
+    }
+}
+
 static void count_directed(struct apply *a, uint64_t session, int by)
 {
     Pb__SessionRow *row = state_session(a->state, a->arena, session);
@@ -107,7 +123,7 @@ void directed_end(struct apply *a, uint64_t session, const char *user, const cha
 
         kv_delete(a->state->kv, TABLE_DIRECTED, list.items[i].key);
         if (!broadcast || !is_told_by_broadcast(a, user, roster, row->to)) {
-            (void)deliver(a, session, stanza_presence(a, "unavailable", from, row->to));
+            deliver_end(a, from, row->to);
         }
     }
     if (list.count > 0) {

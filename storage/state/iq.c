@@ -3,6 +3,17 @@
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
 
+static bool is_answer(const Pb__Stanza *stanza)
+{
+    return strcmp(stanza->type, "result") == 0 || strcmp(stanza->type, "error") == 0;
+}
+
+static bool deliver(struct apply *a, uint64_t target, const Pb__Stanza *stanza)
+{
+    return is_answer(stanza) ? pending_add_answer(a, target, stanza)
+                             : pending_add_own(a, target, stanza);
+}
+
 int iq_send(struct apply *a, const Pb__SendIq *command)
 {
     Pb__SessionRow *row;
@@ -22,7 +33,7 @@ int iq_send(struct apply *a, const Pb__SendIq *command)
     target = session_by_address(a, stanza->to);
     if (target == 0) { /* RFC 6121 §8.5.3.2.3 */
         stanza_refuse(a, command->from->session, stanza, STANZA_SERVICE_UNAVAILABLE);
-    } else if (!pending_add_own(a, target, stanza)) {
+    } else if (!deliver(a, target, stanza)) {
         stanza_refuse(a, command->from->session, stanza, STANZA_RESOURCE_CONSTRAINT);
     }
     return 0;

@@ -27,6 +27,8 @@ struct limit {
 };
 
 static const struct limit limit_of_others = {STATE_PENDING_MAX, STATE_PENDING_BYTES_MAX};
+static const struct limit limit_of_answers = {STATE_PENDING_ANSWERS_MAX,
+                                              STATE_PENDING_ANSWERS_BYTES_MAX};
 static const struct limit limit_of_self = {STATE_PENDING_SELF_MAX, STATE_PENDING_SELF_BYTES_MAX};
 static const struct limit no_limit = {UINT32_MAX, UINT64_MAX};
 
@@ -62,13 +64,24 @@ static void add_self(struct apply *a, uint64_t session, Pb__PendingRow *entry)
     }
 }
 
-bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
+static bool add_stanza(struct apply *a, uint64_t session, const Pb__Stanza *stanza,
+                       const struct limit *limit)
 {
     Pb__PendingRow entry = PB__PENDING_ROW__INIT;
 
     entry.what_case = PB__PENDING_ROW__WHAT_OWN;
     entry.own = (Pb__Stanza *)stanza;
-    return add(a, session, apply_position(a), &entry, &limit_of_others);
+    return add(a, session, apply_position(a), &entry, limit);
+}
+
+bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
+{
+    return add_stanza(a, session, stanza, &limit_of_others);
+}
+
+bool pending_add_answer(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
+{
+    return add_stanza(a, session, stanza, &limit_of_answers);
 }
 
 void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanza)

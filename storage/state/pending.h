@@ -7,8 +7,11 @@
 
 /** Append a stanza for this session alone, caused by somebody else. False when the list is full. */
 bool pending_add_own(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
-/* Append what the session itself caused or asked to know. A session that lets even these overflow
- * is ended after the command. */
+/** The same for another client's answer: there is room when messages fill the list. */
+bool pending_add_answer(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
+/* Append what the session itself caused or asked to know, or what the server owes it: ends of
+ * presence that it was shown, subscriptions, errors for what it sent. They are never dropped: a
+ * session that lets even these overflow is ended after the command. */
 void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
 void pending_add_push(struct apply *a, uint64_t session, const Pb__RosterPush *push);
 

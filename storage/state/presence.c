@@ -106,7 +106,7 @@ void presence_show(struct apply *a, const char *user, const char *viewer)
         const Pb__PresenceRow *row = list.items[i].row;
 
         row->stanza->to = (char *)viewer;
-        presence_deliver_available(a, viewer, 0, row->stanza);
+        presence_owe_available(a, viewer, row->stanza);
     }
 }
 
@@ -134,7 +134,7 @@ static void hide_ended(struct apply *a, const char *user, const char *viewer)
             const Pb__PresenceRow *row = viewers.items[n].row;
 
             if (presence_is_own(row) && may_miss_end(a, row->session, tombstone)) {
-                (void)pending_add_own(a, row->session, stanza);
+                pending_add_self(a, row->session, stanza);
             }
         }
     }
@@ -148,7 +148,7 @@ void presence_hide(struct apply *a, const char *user, const char *viewer)
         const Pb__PresenceRow *row = list.items[i].row;
         const char *from = apply_printf(a, "%s/%s", user, row->resource);
 
-        presence_deliver_available(a, viewer, 0, stanza_presence(a, "unavailable", from, viewer));
+        presence_owe_available(a, viewer, stanza_presence(a, "unavailable", from, viewer));
     }
     hide_ended(a, user, viewer);
 }
@@ -163,6 +163,19 @@ void presence_deliver_available(struct apply *a, const char *user, uint64_t exce
 
         if (presence_is_own(row) && row->session != except) {
             (void)pending_add_own(a, row->session, stanza);
+        }
+    }
+}
+
+void presence_owe_available(struct apply *a, const char *user, const Pb__Stanza *stanza)
+{
+    struct row_list list = presence_list(a, user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (presence_is_own(row)) {
+            pending_add_self(a, row->session, stanza);
         }
     }
 }

@@ -28,5 +28,7 @@ void presence_hide(struct apply *a, const char *user, const char *viewer);
 /** Queue a stanza for every available session of user but one (0: none is left out). */
 void presence_deliver_available(struct apply *a, const char *user, uint64_t except,
                                 const Pb__Stanza *stanza);
+/** The same for all of them, and for what must not get lost (pending_add_self()). */
+void presence_owe_available(struct apply *a, const char *user, const Pb__Stanza *stanza);
 
 #endif

@@ -111,12 +111,22 @@ static void each_interested(struct apply *a, const char *user, session_do act, c
 
 static void deliver_one(struct apply *a, uint64_t session, const void *stanza)
 {
+    pending_add_self(a, session, stanza);
+}
+
+static void mention_one(struct apply *a, uint64_t session, const void *stanza)
+{
     (void)pending_add_own(a, session, stanza);
 }
 
 void roster_deliver_interested(struct apply *a, const char *user, const Pb__Stanza *stanza)
 {
     each_interested(a, user, deliver_one, stanza);
+}
+
+void roster_mention_interested(struct apply *a, const char *user, const Pb__Stanza *stanza)
+{
+    each_interested(a, user, mention_one, stanza);
 }
 
 static void push_one(struct apply *a, uint64_t session, const void *push)

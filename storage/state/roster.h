@@ -33,6 +33,8 @@ void roster_remove(struct apply *a, const char *user, Pb__RosterRow *roster,
                    const Pb__RosterItem *item);
 /** Queue a stanza for every session of user that asked for the roster ("interested"). */
 void roster_deliver_interested(struct apply *a, const char *user, const Pb__Stanza *stanza);
+/** The same for what they need not know when their lists are full. */
+void roster_mention_interested(struct apply *a, const char *user, const Pb__Stanza *stanza);
 /** Cancel some subscriptions of a removed account; true when the roster is gone. */
 bool roster_erase_step(struct apply *a, const char *user);
 

@@ -7,15 +7,14 @@
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
 
-/* The sender, if it is still there, hears that it failed; a full list of its own must not end it
- * for what another session's end does. */
+/* The sender, if it is still there, hears that it failed. */
 static void tell_sender(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error)
 {
     uint64_t sender = session_by_address(a, stanza->from);
     const Pb__Stanza *reply = stanza_error(a, stanza, error);
 
     if (sender != 0 && reply != NULL) {
-        (void)pending_add_own(a, sender, reply);
+        pending_add_self(a, sender, reply);
     }
 }
 

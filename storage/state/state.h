@@ -23,8 +23,12 @@ struct state;
 /* The same with what a session's list had accepted before it ended. */
 #define STATE_OFFLINE_SETTLED_MAX       (STATE_OFFLINE_MAX + STATE_PENDING_MAX)
 #define STATE_OFFLINE_SETTLED_BYTES_MAX (STATE_OFFLINE_BYTES_MAX + STATE_PENDING_BYTES_MAX)
-/* A session's list with what the session caused itself; beyond it it is ended. All that waited
- * offline must fit. */
+/* The same with answers of other clients: those the session asked for, but nothing says so, and who
+ * sends unasked ones must not be able to end it. Beyond it they are dropped. */
+#define STATE_PENDING_ANSWERS_MAX       (STATE_PENDING_MAX + 500)
+#define STATE_PENDING_ANSWERS_BYTES_MAX (2 * STATE_PENDING_BYTES_MAX)
+/* A session's list with what the session caused itself and what the server owes it; beyond it it is
+ * ended: it would go on with a gap. All that waited offline must fit. */
 #define STATE_PENDING_SELF_MAX       (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
 #define STATE_PENDING_SELF_BYTES_MAX (4 * STATE_PENDING_BYTES_MAX)
 #define STATE_ROSTER_MAX             1000          /* items per user */

@@ -222,7 +222,12 @@ static void in_unsubscribe(struct move *m)
     }
     clear_request(m->item);
     roster_item_drop(m->item, ROSTER_FROM);
-    roster_deliver_interested(m->a, m->user, m->stanza);
+    if (had_from) {
+        roster_deliver_interested(m->a, m->user, m->stanza);
+    } else { /* strangers may ask and take back as often as they like: that must not end a session
+              */
+        roster_mention_interested(m->a, m->user, m->stanza);
+    }
     move_put(m, had_from);
     reply(m, "unsubscribed");
 }

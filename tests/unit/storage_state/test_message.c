@@ -170,6 +170,67 @@ static void test_limits(void **state)
     assert_non_null(strstr(buf_text(&world.text), "<service-unavailable"));
 }
 
+static void fill_list_of_bob(void)
+{
+    for (unsigned i = 0; i < STATE_PENDING_MAX; i++) {
+        world_run(&world, "1 message from=1:1 stanza.to=bob@x/b");
+    }
+}
+
+/* Goal: messages that fill a list do not take the place of what was promised.
+ * Method: bob asks alice, sees her directed presence and is subscribed to her; his list fills; she
+ * answers, ends the subscription and leaves. */
+static void test_a_full_list_takes_what_is_owed(void **state)
+{
+    const char *text;
+    (void)state;
+
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE");
+    world_login(&world, "bob", "b");
+    world_run(&world, "1 ask from=2:1 roster=1 request.kind=IQ request.type=get");
+    world_run(&world, "1 presence from=2:1 stanza.kind=PRESENCE stanza.type=subscribe "
+                      "stanza.to=alice@x\n"
+                      "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribed "
+                      "stanza.to=bob@x\n"
+                      "1 iq from=2:1 stanza.kind=IQ stanza.type=get stanza.id=q "
+                      "stanza.to=alice@x/a\n"
+                      "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b\n"
+                      "1 notes acks.0=2:1:1000:0");
+    fill_list_of_bob();
+    world_run(&world, "1 iq from=1:1 stanza.kind=IQ stanza.type=result stanza.id=q "
+                      "stanza.to=bob@x/b");
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unsubscribed "
+                      "stanza.to=bob@x");
+    world_run(&world, "1 close from=1:1");
+    text = world_pending(&world, 2);
+    assert_non_null(strstr(text, "iq result alice@x/a->bob@x/b id=q"));
+    assert_non_null(strstr(text, "presence unsubscribed alice@x->bob@x"));
+    assert_non_null(strstr(text, "presence unavailable alice@x/a->bob@x"));
+    text = strstr(text, "presence unsubscribed");
+    assert_non_null(strstr(text, "presence unavailable alice@x/a->bob@x/b")); /* directed_end() */
+}
+
+/* Goal: nobody ends another's session by what that did not ask for.
+ * Method: alice sends answers, and requests to subscribe that she takes back, beyond all limits. */
+static void test_unasked_answers_end_nobody(void **state)
+{
+    (void)state;
+    world_login(&world, "bob", "b");
+    world_run(&world, "1 ask from=2:1 roster=1 request.kind=IQ request.type=get");
+    for (unsigned i = 0; i < STATE_PENDING_SELF_MAX; i++) {
+        world_run(&world, "1 iq from=1:1 stanza.kind=IQ stanza.type=result stanza.to=bob@x/b");
+    }
+    assert_int_equal(world_session(&world, 2)->pending_count, STATE_PENDING_ANSWERS_MAX);
+    for (unsigned i = 0; i < STATE_PENDING_SELF_MAX; i++) {
+        world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribe "
+                          "stanza.to=bob@x\n"
+                          "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unsubscribe "
+                          "stanza.to=bob@x\n"
+                          "1 notes acks.0=1:1:1000000:0");
+    }
+    assert_non_null(world_session(&world, 2));
+}
+
 /* Send messages with content of half the largest stanza until one is refused; how many were not. */
 static unsigned send_large(const char *to)
 {
@@ -325,6 +386,8 @@ int main(void)
         TEST(test_detached_is_present),
         TEST(test_offline_keeps_order),
         TEST(test_limits),
+        TEST(test_a_full_list_takes_what_is_owed),
+        TEST(test_unasked_answers_end_nobody),
         TEST(test_limits_of_bytes),
         TEST(test_a_full_list_fits_offline),
         TEST(test_a_foreign_server_is_not_asked),
