@@ -32,6 +32,14 @@ static uint32_t move_to_sessions(struct apply *a, uint64_t shared, uint32_t byte
     return count;
 }
 
+/* Accepted and not kept: as one that came now (RFC 6121 §8.5.2.2.1, XEP-0160 §3), not in silence.
+ */
+static void forget_and_tell(struct apply *a, uint64_t shared, const Pb__Stanza *stanza)
+{
+    pending_forget(a, shared);
+    tell_sender(a, stanza, STANZA_SERVICE_UNAVAILABLE);
+}
+
 /* A message that no session had and no other list names. */
 static void move_message(struct apply *a, const char *user, uint64_t heir, uint64_t shared)
 {
@@ -40,8 +48,12 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
     uint32_t bytes, count;
 
     ASSERT(row != NULL);
-    if (!account_exists(a->state, user) || !message_may_wait(row->stanza)) {
+    if (!message_may_wait(row->stanza)) {
         pending_forget(a, shared);
+        return;
+    }
+    if (!account_exists(a->state, user)) {
+        forget_and_tell(a, shared, row->stanza);
         return;
     }
     row->stanza->delayed = true;
@@ -52,11 +64,8 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
     count = move_to_sessions(a, shared, bytes, &targets);
     if (count > 0) {
         pending_set_refs(a, shared, count);
-    } else if (!row->store) {
-        pending_forget(a, shared);
-    } else if (!offline_add_shared(a, user, shared, bytes)) {
-        pending_forget(a, shared);
-        tell_sender(a, row->stanza, STANZA_SERVICE_UNAVAILABLE);
+    } else if (!row->store || !offline_add_shared(a, user, shared, bytes)) {
+        forget_and_tell(a, shared, row->stanza);
     }
 }
 

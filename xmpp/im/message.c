@@ -1,10 +1,23 @@
 /* Messages from a client (RFC 6121 §5). */
 #include "xmpp/im/request.h"
 
-#define NS_HINTS "urn:xmpp:hints" /* XEP-0334 */
+#define NS_HINTS      "urn:xmpp:hints"                 /* XEP-0334 */
+#define NS_ENCRYPTION "urn:xmpp:eme:0"                 /* XEP-0380 */
+#define NS_OMEMO      "urn:xmpp:omemo:2"               /* XEP-0384 */
+#define NS_OMEMO_OLD  "eu.siacs.conversations.axolotl" /* the same before its version 0.4 */
 
-/* XEP-0160 §3: what a person would miss goes to offline storage: chat and normal messages with a
- * body, unless the sender forbids it (XEP-0334). */
+/* Something for a person to read; encrypted, it may come without a body. */
+static bool has_content(const struct xml_element *message)
+{
+    return xml_child(message, XML_NS_CLIENT, "body") != NULL ||
+           xml_child(message, NS_ENCRYPTION, "encryption") != NULL ||
+           xml_child(message, NS_OMEMO, "encrypted") != NULL ||
+           xml_child(message, NS_OMEMO_OLD, "encrypted") != NULL;
+}
+
+/* XEP-0160 §3: what a person would miss goes to offline storage: chat and normal messages with
+ * content, and what the sender wants kept, unless the sender forbids it: XEP-0334 §4.4 and §4.2
+ * (<no-permanent-store/>, §4.1, is about archives and lets a message wait). */
 static bool may_be_stored(const struct request *request)
 {
     const struct xml_element *message = request->element;
@@ -14,9 +27,8 @@ static bool may_be_stored(const struct request *request)
         strcmp(type, "error") == 0) {
         return false;
     }
-    return xml_child(message, XML_NS_CLIENT, "body") != NULL &&
-           xml_child(message, NS_HINTS, "no-store") == NULL &&
-           xml_child(message, NS_HINTS, "no-permanent-store") == NULL;
+    return xml_child(message, NS_HINTS, "no-store") == NULL &&
+           (has_content(message) || xml_child(message, NS_HINTS, "store") != NULL);
 }
 
 void request_message(struct request *request)

@@ -377,6 +377,26 @@ static void test_settle_by_kind(void **state)
     assert_int_equal(world_session(&world, 1)->pending_count, 1);
 }
 
+/* Goal: what was accepted and cannot be kept does not vanish in silence.
+ * Method: a message that may not be stored waits at bob's only session, which ends; likewise one at
+ * an account that is removed. */
+static void test_settle_tells_what_is_forgotten(void **state)
+{
+    static const char *const ends[] = {"1 close from=2:1", "1 user_remove user=bob@x"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        teardown(state);
+        setup(state);
+        world_login(&world, "bob", "b");
+        world_run(&world,
+                  "1 message from=1:1 store=0 stanza.type=chat stanza.id=m1 stanza.to=bob@x/b\n"
+                  "1 message from=1:1 store=0 stanza.type=headline stanza.id=m2 stanza.to=bob@x/b");
+        world_run(&world, ends[i]);
+        assert_non_null(strstr(world_pending(&world, 1), "message error bob@x/b->alice@x/a id=m1"));
+        assert_int_equal(world_session(&world, 1)->pending_count, 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -395,6 +415,7 @@ int main(void)
         TEST(test_from_is_the_sessions_own),
         TEST(test_settle_knows_what_others_had),
         TEST(test_settle_by_kind),
+        TEST(test_settle_tells_what_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,8 @@ static struct buf command_for(const char *xml)
     return text;
 }
 
-#define BODY "<body>hi</body>"
+#define OMEMO "<encrypted xmlns='urn:xmpp:omemo:2'/>"
+#define BODY  "<body>hi</body>"
 #define ERROR_INNER(kind, condition)                                                               \
     "<error type='" kind "'><" condition " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
 
@@ -116,6 +117,22 @@ static const struct example {
      "message store=0 from=" SENDER " to=j@example.test type=headline id= inner=" BODY},
     {"<message to='j@example.test'><a xmlns='b'/></message>",
      "message store=0 from=" SENDER " to=j@example.test type= id= inner=<a xmlns='b'/>"},
+    /* what a person would miss without a body, and what its sender wants kept */
+    {"<message to='j@example.test' type='chat'>" OMEMO "</message>",
+     "message store=1 from=" SENDER " to=j@example.test type=chat id= inner=" OMEMO},
+    {"<message to='j@example.test' type='chat'><encryption xmlns='urn:xmpp:eme:0'/></message>",
+     "message store=1 from=" SENDER " to=j@example.test type=chat id= "
+     "inner=<encryption xmlns='urn:xmpp:eme:0'/>"},
+    {"<message to='j@example.test' type='chat'><store xmlns='urn:xmpp:hints'/></message>",
+     "message store=1 from=" SENDER " to=j@example.test type=chat id= "
+     "inner=<store xmlns='urn:xmpp:hints'/>"},
+    {"<message to='j@example.test'>" BODY "<no-permanent-store xmlns='urn:xmpp:hints'/></message>",
+     "message store=1 from=" SENDER " to=j@example.test type= id= inner=" BODY
+     "<no-permanent-store xmlns='urn:xmpp:hints'/>"},
+    {"<message to='j@example.test' type='chat'>" OMEMO "<no-store xmlns='urn:xmpp:hints'/>"
+     "</message>",
+     "message store=0 from=" SENDER " to=j@example.test type=chat id= inner=" OMEMO
+     "<no-store xmlns='urn:xmpp:hints'/>"},
     {"<message to='j@example.test'>" BODY "<no-store xmlns='urn:xmpp:hints'/></message>",
      "message store=0 from=" SENDER " to=j@example.test type= id= inner=" BODY
      "<no-store xmlns='urn:xmpp:hints'/>"},
