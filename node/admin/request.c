@@ -131,6 +131,15 @@ void request_read_state(struct request *request,
     core_post_job(request->admin->core, &request->job);
 }
 
+void request_scrub(struct request *request,
+                   void (*read)(struct request *request, struct core *core))
+{
+    request->job.run = read_on_state_thread;
+    request->read = read;
+    request->then = answer_with_result;
+    core_post_scrub(request->admin->core, &request->job);
+}
+
 void request_on_job(struct core_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);

@@ -37,6 +37,9 @@ void request_fail_usage(struct request *request, const char *text);
 /** Let read() fill result or rc on the state thread, then answer with it. */
 void request_read_state(struct request *request,
                         void (*read)(struct request *request, struct core *core));
+/** The same after a scrub of the store. */
+void request_scrub(struct request *request,
+                   void (*read)(struct request *request, struct core *core));
 /** Submit command (its ref is set here) and answer when it was applied here. */
 void request_submit(struct request *request, Pb__Command *command);
 /** Let the derivers make keys for request->derivation, then go on with then(). */

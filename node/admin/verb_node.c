@@ -76,7 +76,7 @@ void verb_node_status(struct request *request)
     request_ok(request, result);
 }
 
-/* ---- state.hash, state.mark */
+/* ---- state.hash, state.mark, state.scrub */
 
 static void read_hash(struct request *request, struct core *core)
 {
@@ -120,6 +120,24 @@ static void mark(struct request *request, struct core *core)
 void verb_state_mark(struct request *request)
 {
     request_read_state(request, mark);
+}
+
+static void read_scrub(struct request *request, struct core *core)
+{
+    const struct core_scrub scrub = core_scrub(core);
+
+    if (scrub.status != 0 && scrub.status != ERR_CORRUPT) {
+        request->rc = scrub.status;
+        return;
+    }
+    request->result = json_pack("{s:I,s:I,s:s}", "node", (json_int_t)request->admin->node_id,
+                                "index", (json_int_t)scrub.mark_index, "rows",
+                                scrub.status == 0 ? "as written" : "differ");
+}
+
+void verb_state_scrub(struct request *request)
+{
+    request_scrub(request, read_scrub);
 }
 
 /* ---- reload, log.level */

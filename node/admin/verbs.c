@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
     {"session.show", verb_session_show},
     {"state.hash", verb_state_hash},
     {"state.mark", verb_state_mark},
+    {"state.scrub", verb_state_scrub},
     {"user.add", verb_user_add},
     {"user.import", verb_user_import},
     {"user.list", verb_user_list},

@@ -29,6 +29,7 @@ void verb_session_kill(struct request *request);
 
 void verb_node_status(struct request *request);
 void verb_state_hash(struct request *request);
+void verb_state_scrub(struct request *request);
 void verb_state_mark(struct request *request);
 void verb_cluster_status(struct request *request);
 void verb_cluster_transfer(struct request *request);

@@ -46,6 +46,19 @@ void core_post_job(struct core *core, struct core_job *job)
     inbox_post_take(&core->inbox, note);
 }
 
+void core_post_scrub(struct core *core, struct core_job *job)
+{
+    struct note *note = note_new(NOTE_SCRUB);
+
+    note->job = job;
+    inbox_post_take(&core->inbox, note);
+}
+
+struct core_scrub core_scrub(struct core *core)
+{
+    return core->scrubbed;
+}
+
 void core_get_status(struct core *core, struct core_status *out)
 {
     (void)pthread_mutex_lock(&core->status_mutex);

@@ -93,6 +93,15 @@ static void stop_thread(struct core *core)
     }
 }
 
+/* Who asked is gone, but owns the job. */
+static void return_job(struct core *core, struct core_job *job)
+{
+    struct port_message *message = port_new(PORT_JOB);
+
+    message->job = job;
+    mailbox_push_take(core->admin, &message->mail);
+}
+
 static void free_notes(struct core *core)
 {
     struct mail *mail = mailbox_drain(&core->inbox.box);
@@ -101,6 +110,9 @@ static void free_notes(struct core *core)
         struct note *note = CONTAINER_OF(mail, struct note, mail);
 
         mail = mail->next;
+        if (note->job != NULL) {
+            return_job(core, note->job);
+        }
         note_free(&note);
     }
 }

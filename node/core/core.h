@@ -74,6 +74,8 @@ struct core_job {
     void (*run)(struct core_job *job, struct core *core);
 };
 void core_post_job(struct core *core, struct core_job *job);
+/** Scrub the rows on disk now, then run the job, which reads what came out by core_scrub(). */
+void core_post_scrub(struct core *core, struct core_job *job);
 
 /* For jobs, on the state thread only. */
 struct state *core_state(struct core *core);
@@ -86,6 +88,13 @@ struct core_hash {
 struct core_hash core_hash(struct core *core);
 /** The hash at an older mark, while it is remembered. */
 bool core_hash_at(struct core *core, uint64_t mark_index, uint64_t *hash_out);
+/* What the last scrub found. */
+struct core_scrub {
+    uint64_t mark_index; /* of the rows it read */
+    int status;          /* ERR_CORRUPT: they are not what was written; ERR_CLOSED: it was ended;
+                            ERR_BUSY: another one is asked for already, or the store was replaced */
+};
+struct core_scrub core_scrub(struct core *core);
 /** Close the window now instead of at its time: true when this node leads and may do so. */
 bool core_close_window(struct core *core);
 

@@ -71,10 +71,11 @@ struct core {
     uint64_t start_cookie; /* tells our START from others'; changes with each life */
     struct gate gate;
     struct marks marks;
-    uint64_t adopted_index;  /* mark at which the store was opened or replaced */
-    uint64_t hash_error;     /* found by a scrub: to be added to what is summed up */
-    bool state_differs;      /* from another member's, at the newest mark that both know */
-    uint64_t manifest_index; /* mark that raft wants a manifest for; 0: none */
+    uint64_t adopted_index;     /* mark at which the store was opened or replaced */
+    uint64_t hash_error;        /* found by a scrub: to be added to what is summed up */
+    struct core_scrub scrubbed; /* what the last scrub found */
+    bool state_differs;         /* from another member's, at the newest mark that both know */
+    uint64_t manifest_index;    /* mark that raft wants a manifest for; 0: none */
     struct leader leader;
     uint64_t secrets_version; /* of what the state has; 0: nothing yet */
     uint64_t secrets_made_ms;

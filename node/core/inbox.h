@@ -19,7 +19,8 @@ enum note_kind {
     NOTE_FETCHED,
     NOTE_PROMOTED,
     NOTE_DURABLE,
-    NOTE_SCRUBBED, /* index, status; hash: what the rows have more than the sum says */
+    NOTE_SCRUB,    /* job: wants one now */
+    NOTE_SCRUBBED, /* index, status; hash: what the rows have more than the sum says; job or NULL */
     NOTE_CREDENTIALS,
     NOTE_PULL,
     NOTE_JOB,

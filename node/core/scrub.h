@@ -11,7 +11,11 @@ struct scrub;
 
 /** Scrub kv every period_s, for the first time after one. Both outlive it. */
 struct scrub *scrub_start(struct kv *kv, struct inbox *inbox, uint32_t period_s);
-/** After kv_end_guests(): end the thread. Frees and sets NULL. */
+/** State thread: scrub as soon as the one under way is done; job comes with the result. false: a
+ * job waits already. */
+NODISCARD bool scrub_now(struct scrub *scrub, struct core_job *job);
+/** After kv_end_guests(): end the thread. A job that still waits goes to the inbox. Frees and sets
+ * NULL. */
 void scrub_stop(struct scrub **scrub);
 
 #endif

@@ -36,6 +36,27 @@ static void run_job(struct core *core, struct core_job *job)
     mailbox_push_take(core->admin, &message->mail);
 }
 
+/* A scrub that is not started has its result at once. */
+static void begin_scrub(struct core *core, struct core_job *job)
+{
+    if (!scrub_now(core->scrub, job)) {
+        core->scrubbed = (struct core_scrub){.status = ERR_BUSY};
+        run_job(core, job);
+    }
+}
+
+static void end_scrub(struct core *core, const struct note *note)
+{
+    const bool is_stale = note->index < core->adopted_index;
+
+    core_on_scrubbed(core, note->index, note->hash, note->status);
+    core->scrubbed = (struct core_scrub){.mark_index = note->index,
+                                         .status = is_stale ? ERR_BUSY : note->status};
+    if (note->job != NULL) {
+        run_job(core, note->job);
+    }
+}
+
 static void handle(struct core *core, struct note *note)
 {
     switch (note->kind) {
@@ -66,8 +87,11 @@ static void handle(struct core *core, struct note *note)
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);
         break;
+    case NOTE_SCRUB:
+        begin_scrub(core, note->job);
+        break;
     case NOTE_SCRUBBED:
-        core_on_scrubbed(core, note->index, note->hash, note->status);
+        end_scrub(core, note);
         break;
     case NOTE_CREDENTIALS:
         answer_credentials(core, note);

@@ -88,6 +88,7 @@ int run_session_show(const struct options *options, char **arguments, int count)
 int run_session_kill(const struct options *options, char **arguments, int count);
 int run_node_status(const struct options *options, char **arguments, int count);
 int run_state_hash(const struct options *options, char **arguments, int count);
+int run_state_scrub(const struct options *options, char **arguments, int count);
 int run_state_mark(const struct options *options, char **arguments, int count);
 int run_cluster_status(const struct options *options, char **arguments, int count);
 int run_cluster_transfer(const struct options *options, char **arguments, int count);

@@ -33,6 +33,8 @@ const struct command commands[] = {
     {"state", "hash", "", "state hashes of the nodes at one mark; 1 when they differ", 0,
      run_state_hash},
     {"state", "mark", "", "close the checkpoint window now (leader)", 0, run_state_mark},
+    {"state", "scrub", "", "read the rows on disk and check them; 1 when some differ", 0,
+     run_state_scrub},
     {"user", "add", "ADDRESS", "make an account", OPTION_PASSWORD_FILE, run_user_add},
     {"user", "import", "FILE.csv", "make or replace many accounts", 0, run_user_import},
     {"user", "list", "", "accounts", OPTION_DOMAIN, run_user_list},
