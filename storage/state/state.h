@@ -33,6 +33,7 @@ struct state;
 #define STATE_PENDING_SELF_BYTES_MAX (4 * STATE_PENDING_BYTES_MAX)
 #define STATE_ROSTER_MAX             1000          /* items per user */
 #define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* one roster is one row */
+#define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
 #define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
 #define STATE_SESSIONS_MAX           32  /* per user */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */

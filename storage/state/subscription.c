@@ -187,6 +187,30 @@ void subscription_send(struct apply *a, uint64_t session, const char *user,
 
 /* ---- inbound (appendix A.3): the recipient's roster */
 
+static bool has_room_for_request(const Pb__RosterRow *roster)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < roster->n_items; i++) {
+        count += roster->items[i]->pending_in ? 1 : 0;
+    }
+    return count < STATE_REQUESTS_MAX;
+}
+
+/* What is kept of a request: strangers must not fill the roster. RFC 6121 §3.1.3 wants it kept with
+ * its content, which is <status/> and small, or an attack. */
+static Pb__Stanza *kept_request(const struct move *m)
+{
+    Pb__Stanza *request;
+
+    if (stanza_content_bytes(m->stanza) <= STANZA_SMALL_BYTES_MAX) {
+        return (Pb__Stanza *)m->stanza;
+    }
+    request = stanza_presence(m->a, "subscribe", m->contact, m->user);
+    request->wall_ms = m->stanza->wall_ms;
+    return request;
+}
+
 static void in_subscribe(struct move *m)
 {
     if (has(m, ROSTER_FROM)) {
@@ -203,10 +227,13 @@ static void in_subscribe(struct move *m)
         reply(m, "subscribed");
         return;
     }
+    if (!has_room_for_request(m->roster)) {
+        return;
+    }
     m->item->pending_in = true;
-    m->item->request = (Pb__Stanza *)m->stanza;
+    m->item->request = kept_request(m);
     if (move_put_grown(m, false) == 0) {
-        presence_deliver_available(m->a, m->user, 0, m->stanza);
+        presence_deliver_available(m->a, m->user, 0, m->item->request);
     }
 }
 

@@ -405,6 +405,40 @@ static void test_requests_are_shown_until_answered(void **state)
     assert_int_equal(world_session(&world, world_login(&world, "carol", "d"))->pending_count, 0);
 }
 
+/* Goal: strangers' requests leave the roster to its user.
+ * Method: more of them than are kept, each as large as a stanza may be; then a contact is added. */
+static void test_requests_do_not_fill_the_roster(void **state)
+{
+    static char inner[250 * 1024];
+    size_t kept = 0;
+    (void)state;
+
+    memset(inner, 'x', sizeof(inner) - 1);
+    for (unsigned i = 0; i <= STATE_REQUESTS_MAX; i++) {
+        struct buf line = BUF_EMPTY;
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "s%u", i);
+        world_runf(&world, "1 user_set user=%s@x create=1", name);
+        buf_printf(&line,
+                   "1 presence from=%u:1 stanza.kind=PRESENCE stanza.type=subscribe "
+                   "stanza.to=carol@x stanza.inner=%s",
+                   (unsigned)world_bind(&world, name, "r"), inner);
+        world_run(&world, buf_text(&line));
+        buf_deinit(&line);
+    }
+    for (size_t i = 0; i < state_roster(world.state, &world.arena, "carol@x")->n_items; i++) {
+        const Pb__RosterItem *item = state_roster(world.state, &world.arena, "carol@x")->items[i];
+
+        assert_int_equal(item->request->inner.len, 0);
+        kept += item->pending_in ? 1 : 0;
+    }
+    assert_int_equal(kept, STATE_REQUESTS_MAX);
+    world_runf(&world, "1 roster_set from=%u:1 iq_id=i contact=friend@x name=f",
+               (unsigned)world_bind(&world, "carol", "c"));
+    assert_non_null(strstr(buf_text(&world.text), "iq result"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -418,6 +452,7 @@ int main(void)
         TEST(test_presence_is_shown_to_the_detached),
         TEST(test_an_end_that_was_missed_is_told),
         TEST(test_requests_are_shown_until_answered),
+        TEST(test_requests_do_not_fill_the_roster),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
