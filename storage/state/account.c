@@ -3,6 +3,7 @@
 #include "node/base/jid.h"
 #include "storage/state/deadline.h"
 #include "storage/state/offline.h"
+#include "storage/state/presence.h"
 #include "storage/state/roster.h"
 #include "storage/state/session.h"
 
@@ -134,6 +135,16 @@ int user_import(struct apply *a, const Pb__UserImport *command)
 
 /* ---- removal */
 
+/* Nobody comes to take them over; a successor in name must not. */
+static void end_standing_presences(struct apply *a, const char *user)
+{
+    struct row_list list = presence_list(a, user);
+
+    for (size_t i = 0; i < list.count; i++) {
+        presence_end_standing(a, key_last_u64(list.items[i].key), user);
+    }
+}
+
 int user_remove(struct apply *a, const Pb__UserRemove *command)
 {
     struct row_list sessions;
@@ -149,6 +160,7 @@ int user_remove(struct apply *a, const Pb__UserRemove *command)
         session_end(a, key_last_u64(sessions.items[i].key), DROP_REMOVED);
     }
 
+    end_standing_presences(a, command->user);
     erasure.number = a->state->meta.next_erasure++;
     row_put(a->state, TABLE_ERASURE, key_user(command->user), &erasure);
     deadline.user = command->user;

@@ -134,14 +134,17 @@ void directed_end(struct apply *a, uint64_t session, const char *user, const cha
 void directed_move(struct apply *a, uint64_t session, uint64_t to)
 {
     struct row_list list = rows_all(a->state, a->arena, TABLE_DIRECTED, key_u64(session));
+    int added = 0;
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__DirectedRow *row = list.items[i].row;
+        struct key key = key_u64_digest(to, row->to);
 
         kv_delete(a->state->kv, TABLE_DIRECTED, list.items[i].key);
-        row_put(a->state, TABLE_DIRECTED, key_u64_digest(to, row->to), row);
+        added += row_exists(a->state, TABLE_DIRECTED, key) ? 0 : 1;
+        row_put(a->state, TABLE_DIRECTED, key, row);
     }
-    if (list.count > 0) {
-        count_directed(a, to, (int)list.count);
+    if (added > 0) {
+        count_directed(a, to, added);
     }
 }

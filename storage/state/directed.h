@@ -9,7 +9,8 @@ void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
 /** The session is no longer available: those who got directed presence and are not told otherwise
  * hear it. */
 void directed_end(struct apply *a, uint64_t session, const char *user, const char *resource);
-/** Another session of the same address has to tell them. */
+/** Another session of the same address has to tell them: it bound it, or took over the presence
+ * that was left standing. */
 void directed_move(struct apply *a, uint64_t session, uint64_t to);
 
 #endif

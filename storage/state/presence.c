@@ -182,22 +182,23 @@ void presence_owe_available(struct apply *a, const char *user, const Pb__Stanza 
 
 /* ---- a replaced session's presence (DESIGN 5, "Bind of a detached full JID") */
 
-void presence_leave_standing(struct apply *a, uint64_t session, const char *user, uint64_t until_ms)
+bool presence_leave_standing(struct apply *a, uint64_t session, const char *user, uint64_t until_ms)
 {
     Pb__PresenceRow *row = presence_get(a, user, session);
     Pb__DeadlineRow deadline = PB__DEADLINE_ROW__INIT;
 
     if (row == NULL) {
-        return;
+        return false;
     }
     if (presence_list(a, user).count > PRESENCES_MAX) {
         end_presence(a, user, row, NULL); /* a client that binds over and over */
-        return;
+        return false;
     }
     row->until_ms = until_ms;
     row_put(a->state, TABLE_PRESENCE, key_user_u64(user, session), row);
     deadline.user = (char *)user;
     deadline_put(a, until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, session, &deadline);
+    return true;
 }
 
 void presence_end_standing(struct apply *a, uint64_t session, const char *user)
@@ -205,12 +206,13 @@ void presence_end_standing(struct apply *a, uint64_t session, const char *user)
     const Pb__PresenceRow *row = presence_get(a, user, session);
 
     if (row != NULL && !presence_is_own(row)) {
+        directed_end(a, session, user, row->resource);
         end_presence(a, user, row, NULL);
     }
 }
 
 /* The new session of the same address is available: it takes over, nobody saw a leave. */
-static void take_over_standing(struct apply *a, const Pb__SessionRow *session)
+static void take_over_standing(struct apply *a, uint64_t id, const Pb__SessionRow *session)
 {
     struct row_list list = presence_list(a, session->user);
 
@@ -220,6 +222,7 @@ static void take_over_standing(struct apply *a, const Pb__SessionRow *session)
         if (!presence_is_own(row) && strcmp(row->resource, session->resource) == 0) {
             deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
             kv_delete(a->state->kv, TABLE_PRESENCE, list.items[i].key);
+            directed_move(a, row->session, id);
         }
     }
 }
@@ -248,7 +251,7 @@ static void set_available(struct apply *a, const Pb__SendPresence *command,
     row.priority = command->priority;
     row.position = apply_position(a);
     row.stanza = command->stanza;
-    take_over_standing(a, session);
+    take_over_standing(a, id, session);
     tombstone_delete(a, session->user, session->resource);
     row_put(a->state, TABLE_PRESENCE, key_user_u64(session->user, id), &row);
     push_effect(a, id, session->user, command->stanza, row.position, old == NULL);

@@ -15,8 +15,9 @@ Pb__PresenceRow *presence_get(struct apply *a, const char *user, uint64_t sessio
 /** The session ended: contacts and those with directed presence see it unavailable, once. */
 void presence_end_session(struct apply *a, uint64_t session, const char *user,
                           const char *resource);
-/** The session was replaced by a bind of the same address: its presence stays until then. */
-void presence_leave_standing(struct apply *a, uint64_t session, const char *user,
+/** The session was replaced by a bind of the same address: its presence stays until then, and with
+ * it the memory of whom it was directed to. False: it had none. */
+bool presence_leave_standing(struct apply *a, uint64_t session, const char *user,
                              uint64_t until_ms);
 /** The time of a standing presence is over. */
 void presence_end_standing(struct apply *a, uint64_t session, const char *user);

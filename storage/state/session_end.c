@@ -76,8 +76,9 @@ static void end_replaced(struct apply *a, uint64_t session, uint64_t by)
     session_drop(a, session, row, DROP_CONFLICT);
     remove_row(a, session, row);
     settle_list(a, session, row->user, by);
-    directed_move(a, session, by);
-    presence_leave_standing(a, session, row->user, deadline_ms);
+    if (!presence_leave_standing(a, session, row->user, deadline_ms)) {
+        directed_move(a, session, by);
+    }
 }
 
 void session_replace(struct apply *a, uint64_t session, uint64_t by)

@@ -100,6 +100,23 @@ static void check_presence(struct state *state, struct arena *arena)
     }
 }
 
+/* Who must hear of an end is known as long as there is somebody to end. */
+static void check_directed(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_DIRECTED, every);
+    struct row_list presences = rows_all(state, arena, TABLE_PRESENCE, every);
+
+    for (size_t i = 0; i < list.count; i++) {
+        uint64_t session = get_u64(list.items[i].key.data);
+        bool found = row_exists(state, TABLE_SESSION, key_u64(session));
+
+        for (size_t n = 0; n < presences.count; n++) {
+            found = found || key_last_u64(presences.items[n].key) == session;
+        }
+        assert_true(found);
+    }
+}
+
 /* Deadlines name what is there: each row of the index has its owner, so none is left over. */
 static void check_deadlines(struct state *state, struct arena *arena)
 {
@@ -250,6 +267,7 @@ void check_invariants(struct state *state)
     check_sessions(state, &arena);
     check_incarnations(state, &arena);
     check_presence(state, &arena);
+    check_directed(state, &arena);
     check_deadlines(state, &arena);
     check_shared(state, &arena);
     check_rosters(state, &arena);

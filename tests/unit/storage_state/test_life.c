@@ -140,6 +140,35 @@ static void test_a_silent_rebind_ends_it_at_the_deadline(void **state)
     assert_int_equal(unavailable_count, 2); /* of the second session, its own */
 }
 
+/* Goal: as with contacts, so with those who got directed presence: a first bind that was lost again
+ * shows them no leave, the deadline one.
+ * Method: bind, break, bind again, become available; and with nobody who comes again. */
+static void test_a_lost_rebind_shows_no_leave(void **state)
+{
+    for (unsigned comes_again = 0; comes_again < 2; comes_again++) {
+        teardown(state);
+        setup(state);
+        run("2 bind owner=2:0:8:1 user=bob@x resource=b credential_version=$"); /* session 2 */
+        run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b");
+        run("0 node_down incarnation=1");
+        rebind(7); /* session 3 */
+        run("2 close from=3:1");
+        assert_int_equal(unavailable_count, 0);
+        if (comes_again == 1) {
+            rebind(9);
+            run("2 presence from=4:1 stanza.kind=PRESENCE");
+            assert_null(strstr(world_pending(&world, 2), "unavailable"));
+            run("2 close from=4:1");
+        } else {
+            world.now_ms += WINDOW_S * 1000;
+            expire_due(10);
+        }
+        assert_non_null(
+            strstr(world_pending(&world, 2), "presence unavailable alice@x/a->bob@x/b"));
+        check_invariants(world.state);
+    }
+}
+
 /* Goal: a presence that stands receives nothing.
  * Method: a message to the bare address goes to offline storage, and reaches the new session when
  * it becomes available. */
@@ -188,7 +217,7 @@ static void test_a_rebind_inherits_the_list(void **state)
 }
 
 /* Goal: those who got directed presence hear of the end, by whoever has the address then.
- * Method: directed presence, death, rebind, close. */
+ * Method: directed presence, death, rebind and presence, close. */
 static void test_directed_presence_ends_with_the_address(void **state)
 {
     (void)state;
@@ -196,6 +225,7 @@ static void test_directed_presence_ends_with_the_address(void **state)
     run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b");
     run("0 node_down incarnation=1");
     rebind(7);
+    run("2 presence from=3:1 stanza.kind=PRESENCE");
     assert_int_equal(world_session(&world, 2)->pending_count, 1);
     run("2 close from=3:1");
     assert_non_null(strstr(world_pending(&world, 2), "presence unavailable alice@x/a->bob@x/b"));
@@ -356,6 +386,17 @@ static void test_erasure(void **state)
     world_expect(&world, "1 user_set user=alice@x create=1", "outcome done\n");
 }
 
+/* Goal: a presence that was left standing ends with its user: it is not a successor's.
+ * Method: rebind in silence, remove. */
+static void test_a_removed_user_leaves_no_presence(void **state)
+{
+    (void)state;
+    rebind(7);
+    run("1 user_remove user=alice@x");
+    assert_int_equal(unavailable_count, 1);
+    assert_false(rows_any(world.state, TABLE_PRESENCE, key_user("alice@x")));
+}
+
 /* Goal: what one session or user makes the state remember is bounded.
  * Method: directed presence to ever new addresses; bind and become available with ever new
  * resources, each replaced by a silent bind of the same one. */
@@ -436,6 +477,7 @@ int main(void)
         TEST(test_a_resume_shows_nothing),
         TEST(test_a_rebind_takes_the_presence_over),
         TEST(test_a_silent_rebind_ends_it_at_the_deadline),
+        TEST(test_a_lost_rebind_shows_no_leave),
         TEST(test_a_standing_presence_gets_nothing),
         TEST(test_a_rebind_inherits_the_list),
         TEST(test_directed_presence_ends_with_the_address),
@@ -445,6 +487,7 @@ int main(void)
         TEST(test_conflict),
         TEST(test_kill),
         TEST(test_erasure),
+        TEST(test_a_removed_user_leaves_no_presence),
         TEST(test_directed_presence_is_bounded),
         TEST(test_standing_presence_is_bounded),
         TEST(test_rosters_are_bounded),
