@@ -39,6 +39,9 @@ void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_m
 {
     log_warn("core.copy_wanted", LOG_UINT("from", from_node), LOG_UINT("index_min", index_min),
              LOG_UINT("applied", core->applied_index));
+    if (core->incarnation != 0) {
+        rlog_leave(core->log); /* the copy takes long: its sessions are for other nodes now */
+    }
     core_leave(core);
     snapshot_fetch(core->copies, from_node, index_min);
 }

@@ -3,6 +3,8 @@
 #include "storage/state/entry.h"
 
 #define LEASE_ASK_BYTES    32 /* what the first version had */
+#define LEASE_ASK_IS_FULL  1
+#define LEASE_ASK_HAS_LEFT 2
 #define FORWARD_HEAD_BYTES 20 /* incarnation, seq, length */
 
 void lease_probe_encode(const struct lease_probe *probe, struct buf *out)
@@ -27,22 +29,24 @@ void lease_ask_encode(const struct lease_ask *ask, uint16_t link_version, struct
     buf_append_u64(out, ask->sent_ms);
     buf_append_u64(out, ask->incarnation);
     if (link_version >= LEASE_ASK_FULL) {
-        buf_append_u8(out, ask->is_full ? 1 : 0);
+        buf_append_u8(out, (uint8_t)((ask->is_full ? LEASE_ASK_IS_FULL : 0) |
+                                     (ask->has_left ? LEASE_ASK_HAS_LEFT : 0)));
     }
 }
 
 int lease_ask_decode(struct slice bytes, struct lease_ask *out)
 {
-    bool has_full = bytes.len == LEASE_ASK_BYTES + 1;
+    uint8_t flags = bytes.len > LEASE_ASK_BYTES ? bytes.data[LEASE_ASK_BYTES] : 0;
 
-    if (bytes.len != LEASE_ASK_BYTES && !has_full) {
+    if (bytes.len < LEASE_ASK_BYTES || bytes.len > LEASE_ASK_BYTES + 1) {
         return ERR_MALFORMED;
     }
     *out = (struct lease_ask){.term = get_u64(bytes.data),
                               .probe_ms = get_u64(bytes.data + 8),
                               .sent_ms = get_u64(bytes.data + 16),
                               .incarnation = get_u64(bytes.data + 24),
-                              .is_full = has_full && bytes.data[LEASE_ASK_BYTES] != 0};
+                              .is_full = (flags & LEASE_ASK_IS_FULL) != 0,
+                              .has_left = (flags & LEASE_ASK_HAS_LEFT) != 0};
     return 0;
 }
 

@@ -29,7 +29,8 @@ struct lease_ask {
     uint64_t probe_ms; /* sent_ms of the probe answered; 0: asks without having been probed */
     uint64_t sent_ms;  /* the asker's clock, echoed */
     uint64_t incarnation;
-    bool is_full; /* takes no entries from a leader; since version LEASE_ASK_FULL of the link */
+    bool is_full;  /* takes no entries from a leader; since version LEASE_ASK_FULL of the link */
+    bool has_left; /* lives under that incarnation no more, though nothing in the log ended it */
 };
 
 #define LEASE_ASK_FULL 2

@@ -32,6 +32,7 @@ enum order_kind {
     ORDER_SUBMIT,
     ORDER_START,
     ORDER_INCARNATION, /* a: incarnation */
+    ORDER_LEAVE,       /* that incarnation is over */
     ORDER_RESEND,      /* a: seq, b: incarnation */
     ORDER_DECIDE,      /* a: term */
     ORDER_MARK,        /* a: term, b: enum entry_kind */
@@ -181,6 +182,7 @@ struct rlog {
     struct keep keep; /* while we lead */
 
     struct lease_book leases;
+    bool has_left; /* the incarnation of origin, until there is a new one */
     struct shed shed;
     uint64_t status_ms;
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */

@@ -110,6 +110,15 @@ void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full)
     }
 }
 
+void lease_left(struct lease_book *book, uint32_t node_id, uint64_t incarnation)
+{
+    struct lease_node *node = find(book, node_id);
+
+    if (node != NULL && incarnation != 0 && node->incarnation == incarnation) {
+        node->fenced = incarnation;
+    }
+}
+
 bool lease_answers(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
 {
     const struct lease_node *node = find((struct lease_book *)book, node_id);

@@ -43,6 +43,9 @@ void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t i
 void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms);
 /** What a member said with that: does it take no entries (DESIGN 3, back-pressure)? */
 void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full);
+/** A member says itself that this incarnation is over: it is reported like a silent one, at once.
+ */
+void lease_left(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
 /** Is it a member that answered a probe within the lease? */
 bool lease_answers(const struct lease_book *book, uint32_t node_id, uint64_t now_ms);
 /** Is it a voter that answered a probe within the lease, and takes entries? */

@@ -49,7 +49,8 @@ static void send_ask(struct rlog *rlog, uint32_t node_id, uint64_t probe_ms)
                                   .probe_ms = probe_ms,
                                   .sent_ms = clock_boot_ms(),
                                   .incarnation = rlog->origin.incarnation,
-                                  .is_full = rlog_is_full(rlog)};
+                                  .is_full = rlog_is_full(rlog),
+                                  .has_left = rlog->has_left};
 
     buf_clear(&rlog->scratch);
     lease_ask_encode(&ask, link_version(rlog->links, node_id), &rlog->scratch);
@@ -71,11 +72,22 @@ void rlog_lease_elected(struct rlog *rlog)
     send_probes(rlog);
 }
 
+static void tell_silent(struct rlog *rlog)
+{
+    uint64_t incarnation;
+    uint32_t node_id;
+
+    if (!rlog_leads_applied(rlog)) {
+        return;
+    }
+    while (lease_take_silent(&rlog->leases, clock_boot_ms(), &node_id, &incarnation)) {
+        rlog->events.on_silent(rlog->events.ctx, node_id, incarnation);
+    }
+}
+
 void rlog_lease_beat(struct rlog *rlog)
 {
     uint64_t now_ms = clock_boot_ms();
-    uint64_t incarnation;
-    uint32_t silent;
 
     if (!rlog->role.is_leader) {
         return;
@@ -85,12 +97,7 @@ void rlog_lease_beat(struct rlog *rlog)
     if (lease_own_end(&rlog->leases, now_ms) <= now_ms) {
         lease_lapsed(&rlog->leases, now_ms);
     }
-    if (!rlog_leads_applied(rlog)) {
-        return;
-    }
-    while (lease_take_silent(&rlog->leases, now_ms, &silent, &incarnation)) {
-        rlog->events.on_silent(rlog->events.ctx, silent, incarnation);
-    }
+    tell_silent(rlog);
 }
 
 static int on_probe(struct rlog *rlog, uint32_t node_id, struct slice bytes)
@@ -116,6 +123,10 @@ static int on_ask(struct rlog *rlog, uint32_t node_id, struct slice bytes)
     lease_heard(&rlog->leases, node_id, ask.probe_ms, clock_boot_ms());
     lease_set_full(&rlog->leases, node_id, ask.is_full);
     hold_own_lease(rlog);
+    if (ask.has_left) {
+        lease_left(&rlog->leases, node_id, ask.incarnation);
+        tell_silent(rlog);
+    }
     send_grant(rlog, node_id, &ask);
     return 0;
 }
@@ -126,7 +137,7 @@ static int on_grant(struct rlog *rlog, struct slice bytes)
     int rc = lease_grant_decode(bytes, &grant);
     uint64_t end_ms;
 
-    if (rc != 0 || grant.term != rlog->raft.current_term ||
+    if (rc != 0 || grant.term != rlog->raft.current_term || rlog->has_left ||
         grant.incarnation != rlog->origin.incarnation || grant.ask_ms > clock_boot_ms() ||
         grant.remaining_ms > rlog->config.lease_ms) {
         return rc;

@@ -51,6 +51,13 @@ void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation)
     atomic_store(&rlog->incarnation, incarnation);
 }
 
+void rlog_leave(struct rlog *rlog)
+{
+    atomic_store(&rlog->incarnation, 0);
+    atomic_store(&rlog->lease_end_ms, 0);
+    send_order(rlog, &(struct order){.kind = ORDER_LEAVE});
+}
+
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq)
 {
     (void)pthread_mutex_lock(&rlog->progress_mutex);
@@ -131,6 +138,7 @@ static void begin_incarnation(struct rlog *rlog, uint64_t incarnation)
     size_t count = rlog->origin.count;
     size_t bytes = rlog->origin.bytes;
 
+    rlog->has_left = false;
     origin_begin(&rlog->origin, incarnation);
     rlog_forget_counts(rlog, count, bytes);
     rlog_lease_ask(rlog);
@@ -172,6 +180,11 @@ static void execute(struct rlog *rlog, struct order *order)
         break;
     case ORDER_INCARNATION:
         begin_incarnation(rlog, order->a);
+        break;
+    case ORDER_LEAVE:
+        rlog->has_left = true;
+        atomic_store(&rlog->lease_end_ms, 0); /* a grant may have come before this order */
+        rlog_lease_ask(rlog);
         break;
     case ORDER_RESEND:
         if (order->b == rlog->origin.incarnation) {

@@ -112,6 +112,10 @@ void rlog_submit_start(struct rlog *rlog, struct slice command);
 /** State thread: START was applied, this node's commands are numbered {incarnation, 1..} from now
  * on. Everything outstanding of an older incarnation is forgotten. */
 void rlog_set_incarnation(struct rlog *rlog, uint64_t incarnation);
+/** State thread: this node lives under its incarnation no more, though nothing in the log ended it.
+ * It gets no lease under it, and the leader ends it, so that its sessions are detached at once;
+ * commands under way may still take effect before. Until rlog_set_incarnation(). */
+void rlog_leave(struct rlog *rlog);
 /** State thread: everything up to index is applied (those without a command count too); of our own
  * commands those up to own_seq. */
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq);

@@ -533,6 +533,34 @@ static void test_late_news_of_silence(void **state)
     assert_int_equal(incarnation_of(node), after);
 }
 
+/* Goal: the sessions of a node that takes a copy are no ghosts meanwhile: its life ends in the log,
+ * not only when the copy is there (P5).
+ * Method: a follower that lives is told to take one; the leader ends its life before it lives anew.
+ */
+static void test_copy_ends_life(void **state)
+{
+    struct world *world = *state;
+    struct note *note = note_new(NOTE_COPY);
+    struct rlog_status log;
+    struct node *node;
+
+    add_users(world, &world->nodes[0], 5);
+    assert_true(wait_for(all_equal, world)); /* the links are up */
+    rlog_get_status(core_log(world->nodes[0].core), &log);
+    assert_int_not_equal(log.leader_node, 0);
+    node = &world->nodes[log.leader_node % NODES];
+    note->node = log.leader_node;
+    note->index = 1;
+    inbox_post_take(&node->core->inbox, note);
+    while (count_lines(world, "snapshot.fetch") < 2) { /* fetching, fetched or failed */
+        (void)usleep(1000);
+    }
+    assert_true(wait_for(has_incarnation, node));
+    assert_int_equal(count_lines(world, "core.node_presumed_dead"), 1);
+    add_users(world, node, 5);
+    assert_true(wait_for(all_equal, world));
+}
+
 struct change {
     pthread_mutex_t mutex;
     bool done;
@@ -614,6 +642,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late_news_of_silence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_copy_ends_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_founder_died_at_first, setup, teardown),
     };
 

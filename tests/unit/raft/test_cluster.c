@@ -123,6 +123,46 @@ static void test_lease_needs_a_majority(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool is_up(struct replica *replica, uint64_t incarnation)
+{
+    bool up;
+
+    (void)pthread_mutex_lock(&replica->mutex);
+    up = replica->up[incarnation];
+    (void)pthread_mutex_unlock(&replica->mutex);
+    return up;
+}
+
+/* Goal: a life that its own node gave up ends in the log, though the node answers the leader all
+ * the time: its sessions are no ghosts (P5). The next life has a lease.
+ * Method: a follower leaves and is looked at from the third node. */
+static void test_node_leaves(void **state)
+{
+    static struct cluster cluster;
+    struct replica *leaving;
+    uint64_t incarnation;
+    int leader;
+    (void)state;
+
+    start_three(&cluster);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(rlog_lease_held(cluster.replicas[i].rlog));
+    }
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leaving = &cluster.replicas[(leader + 1) % 3];
+    incarnation = peek(leaving, &leaving->incarnation);
+    rlog_leave(leaving->rlog);
+    UNTIL(!is_up(&cluster.replicas[(leader + 2) % 3], incarnation));
+    assert_false(rlog_lease_held(leaving->rlog));
+    assert_int_equal(rlog_submit(leaving->rlog, slice_str("Dx")), ERR_BUSY);
+    send_start(leaving);
+    UNTIL(rlog_lease_held(leaving->rlog));
+    assert_true(peek(leaving, &leaving->incarnation) > incarnation);
+    submit_text(leaving, "x");
+    UNTIL(done_count(leaving) == 1);
+    cluster_deinit(&cluster);
+}
+
 /* Goal: defect 7: commits starve while entries are piled up; at most two are under way.
  * Method: flood the leader, look at its log's end and its commit index. */
 static void test_two_entries_under_way(void **state)
@@ -314,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_one_order_everywhere),
         cmocka_unit_test(test_exactly_once_across_leaders),
         cmocka_unit_test(test_lease_needs_a_majority),
+        cmocka_unit_test(test_node_leaves),
         cmocka_unit_test(test_two_entries_under_way),
         cmocka_unit_test(test_a_full_store_takes_nothing),
         cmocka_unit_test(test_a_full_leader_hands_on),

@@ -297,6 +297,25 @@ static void test_room_for_voters(void **state)
     assert_int_equal(lease_own_end(&book, 9000), 0); /* one is not in the book */
 }
 
+/* Goal: a life that its node says is over gets no lease and is reported at once, a later one is
+ * not. Method: the node goes on answering all the time. */
+static void test_node_that_left(void **state)
+{
+    struct lease_book book = book_of_three();
+
+    (void)state;
+    lease_heard(&book, 2, 10090, 10100);
+    lease_left(&book, 2, 20); /* late news of an earlier life */
+    lease_left(&book, 2, 0);
+    assert_int_equal(take_silent(&book, 10100), 0);
+    lease_left(&book, 2, 21);
+    assert_false(lease_may_grant(&book, 2, 21));
+    assert_int_equal(take_silent(&book, 10100), 2);
+    lease_set_incarnation(&book, 2, 22);
+    assert_int_equal(take_silent(&book, 10200), 0);
+    assert_true(lease_may_grant(&book, 2, 22));
+}
+
 /* Goal: leadership goes to a voter only that answers and keeps up. Method: each condition. */
 static void test_who_may_lead(void **state)
 {
@@ -371,8 +390,12 @@ static void test_forward_frame(void **state)
 static void test_lease_frames(void **state)
 {
     const struct lease_grant grant = {.term = 1, .ask_ms = 2, .incarnation = 3, .remaining_ms = 4};
-    const struct lease_ask ask = {
-        .term = 5, .probe_ms = 6, .sent_ms = 7, .incarnation = 8, .is_full = true};
+    const struct lease_ask ask = {.term = 5,
+                                  .probe_ms = 6,
+                                  .sent_ms = 7,
+                                  .incarnation = 8,
+                                  .is_full = true,
+                                  .has_left = true};
     struct lease_grant got_grant;
     struct lease_ask got_ask;
     struct buf bytes = BUF_EMPTY;
@@ -387,6 +410,7 @@ static void test_lease_frames(void **state)
     lease_ask_encode(&ask, LEASE_ASK_FULL, &bytes);
     assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), 0);
     assert_true(got_ask.is_full);
+    assert_true(got_ask.has_left);
     assert_int_equal(got_ask.incarnation, ask.incarnation);
     buf_append_u8(&bytes, 0);
     assert_int_equal(lease_ask_decode(buf_slice(&bytes), &got_ask), ERR_MALFORMED);
@@ -403,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_room_for_voters),
+        cmocka_unit_test(test_node_that_left),
         cmocka_unit_test(test_origin_sends_again_in_order),
         cmocka_unit_test(test_intake_batches),
         cmocka_unit_test(test_cluster_time),
