@@ -1,0 +1,168 @@
+"""A node whose disk gets full ends and says why, the others go on, and it comes back (DESIGN 3).
+
+Method of all tests: the data of one node, or its log or store alone, moves to a tmpfs, which is then
+shrunk to what is in it. That takes all room away at once, so that the store's reserve does not help:
+its next transaction fails with ENOSPC. The log goes on in space that it has allocated before, until
+the look at the free space, each second, ends the node.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from tests.lib.cluster import TestCluster
+from tools.local import processes
+from tools.local.control import ControlError
+
+MIB = 1024 * 1024
+ROOM_BYTES = 2048 * MIB  # a tmpfs takes no memory before it is written to
+END_TIMEOUT_S = 20.0
+LEADER_TIMEOUT_S = 20.0
+LOG_SAYS = r"raft\.no_space .*needed="
+STORE_SAYS = r"kv\.write_failed .*No space left on device[^$]*core\.storage_failed"
+
+
+def _mount(folder: Path, *options: str) -> None:
+    """SkipTest: not here."""
+    done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise unittest.SkipTest(f"no tmpfs can be mounted: {done.stderr.strip()}")
+
+
+class SmallDisk:
+    """A tmpfs in place of a folder, with what was in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = folder.with_name(folder.name + ".kept")
+        folder.rename(kept)
+        folder.mkdir(mode=0o700)
+        try:
+            _mount(folder, "-o", f"size={ROOM_BYTES},mode=700")
+        except unittest.SkipTest:
+            folder.rmdir()
+            kept.rename(folder)
+            raise
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        shutil.rmtree(kept)
+
+    def fill(self) -> None:
+        """No room any more. The node writes meanwhile: then what was too small is tried again."""
+        while True:
+            status = os.statvfs(self.folder)
+            used = (status.f_blocks - status.f_bfree) * status.f_frsize
+            try:
+                self._resize(used)
+                return
+            except subprocess.CalledProcessError:
+                continue
+
+    def clear(self) -> None:
+        """Room again."""
+        self._resize(ROOM_BYTES)
+
+    def _resize(self, size: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)],
+                       capture_output=True, check=True)
+
+    def remove(self) -> None:
+        """Before the cluster's folder is removed."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+
+class DiskFull(unittest.IsolatedAsyncioTestCase):
+    """Three nodes; the disk of the leader or of a follower, for everything or a part of it."""
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may mount")
+    def setUp(self) -> None:
+        self.cluster = TestCluster("--nodes", "3")
+        self.addCleanup(self.cluster.close)
+
+    async def _lose_room(self, wants_leader: bool, part: str, says: str) -> None:
+        """Fill the disk of a node, and follow it to its end and back."""
+        victim = await self._victim(wants_leader)
+        disk = await self._move(victim, part)
+        victim_leads = await self._make_leader(victim) if wants_leader else False
+        self.assertEqual(wants_leader, victim_leads)
+        log_begin = len(Path(self.cluster.node(victim).log).read_text())
+        disk.fill()
+        self._write_until_gone(victim)
+        log = Path(self.cluster.node(victim).log).read_text()[log_begin:]
+        self.assertRegex(log, says)
+        await self._others_go_on(victim)
+        disk.clear()
+        await self.cluster.start(victim)
+        await self.cluster.wait_equal()
+        self.assertTrue(self.cluster.ask(victim, "user.show",
+                                         user=f"during@{self.cluster.cluster.domain}"))
+
+    async def _victim(self, wants_leader: bool) -> int:
+        leader = await self.cluster.wait_leader()
+        return leader if wants_leader else next(one for one in self.cluster.ids if one != leader)
+
+    async def _move(self, victim: int, part: str) -> SmallDisk:
+        """The victim's data, or a part of it, to a small disk."""
+        self.cluster.kill(victim)
+        disk = SmallDisk(Path(self.cluster.node(victim).data) / part)
+        self.addCleanup(disk.remove)
+        await self.cluster.start(victim)
+        await self.cluster.wait_equal()
+        return disk
+
+    async def _make_leader(self, victim: int) -> bool:
+        leader = await self.cluster.wait_leader()
+        if leader != victim:
+            self.cluster.ask(leader, "cluster.transfer", node=victim)
+        deadline = time.monotonic() + LEADER_TIMEOUT_S
+        while self.cluster.leader() != victim and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return self.cluster.leader() == victim
+
+    def _write_until_gone(self, victim: int) -> None:
+        """Commands of the other nodes, so that there is something to write everywhere."""
+        other = next(one for one in self.cluster.ids if one != victim)
+        deadline = time.monotonic() + END_TIMEOUT_S
+        number = 0
+        while processes.is_running(self.cluster.node(victim)):
+            self.assertLess(time.monotonic(), deadline, "the node goes on without room")
+            try:
+                self.cluster.ask(other, "user.add", password="a password",
+                                 user=f"filler{number}@{self.cluster.cluster.domain}")
+            except ControlError:
+                pass  # there is no leader for a moment, or it has no room for accounts
+            number += 1
+            time.sleep(0.05)
+
+    async def _others_go_on(self, victim: int) -> None:
+        """They have a leader, and take commands."""
+        leader = await self.cluster.wait_leader()
+        self.assertNotEqual(victim, leader)
+        self.cluster.add_user("during")
+
+    async def test_disk(self) -> None:
+        """Neither log nor store of a follower have room; either may notice first."""
+        await self._lose_room(False, "", f"{LOG_SAYS}|{STORE_SAYS}")
+
+    async def test_log_of_a_follower(self) -> None:
+        """The log of a follower has no room, its store has: it ends before an append fails."""
+        await self._lose_room(False, "raft", LOG_SAYS)
+
+    async def test_log_of_the_leader(self) -> None:
+        """The same at the leader."""
+        await self._lose_room(True, "raft", LOG_SAYS)
+
+    async def test_store_of_a_follower(self) -> None:
+        """The store of a follower has no room, its log has: LMDB's transaction fails."""
+        await self._lose_room(False, "state", STORE_SAYS)
+
+    async def test_store_of_the_leader(self) -> None:
+        """The same at the leader."""
+        await self._lose_room(True, "state", STORE_SAYS)
+
+
+if __name__ == "__main__":
+    unittest.main()
