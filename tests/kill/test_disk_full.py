@@ -1,9 +1,9 @@
 """A node whose disk gets full ends and says why, the others go on, and it comes back (DESIGN 3).
 
-Method of all tests: the data of one node, or its log or store alone, moves to a tmpfs, which is then
-shrunk to what is in it. That takes all room away at once, so that the store's reserve does not help:
-its next transaction fails with ENOSPC. The log goes on in space that it has allocated before, until
-the look at the free space, each second, ends the node.
+Method of all tests: the data of one node, or its log or store alone, moves to a tmpfs, which is
+then shrunk to what is in it. That takes all room away at once, so that the store's reserve does not
+help: its next transaction fails with ENOSPC. The log goes on in space that it has allocated before,
+until the look at the free space, each second, ends the node.
 """
 
 import os
