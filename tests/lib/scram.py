@@ -23,15 +23,16 @@ class Scram:
     """One exchange: first(), final() with the server's challenge, verify() with its last words."""
 
     def __init__(self, mechanism: str, user: str, password: str,
-                 end_point: bytes | None = None, nonce: str | None = None) -> None:
-        """end_point: the tls-server-end-point binding (RFC 5929 §4), for the -PLUS mechanisms."""
+                 binding: bytes | None = None, nonce: str | None = None,
+                 binding_type: str = "tls-server-end-point") -> None:
+        """binding: for the -PLUS mechanisms (RFC 5929 §4, or of another type)."""
         self._hash = HASHES[mechanism.removesuffix("-PLUS")]
         self._password = password.encode()
         self._nonce = nonce or base64.b64encode(secrets.token_bytes(18)).decode()
         if mechanism.endswith("-PLUS"):
-            assert end_point is not None
-            self._gs2 = b"p=tls-server-end-point,,"
-            self._binding = self._gs2 + end_point
+            assert binding is not None
+            self._gs2 = f"p={binding_type},,".encode()
+            self._binding = self._gs2 + binding
         else:
             self._gs2 = self._binding = b"n,,"
         escaped = user.replace("=", "=3D").replace(",", "=2C")
