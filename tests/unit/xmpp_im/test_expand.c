@@ -197,8 +197,8 @@ static void test_confirmed(void **state)
                         "pulled 1 all\n");
 }
 
-#define PART_BYTES   (100 * 1024)
-#define STANZA_BYTES (50 * 1024)
+#define PART_BYTES   (8 * 1024)
+#define STANZA_BYTES (4 * 1000)
 
 static void send_large(struct scene *scene, uint32_t number)
 {
@@ -223,9 +223,9 @@ static void expect_next(struct scene *scene, uint32_t *next)
     }
 }
 
-/* Goal: 50 MB come in parts that are no larger than asked for and one stanza more, in order, once,
+/* Goal: a full list comes in parts that are no larger than asked for and one stanza more, in order, once,
  * while new ones arrive behind them.
- * Method: 950 messages of 50 KB wait; each part makes room for a new one until 1000 are sent. */
+ * Method: 950 messages of 4 KB wait; each part makes room for a new one until 1000 are sent. */
 static void test_parts(void **state)
 {
     struct scene *scene = *state;
