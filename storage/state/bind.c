@@ -19,11 +19,46 @@ static void fill_row(struct apply *a, const Pb__Bind *command, Pb__SessionRow *r
     row->bound_ms = a->now_ms;
 }
 
+/* The one of these sessions that is detached and ends first; 0: all are live. */
+static uint64_t first_to_end(struct apply *a, const struct row_list *sessions)
+{
+    uint64_t first = 0, first_ms = 0;
+
+    for (size_t i = 0; i < sessions->count; i++) {
+        uint64_t session = key_last_u64(sessions->items[i].key);
+        uint64_t deadline_ms;
+        enum session_life life =
+            state_session_life(a->state, state_session(a->state, a->arena, session), &deadline_ms);
+
+        if (life == SESSION_DETACHED && (first == 0 || deadline_ms < first_ms)) {
+            first = session;
+            first_ms = deadline_ms;
+        }
+    }
+    return first;
+}
+
+/* Is there place for one more session of user? Those that only wait must not keep their user out
+ * for the window: one ends as at its deadline. */
+static bool make_place(struct apply *a, const char *user)
+{
+    struct row_list sessions = rows_all(a->state, a->arena, TABLE_SESSION_OF, key_user(user));
+    uint64_t first;
+
+    if (sessions.count < STATE_SESSIONS_MAX) {
+        return true;
+    }
+    first = first_to_end(a, &sessions);
+    if (first != 0) {
+        session_end(a, first, DROP_EXPIRED);
+    }
+    return first != 0;
+}
+
 int session_bind(struct apply *a, const Pb__Bind *command)
 {
     Pb__SessionRow row = PB__SESSION_ROW__INIT;
     uint64_t session, former;
-    struct row_list others;
     int rc = account_check_login(a, command->user, command->credential_version);
 
     if (rc != 0) {
@@ -33,8 +68,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
         return ERR_INVALID;
     }
     former = session_by_resource(a, command->user, command->resource);
-    others = rows_all(a->state, a->arena, TABLE_SESSION_OF, key_user(command->user));
-    if (others.count - (former != 0 ? 1 : 0) >= STATE_SESSIONS_MAX) {
+    if (former == 0 && !make_place(a, command->user)) {
         return ERR_LIMIT;
     }
 
