@@ -93,6 +93,7 @@ static void user_put(struct apply *a, const Pb__UserSet *command)
 
     /* Positions are never used twice, so neither is a version, not even for a name used again. */
     row.version = apply_position(a);
+    row.forgotten_position = old == NULL ? 0 : old->forgotten_position;
     row.n_keys = command->n_keys;
     row.keys = command->keys;
     row_put(a->state, TABLE_ACCOUNT, key_user(command->user), &row);

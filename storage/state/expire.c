@@ -31,8 +31,7 @@ static void expire_indexed(struct apply *a, const Pb__Expire__Item *item)
         presence_end_standing(a, item->session, row->user);
         break;
     case PB__DEADLINE_KIND__PRESENCE_TOMBSTONE:
-        row_delete(a->state, TABLE_TOMBSTONE, key_user_digest(row->user, row->resource));
-        deadline_delete(a, item->deadline_ms, item->kind, item->session);
+        presence_expire_tombstone(a, row->user, row->resource);
         break;
     case PB__DEADLINE_KIND__SESSION_TOMBSTONE:
         row_delete(a->state, TABLE_ENDED,

@@ -56,6 +56,45 @@ static void tombstone_put(struct apply *a, const char *user, const Pb__PresenceR
     deadline_put(a, row.until_ms, PB__DEADLINE_KIND__PRESENCE_TOMBSTONE, row.session, &deadline);
 }
 
+/* Nobody is told of this end by its resource any more. A removed account needs no such memory. */
+static void tombstone_forget(struct apply *a, const Pb__TombstoneRow *row)
+{
+    Pb__AccountRow *account = state_account(a->state, a->arena, row->user);
+
+    if (account != NULL && row->position > account->forgotten_position) {
+        account->forgotten_position = row->position;
+        row_put(a->state, TABLE_ACCOUNT, key_user(row->user), account);
+    }
+    tombstone_delete(a, row->user, row->resource);
+}
+
+/* Resources are free to choose, and each that ends is remembered. */
+static void bound_tombstones(struct apply *a, const char *user)
+{
+    struct row_list list = rows_all(a->state, a->arena, TABLE_TOMBSTONE, key_user(user));
+    const Pb__TombstoneRow *oldest = NULL;
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__TombstoneRow *row = list.items[i].row;
+
+        if (oldest == NULL || row->position < oldest->position) {
+            oldest = row;
+        }
+    }
+    if (list.count > STATE_PRESENCE_TOMBSTONES_MAX) {
+        tombstone_forget(a, oldest);
+    }
+}
+
+void presence_expire_tombstone(struct apply *a, const char *user, const char *resource)
+{
+    const Pb__TombstoneRow *row =
+        row_get(a->state, a->arena, TABLE_TOMBSTONE, key_user_digest(user, resource));
+
+    ASSERT(row != NULL); /* its deadline names it */
+    tombstone_forget(a, row);
+}
+
 /* ---- broadcast */
 
 static void push_effect(struct apply *a, uint64_t session, const char *user,
@@ -85,6 +124,7 @@ static void end_presence(struct apply *a, const char *user, const Pb__PresenceRo
     }
     row_delete(a->state, TABLE_PRESENCE, key_user_u64(user, row->session));
     tombstone_put(a, user, row, position);
+    bound_tombstones(a, user);
     push_effect(a, row->session, user, stanza, position, false);
 }
 
@@ -110,33 +150,42 @@ void presence_show(struct apply *a, const char *user, const char *viewer)
     }
 }
 
-/* Has the session been shown this presence, and not acked its end? */
-static bool may_miss_end(struct apply *a, uint64_t session, const Pb__TombstoneRow *ended)
+/* May the session have been shown what ended at position, and not acked its end? */
+static bool may_miss_end(struct apply *a, uint64_t session, uint64_t position)
 {
     const Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
-    return ended->position > row->presence_position && ended->position > row->initial_position;
+    return position > row->presence_position && position > row->initial_position;
 }
 
-/* What ended lately: its unavailable was volatile, or is not even expanded yet, and from now on
- * neither fan-out nor the repair after a resume looks at this contact. */
+static void hide_end(struct apply *a, const char *from, const char *viewer, uint64_t position)
+{
+    struct row_list viewers = presence_list(a, viewer);
+    const Pb__Stanza *stanza = stanza_presence(a, "unavailable", from, viewer);
+
+    for (size_t i = 0; i < viewers.count; i++) {
+        const Pb__PresenceRow *row = viewers.items[i].row;
+
+        if (presence_is_own(row) && may_miss_end(a, row->session, position)) {
+            pending_add_self(a, row->session, stanza);
+        }
+    }
+}
+
+/* What ended: its unavailable was volatile, or is not even expanded yet, and from now on neither
+ * fan-out nor the repair after a resume looks at this contact. */
 static void hide_ended(struct apply *a, const char *user, const char *viewer)
 {
     struct row_list ended = rows_all(a->state, a->arena, TABLE_TOMBSTONE, key_user(user));
-    struct row_list viewers = presence_list(a, viewer);
+    const Pb__AccountRow *account = state_account(a->state, a->arena, user);
 
     for (size_t i = 0; i < ended.count; i++) {
-        const Pb__TombstoneRow *tombstone = ended.items[i].row;
-        const char *from = apply_printf(a, "%s/%s", user, tombstone->resource);
-        const Pb__Stanza *stanza = stanza_presence(a, "unavailable", from, viewer);
+        const Pb__TombstoneRow *row = ended.items[i].row;
 
-        for (size_t n = 0; n < viewers.count; n++) {
-            const Pb__PresenceRow *row = viewers.items[n].row;
-
-            if (presence_is_own(row) && may_miss_end(a, row->session, tombstone)) {
-                pending_add_self(a, row->session, stanza);
-            }
-        }
+        hide_end(a, apply_printf(a, "%s/%s", user, row->resource), viewer, row->position);
+    }
+    if (account != NULL && presence_list(a, user).count == 0) {
+        hide_end(a, user, viewer, account->forgotten_position);
     }
 }
 

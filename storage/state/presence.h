@@ -21,6 +21,9 @@ bool presence_leave_standing(struct apply *a, uint64_t session, const char *user
                              uint64_t until_ms);
 /** The time of a standing presence is over. */
 void presence_end_standing(struct apply *a, uint64_t session, const char *user);
+/** The time of the memory of an ended presence is over. Who resumes with an older position all the
+ * same is told of the contact as a whole (AccountRow.forgotten_position). */
+void presence_expire_tombstone(struct apply *a, const char *user, const char *resource);
 /* A subscription came or went: queue each presence of user, or its end, for the available sessions
  * of viewer. Pending, not volatile: what a resume repairs is told by positions, and these did not
  * move. */

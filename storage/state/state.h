@@ -54,6 +54,9 @@ struct state;
 /* Ended presence is remembered for every session that may still resume (DESIGN 5). */
 #define STATE_PRESENCE_TOMBSTONE_MS (STATE_WINDOW_S_MAX * 1000u + STATE_SILENCE_MS_MAX + 60000u)
 
+/* Ended presences remembered of a user; beyond them the oldest is forgotten. */
+#define STATE_PRESENCE_TOMBSTONES_MAX 64
+
 /** The tables of the store, for kv_open(); the order is the format. */
 extern const char *const state_tables[];
 extern const size_t state_table_count;

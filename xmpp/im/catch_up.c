@@ -26,6 +26,7 @@ struct catch_up {
     size_t shown_bytes;
     uint64_t shown_before; /* what changed here or later is for another part */
     const char *user;      /* whose presence is looked at */
+    bool is_user_there;
 };
 
 /* ---- pending */
@@ -107,6 +108,7 @@ static bool visit_presence(void *ctx, const Pb__PresenceRow *row)
 {
     struct catch_up *c = ctx;
 
+    c->is_user_there = true;
     if (is_wanted(c, row->position)) {
         render_stanza(row->stanza, c->x.address, &c->x.xml);
         add_shown(c, row->position);
@@ -115,18 +117,34 @@ static bool visit_presence(void *ctx, const Pb__PresenceRow *row)
 }
 
 /* Who left before the session became available was never shown to it. */
+static void show_end(struct catch_up *c, const char *from, uint64_t position)
+{
+    if (is_wanted(c, position) && position > c->x.row->initial_position) {
+        render_unavailable(from, c->x.address, &c->x.xml);
+        add_shown(c, position);
+    }
+}
+
 static bool visit_tombstone(void *ctx, const Pb__TombstoneRow *row)
 {
     struct catch_up *c = ctx;
     struct buf from = BUF_EMPTY;
 
-    if (is_wanted(c, row->position) && row->position > c->x.row->initial_position) {
-        buf_printf(&from, "%s/%s", c->user, row->resource);
-        render_unavailable(buf_text(&from), c->x.address, &c->x.xml);
-        add_shown(c, row->position);
-        buf_deinit(&from);
-    }
+    buf_printf(&from, "%s/%s", c->user, row->resource);
+    show_end(c, buf_text(&from), row->position);
+    buf_deinit(&from);
     return true;
+}
+
+/* A client that is so late that ends are forgotten which it never saw: what it may still show of
+ * somebody who is not there at all ends by the bare address. */
+static void show_forgotten(struct catch_up *c, struct arena *arena)
+{
+    const Pb__AccountRow *account = state_account(c->x.view->state, arena, c->user);
+
+    if (account != NULL && !c->is_user_there) {
+        show_end(c, c->user, account->forgotten_position);
+    }
 }
 
 /* The rows of one user are looked at and forgotten: of a long roster they would fill the arena. */
@@ -137,8 +155,10 @@ static void look_at(struct catch_up *c, const char *user)
 
     arena_init(&arena);
     c->user = user;
+    c->is_user_there = false;
     state_each_tombstone(view->state, &arena, user, c->pull->presence_since, visit_tombstone, c);
     state_each_presence(view->state, &arena, user, visit_presence, c);
+    show_forgotten(c, &arena);
     arena_deinit(&arena);
 }
 

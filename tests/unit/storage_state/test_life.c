@@ -304,6 +304,35 @@ static void test_ended_presence_leaves_a_tombstone(void **state)
     assert_int_equal(tombstones_since(0).count, 0);
 }
 
+/* Goal: what ended is remembered in bounded number, and what is forgotten is known as such.
+ * Method: more resources than are kept come and go; the credentials change; the rest expires. */
+static void test_tombstones_are_bounded(void **state)
+{
+    uint64_t forgotten, last;
+    (void)state;
+
+    for (unsigned i = 0; i < STATE_PRESENCE_TOMBSTONES_MAX + 10; i++) {
+        char resource[8];
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        world_runf(&world, "1 close from=%u:1", (unsigned)world_login(&world, "bob", resource));
+        world.now_ms += 1;
+    }
+    last = world.state->meta.next_position - 1;
+    assert_int_equal(rows_all(world.state, &world.arena, TABLE_TOMBSTONE, key_user("bob@x")).count,
+                     STATE_PRESENCE_TOMBSTONES_MAX);
+    forgotten = state_account(world.state, &world.arena, "bob@x")->forgotten_position;
+    assert_in_range(forgotten, 1, last - 1);
+    run("1 user_set user=bob@x");
+    assert_int_equal(state_account(world.state, &world.arena, "bob@x")->forgotten_position,
+                     forgotten);
+    world.now_ms += STATE_PRESENCE_TOMBSTONE_MS;
+    while (expire_due(10) > 0) {
+    }
+    assert_false(rows_any(world.state, TABLE_TOMBSTONE, key_user("bob@x")));
+    assert_int_equal(state_account(world.state, &world.arena, "bob@x")->forgotten_position, last);
+}
+
 /* ---- binding and ending */
 
 /* Goal: a user has a bounded number of sessions; a bind of an address in use does not add one. */
@@ -319,6 +348,29 @@ static void test_sessions_are_bounded(void **state)
     world_expect(&world, "1 bind owner=1:0:1:1 user=alice@x resource=more credential_version=$",
                  "outcome done: limit exceeded\n");
     world_bind(&world, "alice", "r1");
+}
+
+/* Goal: sessions that only wait for a resume do not keep their user out; a live one is not ended.
+ * Method: as many as there may be, one of them live; bind one more: the oldest detached ends as at
+ * its deadline. */
+static void test_a_waiting_session_makes_place(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < STATE_SESSIONS_MAX; i++) {
+        char resource[8];
+        uint64_t session;
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        session = world_bind(&world, "alice", resource);
+        world.now_ms += 1;
+        world_runf(&world, "1 enable from=%u:1 resume=1 window_s=60", (unsigned)session);
+        world_runf(&world, "1 detach session=%u epoch=1", (unsigned)session);
+    }
+    run("2 bind owner=2:0:9:1 user=alice@x resource=more credential_version=$");
+    assert_non_null(strstr(buf_text(&world.text), "outcome bound session=33"));
+    assert_non_null(world_session(&world, 1));
+    assert_null(world_session(&world, 2));
+    assert_non_null(world_session(&world, 3));
 }
 
 /* Goal: a live session loses its address to a newer bind, and its connection is told; contacts see
@@ -483,7 +535,9 @@ int main(void)
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
         TEST(test_ended_presence_leaves_a_tombstone),
+        TEST(test_tombstones_are_bounded),
         TEST(test_sessions_are_bounded),
+        TEST(test_a_waiting_session_makes_place),
         TEST(test_conflict),
         TEST(test_kill),
         TEST(test_erasure),

@@ -197,6 +197,52 @@ static void test_confirmed(void **state)
                         "pulled 1 all\n");
 }
 
+static void expire_tombstones(struct scene *scene)
+{
+    struct arena arena;
+    Pb__Expire due;
+
+    arena_init(&arena);
+    (void)state_due(scene->world.state, &arena, scene->world.now_ms, 10, &due);
+    for (size_t i = 0; i < due.n_items; i++) {
+        (void)world_runf(&scene->world, "0 expire items.0=%u:0:%u:PRESENCE_TOMBSTONE",
+                         (unsigned)due.items[i]->session, (unsigned)due.items[i]->deadline_ms);
+    }
+    arena_deinit(&arena);
+}
+
+/* Goal: an end is told however late, were it only by the bare address (P5).
+ * Method: bob goes while alice is away; what she gets when she resumes is lost on the way; she
+ * resumes again when the memory of his end is gone; and then has acked it. */
+static void test_a_forgotten_end_is_told(void **state)
+{
+    static const char end[] = "<presence from='bob@x' to='alice@x/a' type='unavailable'/>";
+    const uint64_t minute_ms = 60 * 1000;
+    struct scene *scene = *state;
+
+    (void)world_login(&scene->world, "alice", "a");
+    (void)world_login(&scene->world, "bob", "b");
+    befriend_alice_and_bob(scene);
+    (void)world_run(&scene->world, "1 enable from=1:1 resume=1 window_s=3600\n"
+                                   "1 notes acks.0=1:1:1000:7\n"
+                                   "1 detach session=1 epoch=1\n"
+                                   "1 close from=2:1");
+    scene->world.now_ms += 59 * minute_ms;
+    (void)world_run(&scene->world,
+                    "1 resume owner=1:0:1:2 user=alice@x resume_id=$1 credential_version=$\n"
+                    "1 confirm session=1 epoch=2");
+    scene->world.now_ms += 6 * minute_ms;
+    (void)world_run(&scene->world, "1 detach session=1 epoch=2");
+    scene->world.now_ms += 50 * minute_ms;
+    expire_tombstones(scene);
+    (void)world_run(&scene->world,
+                    "1 resume owner=1:0:1:3 user=alice@x resume_id=$1 credential_version=$\n"
+                    "1 confirm session=1 epoch=3");
+    scene->presence_since = 7;
+    assert_non_null(strstr(pull_part(scene, 3, 10000), end));
+    assert_null(strstr(pull_part(scene, 3, 10000), end));
+}
+
 #define PART_BYTES   (8 * 1024)
 #define STANZA_BYTES (4 * 1000)
 
@@ -223,9 +269,9 @@ static void expect_next(struct scene *scene, uint32_t *next)
     }
 }
 
-/* Goal: a full list comes in parts that are no larger than asked for and one stanza more, in order, once,
- * while new ones arrive behind them.
- * Method: 950 messages of 4 KB wait; each part makes room for a new one until 1000 are sent. */
+/* Goal: a full list comes in parts that are no larger than asked for and one stanza more, in order,
+ * once, while new ones arrive behind them. Method: 950 messages of 4 KB wait; each part makes room
+ * for a new one until 1000 are sent. */
 static void test_parts(void **state)
 {
     struct scene *scene = *state;
@@ -378,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_available, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_here, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_forgotten_end_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_presence_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
