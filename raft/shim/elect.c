@@ -50,6 +50,47 @@ static void hasten(struct shim *shim)
     }
 }
 
+bool shim_is_alone(const struct shim *shim)
+{
+    const struct raft *raft = shim->raft;
+    int own = shim_member_index(raft, raft->id);
+    unsigned voters = 0;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        voters += raft->configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
+    }
+    return voters == 1 && own >= 0 && raft->configuration.servers[own].role == RAFT_VOTER &&
+           shim_guards(shim, SHIM_GUARD_ALONE);
+}
+
+/* A node that is the only voter makes itself leader, at its start or when its election is due, in
+ * whatever term it is (defect 30): that of a leader that was removed, or its own of before a crash,
+ * whose unwritten entries others hold. The same index and term then name two entries. */
+int shim_raise_term_alone(struct shim *shim)
+{
+    struct raft *raft = shim->raft;
+    int rv;
+
+    if (!shim_is_alone(shim)) {
+        return 0;
+    }
+    rv = shim->config.disk->set_term(shim->config.disk, raft->current_term + 1);
+    if (rv == 0) {
+        raft->current_term++;
+        raft->voted_for = 0;
+    }
+    return rv;
+}
+
+/* Will libraft's next tick begin an election? */
+static bool stands_for_election(const struct shim *shim)
+{
+    const struct raft *raft = shim->raft;
+
+    return raft->state == RAFT_FOLLOWER && shim_now(shim) - raft->election_timer_start >=
+                                               raft->follower_state.randomized_election_timeout;
+}
+
 void shim_tick(struct raft_io *disk)
 {
     struct shim *shim = disk->data;
@@ -58,10 +99,15 @@ void shim_tick(struct raft_io *disk)
         return;
     }
     forget_silent_leader(shim);
-    if (may_tick(shim)) {
-        hasten(shim);
-        shim->tick(&shim->io);
+    if (!may_tick(shim)) {
+        return;
     }
+    hasten(shim);
+    if (stands_for_election(shim) && shim_raise_term_alone(shim) != 0) {
+        shim->config.fail_stop(shim->config.ctx, "the term can not be written");
+        return;
+    }
+    shim->tick(&shim->io);
 }
 
 /* How many voters go before this one: those with lower ids, the lost leader apart. -1: no voter. */

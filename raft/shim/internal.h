@@ -137,6 +137,10 @@ const struct raft_entry *shim_entry_at(const struct raft *raft, raft_index index
 
 /* elect.c */
 void shim_tick(struct raft_io *disk);
+/** Is this node the only voter? */
+bool shim_is_alone(const struct shim *shim);
+/** Before libraft makes it leader for that. 0 or a RAFT_ code. */
+int shim_raise_term_alone(struct shim *shim);
 
 /* lead.c */
 bool shim_refuses_result(const struct shim *shim, const struct raft_append_entries_result *result);

@@ -81,14 +81,18 @@ static int io_start(struct raft_io *io, unsigned tick_ms, raft_io_tick_cb tick,
                     raft_io_recv_cb receive)
 {
     struct shim *shim = shim_of(io);
+    int rv;
 
     shim->tick = tick;
     shim->receive = receive;
     shim->started = true;
     /* libraft has restored its log, and elects nobody before this returns. */
     shim_settle_configuration(shim, raft_last_index(shim->raft));
-    return forward_error(
-        shim, shim->config.disk->start(shim->config.disk, tick_ms, shim_tick, on_disk_message));
+    rv = shim_raise_term_alone(shim);
+    if (rv == 0) {
+        rv = shim->config.disk->start(shim->config.disk, tick_ms, shim_tick, on_disk_message);
+    }
+    return forward_error(shim, rv);
 }
 
 static int io_bootstrap(struct raft_io *io, const struct raft_configuration *configuration)
@@ -294,7 +298,8 @@ static void deliver(struct shim *shim, struct raft_message *message)
         break;
     case RAFT_IO_TIMEOUT_NOW:
         /* Elected with entries not yet written, it would count them as stored (defect 11). */
-        if (shim->appends_in_flight == 0 || !shim_guards(shim, SHIM_GUARD_TIMEOUT_NOW)) {
+        if ((shim->appends_in_flight == 0 || !shim_guards(shim, SHIM_GUARD_TIMEOUT_NOW)) &&
+            !shim_is_alone(shim)) { /* it leads when its election is due */
             shim->receive(&shim->io, message);
         }
         break;
