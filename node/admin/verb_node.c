@@ -41,12 +41,15 @@ static json_t *peers_list(const struct rlog_status *log)
     return peers;
 }
 
-static json_t *alarms_list(const struct core_status *core)
+static json_t *alarms_list(const struct core_status *core, const struct rlog_status *log)
 {
     json_t *alarms = json_array();
 
     if (core->state_differs) {
         (void)json_array_append_new(alarms, json_string("state-differs"));
+    }
+    if (log->lease_differs) {
+        (void)json_array_append_new(alarms, json_string("lease-differs"));
     }
     if (core->has_pressure) {
         (void)json_array_append_new(alarms, json_string("store-behind"));
@@ -72,7 +75,7 @@ void verb_node_status(struct request *request)
         (json_int_t)log.last_index, "commit_index", (json_int_t)log.commit_index, "applied_index",
         (json_int_t)core.applied_index, "mark_index", (json_int_t)core.mark_index, "incarnation",
         (json_int_t)core.incarnation, "outstanding", (json_int_t)log.outstanding, "alarms",
-        alarms_list(&core), "peers", peers_list(&log));
+        alarms_list(&core, &log), "peers", peers_list(&log));
     request_ok(request, result);
 }
 

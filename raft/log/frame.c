@@ -2,23 +2,31 @@
 
 #include "storage/state/entry.h"
 
+#define LEASE_PROBE_BYTES  16 /* what the first version had */
 #define LEASE_ASK_BYTES    32 /* what the first version had */
 #define LEASE_ASK_IS_FULL  1
 #define LEASE_ASK_HAS_LEFT 2
 #define FORWARD_HEAD_BYTES 20 /* incarnation, seq, length */
 
-void lease_probe_encode(const struct lease_probe *probe, struct buf *out)
+void lease_probe_encode(const struct lease_probe *probe, uint16_t link_version, struct buf *out)
 {
     buf_append_u64(out, probe->term);
     buf_append_u64(out, probe->sent_ms);
+    if (link_version >= LEASE_PROBE_MS) {
+        buf_append_u64(out, probe->lease_ms);
+    }
 }
 
 int lease_probe_decode(struct slice bytes, struct lease_probe *out)
 {
-    if (bytes.len != 16) {
+    bool says_lease = bytes.len == LEASE_PROBE_BYTES + 8;
+
+    if (bytes.len != LEASE_PROBE_BYTES && !says_lease) {
         return ERR_MALFORMED;
     }
-    *out = (struct lease_probe){.term = get_u64(bytes.data), .sent_ms = get_u64(bytes.data + 8)};
+    *out = (struct lease_probe){.term = get_u64(bytes.data),
+                                .sent_ms = get_u64(bytes.data + 8),
+                                .lease_ms = says_lease ? get_u64(bytes.data + 16) : 0};
     return 0;
 }
 

@@ -21,8 +21,11 @@ enum frame_type {
 
 struct lease_probe {
     uint64_t term;
-    uint64_t sent_ms; /* the leader's clock, echoed */
+    uint64_t sent_ms;  /* the leader's clock, echoed */
+    uint64_t lease_ms; /* of the leader; 0: it does not say, before version LEASE_PROBE_MS */
 };
+
+#define LEASE_PROBE_MS 3
 
 struct lease_ask {
     uint64_t term;
@@ -47,7 +50,8 @@ struct hash_report {
     uint64_t hash;
 };
 
-void lease_probe_encode(const struct lease_probe *probe, struct buf *out);
+/** In the form that a link of this version has. */
+void lease_probe_encode(const struct lease_probe *probe, uint16_t link_version, struct buf *out);
 NODISCARD int lease_probe_decode(struct slice bytes, struct lease_probe *out);
 /** In the form that a link of this version has. */
 void lease_ask_encode(const struct lease_ask *ask, uint16_t link_version, struct buf *out);

@@ -182,7 +182,8 @@ struct rlog {
     struct keep keep; /* while we lead */
 
     struct lease_book leases;
-    bool has_left; /* the incarnation of origin, until there is a new one */
+    bool has_left;      /* the incarnation of origin, until there is a new one */
+    bool lease_differs; /* from that of the leader, by configuration */
     struct shed shed;
     uint64_t status_ms;
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */

@@ -4,6 +4,7 @@
 #include "raft/log/internal.h"
 
 #include "node/base/clock.h"
+#include "node/base/log.h"
 
 static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_ask *ask)
 {
@@ -33,13 +34,16 @@ static void hold_own_lease(struct rlog *rlog)
 
 static void send_probes(struct rlog *rlog)
 {
-    const struct lease_probe probe = {.term = rlog->raft.current_term, .sent_ms = clock_boot_ms()};
+    const struct lease_probe probe = {.term = rlog->raft.current_term,
+                                      .sent_ms = clock_boot_ms(),
+                                      .lease_ms = rlog->config.lease_ms};
 
-    buf_clear(&rlog->scratch);
-    lease_probe_encode(&probe, &rlog->scratch);
     for (size_t i = 0; i < rlog->peer_count; i++) {
-        (void)rlog_send(rlog, rlog->peers[i].node_id, LINK_URGENT, FRAME_LEASE_PROBE,
-                        buf_slice(&rlog->scratch));
+        uint32_t node_id = rlog->peers[i].node_id;
+
+        buf_clear(&rlog->scratch);
+        lease_probe_encode(&probe, link_version(rlog->links, node_id), &rlog->scratch);
+        (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_PROBE, buf_slice(&rlog->scratch));
     }
 }
 
@@ -100,6 +104,23 @@ void rlog_lease_beat(struct rlog *rlog)
     tell_silent(rlog);
 }
 
+/* Does the leader mean the same by a lease? One that counts on a longer lease than its successor
+ * waits for would serve beside it: what a leader holds is promised by a majority that agrees with
+ * it, and the majority of its successor has a node in common with that. */
+static bool agrees_on_lease(struct rlog *rlog, uint32_t node_id, uint64_t lease_ms)
+{
+    bool differs = lease_ms != 0 && lease_ms != rlog->config.lease_ms;
+
+    if (differs && !rlog->lease_differs) {
+        log_error("raft.lease_differs", LOG_UINT("leader", node_id),
+                  LOG_UINT("leader_lease_ms", lease_ms),
+                  LOG_UINT("lease_ms", rlog->config.lease_ms),
+                  LOG_STR("hint", "timers.lease_ms must be the same on all nodes"));
+    }
+    rlog->lease_differs = differs;
+    return !differs;
+}
+
 static int on_probe(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
     struct lease_probe probe;
@@ -107,7 +128,7 @@ static int on_probe(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 
     /* Who has seen a later term may have voted against this leader: it gets no answer. */
     if (rc == 0 && probe.term == rlog->raft.current_term) {
-        send_ask(rlog, node_id, probe.sent_ms);
+        send_ask(rlog, node_id, agrees_on_lease(rlog, node_id, probe.lease_ms) ? probe.sent_ms : 0);
     }
     return rc;
 }

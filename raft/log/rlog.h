@@ -84,7 +84,7 @@ struct rlog_config {
     size_t peer_count;
     uint32_t heartbeat_ms;        /* default 50 */
     uint32_t election_ms;         /* default 600; a dead process is noticed at once by its link */
-    uint32_t lease_ms;            /* default 1000 */
+    uint32_t lease_ms;            /* default 1000; the same on all nodes */
     uint64_t applied_index;       /* of the store: entries at or below are not delivered */
     uint64_t applied_time_ms;     /* cluster time stored with it */
     uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
@@ -166,6 +166,7 @@ struct rlog_status {
     uint64_t term, last_index, commit_index, applied_index;
     uint64_t incarnation;
     size_t outstanding;          /* own commands not yet applied */
+    bool lease_differs;          /* alarm: the leader is configured with another lease_ms */
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
     size_t peer_count;
     struct rlog_peer_status peers[RLOG_MEMBERS_MAX]; /* this node included */

@@ -49,7 +49,8 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
                                 .commit_index = raft->commit_index,
                                 .applied_index = rlog->store_index,
                                 .incarnation = rlog->origin.incarnation,
-                                .outstanding = rlog->origin.count};
+                                .outstanding = rlog->origin.count,
+                                .lease_differs = rlog->lease_differs && !rlog->role.is_leader};
     for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {
         uint32_t membership = (uint32_t)raft->configuration.servers[i].id;
 

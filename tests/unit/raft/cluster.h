@@ -72,6 +72,7 @@ struct cluster {
     size_t count;
     uint32_t snapshot_entries;
     uint64_t copy_log_bytes;
+    uint32_t lease_ms[NODES_MAX]; /* 0: the default */
 };
 
 static inline uint64_t nonce_of(struct slice bytes)
@@ -320,6 +321,7 @@ static inline void cluster_start(struct cluster *cluster, size_t i, bool bootstr
         .applied_time_ms = replica->time_ms,
         .snapshot_entries = cluster->snapshot_entries,
         .copy_log_bytes = cluster->copy_log_bytes,
+        .lease_ms = cluster->lease_ms[i],
     };
     const struct rlog_events events = {
         .ctx = replica,

@@ -123,6 +123,12 @@ static void test_lease_needs_a_majority(void **state)
     cluster_deinit(&cluster);
 }
 
+static void ignore_status(void *ctx, int status)
+{
+    (void)ctx;
+    (void)status;
+}
+
 static bool is_up(struct replica *replica, uint64_t incarnation)
 {
     bool up;
@@ -160,6 +166,41 @@ static void test_node_leaves(void **state)
     assert_true(peek(leaving, &leaving->incarnation) > incarnation);
     submit_text(leaving, "x");
     UNTIL(done_count(leaving) == 1);
+    cluster_deinit(&cluster);
+}
+
+/* Goal: nobody serves on a lease whose length the majority does not agree on: a leader with a
+ * longer one would serve beside its successor. Method: the leader alone has another length; then a
+ * follower alone.
+ */
+static void test_lease_length_differs(void **state)
+{
+    static struct cluster cluster;
+    struct rlog_status status;
+    int leader;
+    size_t other;
+    (void)state;
+
+    start_three(&cluster);
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    other = (size_t)(leader + 1) % 3;
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+        cluster.lease_ms[i] = i == other ? 3000 : 0;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL(cluster_leader(&cluster) >= 0);
+    rlog_transfer(cluster.replicas[leader].rlog, (uint32_t)other + 1, ignore_status, NULL);
+    UNTIL(cluster_leader(&cluster) == (int)other);
+    (void)usleep(1500 * 1000);
+    assert_false(rlog_lease_held(cluster.replicas[other].rlog));
+    rlog_get_status(cluster.replicas[leader].rlog, &status);
+    assert_true(status.lease_differs);
+    rlog_transfer(cluster.replicas[leader].rlog, (uint32_t)leader + 1, ignore_status, NULL);
+    UNTIL(rlog_lease_held(cluster.replicas[leader].rlog));
+    UNTIL((rlog_get_status(cluster.replicas[leader].rlog, &status), !status.lease_differs));
     cluster_deinit(&cluster);
 }
 
@@ -355,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_exactly_once_across_leaders),
         cmocka_unit_test(test_lease_needs_a_majority),
         cmocka_unit_test(test_node_leaves),
+        cmocka_unit_test(test_lease_length_differs),
         cmocka_unit_test(test_two_entries_under_way),
         cmocka_unit_test(test_a_full_store_takes_nothing),
         cmocka_unit_test(test_a_full_leader_hands_on),
