@@ -116,6 +116,11 @@ bool pending_has_room(struct apply *a, uint64_t session, uint32_t bytes)
     return has_room(state_session(a->state, a->arena, session), &limit_of_others, bytes);
 }
 
+bool pending_may_inherit(struct apply *a, uint64_t session, uint32_t bytes)
+{
+    return has_room(state_session(a->state, a->arena, session), &limit_of_self, bytes);
+}
+
 void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
                         uint32_t bytes)
 {

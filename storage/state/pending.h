@@ -16,8 +16,10 @@ void pending_add_self(struct apply *a, uint64_t session, const Pb__Stanza *stanz
 void pending_add_push(struct apply *a, uint64_t session, const Pb__RosterPush *push);
 
 bool pending_has_room(struct apply *a, uint64_t session, uint32_t bytes);
+/** The same for who inherits a list: what was accepted once goes on as a whole, in its order. */
+bool pending_may_inherit(struct apply *a, uint64_t session, uint32_t bytes);
 /** Append a stanza of the stanza table, of so many bytes (stanza_bytes()). The caller counts it
- * (pending_set_refs()). Only after pending_has_room(), or for what was bounded before (offline
+ * (pending_set_refs()). Only after one of these, or for what was bounded before (offline
  * messages). */
 void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
                         uint32_t bytes);

@@ -18,14 +18,23 @@ static void tell_sender(struct apply *a, const Pb__Stanza *stanza, enum stanza_e
     }
 }
 
-static uint32_t move_to_sessions(struct apply *a, uint64_t shared, uint32_t bytes,
-                                 const struct targets *targets)
+static bool move_to_heir(struct apply *a, uint64_t heir, uint64_t shared, uint32_t bytes)
 {
+    if (!pending_may_inherit(a, heir, bytes)) {
+        return false;
+    }
+    pending_add_shared(a, heir, apply_position(a), shared, bytes);
+    return true;
+}
+
+static uint32_t move_to_sessions(struct apply *a, const char *user, uint64_t shared, uint32_t bytes)
+{
+    struct targets targets = message_targets(a, user);
     uint32_t count = 0;
 
-    for (size_t i = 0; i < targets->count; i++) {
-        if (pending_has_room(a, targets->sessions[i], bytes)) {
-            pending_add_shared(a, targets->sessions[i], apply_position(a), shared, bytes);
+    for (size_t i = 0; i < targets.count; i++) {
+        if (pending_has_room(a, targets.sessions[i], bytes)) {
+            pending_add_shared(a, targets.sessions[i], apply_position(a), shared, bytes);
             count++;
         }
     }
@@ -44,7 +53,6 @@ static void forget_and_tell(struct apply *a, uint64_t shared, const Pb__Stanza *
 static void move_message(struct apply *a, const char *user, uint64_t heir, uint64_t shared)
 {
     Pb__StanzaRow *row = row_get(a->state, a->arena, TABLE_STANZA, key_u64(shared));
-    struct targets targets;
     uint32_t bytes, count;
 
     ASSERT(row != NULL);
@@ -59,9 +67,8 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
     row->stanza->delayed = true;
     bytes = stanza_bytes(row->stanza);
     row_put(a->state, TABLE_STANZA, key_u64(shared), row);
-    targets =
-        heir == 0 ? message_targets(a, user) : (struct targets){.sessions = &heir, .count = 1};
-    count = move_to_sessions(a, shared, bytes, &targets);
+    count =
+        heir != 0 ? move_to_heir(a, heir, shared, bytes) : move_to_sessions(a, user, shared, bytes);
     if (count > 0) {
         pending_set_refs(a, shared, count);
     } else if (!row->store || !offline_add_shared(a, user, shared, bytes)) {

@@ -216,6 +216,28 @@ static void test_a_rebind_inherits_the_list(void **state)
     assert_int_equal(world_session(&world, 3)->pending_count, 0);
 }
 
+/* Goal: an heir takes a list that is longer than what it would accept: the rest would come later,
+ * by way of offline storage, behind what is newer. Method: offline messages and messages of its own
+ * fill a list beyond the limit; rebind. */
+static void test_an_heir_takes_it_all(void **state)
+{
+    uint64_t bob = world_bind(&world, "bob", "b"); /* session 2 */
+    (void)state;
+
+    for (unsigned i = 0; i < STATE_OFFLINE_MAX; i++) {
+        run("1 message from=1:1 store=1 stanza.to=bob@x");
+    }
+    for (unsigned i = 0; i < STATE_PENDING_MAX; i++) {
+        run("1 message from=1:1 store=1 stanza.to=bob@x/b");
+    }
+    run("1 presence from=2:1 stanza.kind=PRESENCE");
+    assert_int_equal(world_session(&world, bob)->pending_count,
+                     STATE_OFFLINE_MAX + STATE_PENDING_MAX);
+    bob = world_bind(&world, "bob", "b");
+    assert_int_equal(world_session(&world, bob)->pending_count,
+                     STATE_OFFLINE_MAX + STATE_PENDING_MAX);
+}
+
 /* Goal: those who got directed presence hear of the end, by whoever has the address then.
  * Method: directed presence, death, rebind and presence, close. */
 static void test_directed_presence_ends_with_the_address(void **state)
@@ -532,6 +554,7 @@ int main(void)
         TEST(test_a_lost_rebind_shows_no_leave),
         TEST(test_a_standing_presence_gets_nothing),
         TEST(test_a_rebind_inherits_the_list),
+        TEST(test_an_heir_takes_it_all),
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
         TEST(test_ended_presence_leaves_a_tombstone),
