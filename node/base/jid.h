@@ -6,7 +6,6 @@
 #include "node/base/err.h"
 
 #define JID_PART_BYTES_MAX 1023 /* RFC 6122 §2.1, each part */
-#define JID_BYTES_MAX      (3 * JID_PART_BYTES_MAX + 2)
 
 /** A prepared address. Parts are NUL-terminated UTF-8; local and resource may be empty. */
 struct jid {
