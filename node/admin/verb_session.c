@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define LIST_ROWS_MAX 10000
-
 struct session_list {
     struct core *core;
     json_t *rows;

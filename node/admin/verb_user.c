@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_ROWS_MAX 10000
-
 /* ---- commands */
 
 /* Scratch of one command: everything it points to. */

@@ -4,6 +4,8 @@
 
 #include "node/admin/request.h"
 
+#define LIST_ROWS_MAX 10000 /* rows an answer: the state thread stands still while it lists them */
+
 struct verb {
     const char *name;
     void (*start)(struct request *request);
