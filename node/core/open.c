@@ -2,6 +2,7 @@
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "node/core/identity.h"
+#include "storage/state/vet.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ static int open_log(struct core *core, const struct core_config *config, const c
                               .snapshot_entries = config->snapshot_entries,
                               .applied_index = core->applied_index,
                               .applied_time_ms = state_time_ms(core->state),
+                              .vet = vet_command,
                               .extension = snapshot_extension(core->copies),
                               .begin = begin_log,
                               .begin_ctx = &beginning};

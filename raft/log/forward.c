@@ -106,7 +106,36 @@ void rlog_send_commands(struct rlog *rlog)
     }
 }
 
-int rlog_on_forward(struct rlog *rlog, struct slice bytes)
+/* What another node has put into the log: its own doing only, and nothing that would stop whoever
+ * applies it. A seq that is passed over is sent again by its origin; one that is refused for good
+ * has its place taken, or the origin's later commands would never be next. */
+static void take_forwarded(struct rlog *rlog, uint32_t node_id, struct forward_command *forwarded)
+{
+    struct entry_command command = {
+        .incarnation = forwarded->incarnation, .seq = forwarded->seq, .bytes = forwarded->bytes};
+    struct buf substitute = BUF_EMPTY;
+    int rc = 0;
+
+    if (command.incarnation != lease_incarnation(&rlog->leases, node_id) &&
+        command.incarnation != 0) {
+        return; /* ended, not known here yet (see on_grant()), or another's */
+    }
+    if (rlog->config.vet != NULL) {
+        rc = rlog->config.vet(node_id, command.incarnation, command.bytes, &substitute);
+    }
+    if (rc != 0) {
+        log_warn("raft.command_refused", LOG_UINT("node", node_id),
+                 LOG_UINT("incarnation", command.incarnation), LOG_UINT("seq", command.seq),
+                 LOG_STR("cause", err_text(rc)));
+        command.bytes = buf_slice(&substitute);
+    }
+    if (rc == 0 || command.bytes.len > 0) {
+        admit(rlog, &command);
+    }
+    buf_deinit(&substitute);
+}
+
+int rlog_on_forward(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
     struct forward_command forwarded;
     uint64_t term;
@@ -123,9 +152,7 @@ int rlog_on_forward(struct rlog *rlog, struct slice bytes)
             break;
         }
         rc = 0;
-        admit(rlog, &(struct entry_command){.incarnation = forwarded.incarnation,
-                                            .seq = forwarded.seq,
-                                            .bytes = forwarded.bytes});
+        take_forwarded(rlog, node_id, &forwarded);
     }
     return rc;
 }

@@ -127,7 +127,7 @@ int forward_next(struct slice *bytes, struct forward_command *out)
         return ERR_MALFORMED;
     }
     len = get_u32(bytes->data + 16);
-    if (len > ENTRY_COMMAND_BYTES_MAX || bytes->len - FORWARD_HEAD_BYTES < len) {
+    if (len == 0 || len > ENTRY_COMMAND_BYTES_MAX || bytes->len - FORWARD_HEAD_BYTES < len) {
         return ERR_MALFORMED;
     }
     *out = (struct forward_command){

@@ -20,7 +20,7 @@ static void append(struct intake *intake, struct intake_item *item)
     }
     intake->last = item;
     intake->count++;
-    intake->bytes += item->len;
+    intake->bytes += sizeof(*item) + item->len;
 }
 
 void intake_add_command(struct intake *intake, const struct entry_command *command)
@@ -54,7 +54,7 @@ static void drop_first(struct intake *intake)
 
     intake->first = gone->next;
     intake->count--;
-    intake->bytes -= gone->len;
+    intake->bytes -= sizeof(*gone) + gone->len;
     mem_free(&gone);
 }
 

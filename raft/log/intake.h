@@ -12,7 +12,7 @@ struct intake {
     struct intake_item *first;
     struct intake_item *last;
     size_t count;
-    size_t bytes;
+    size_t bytes; /* with what holds each, so that many small ones are bounded too */
 };
 
 /** Copies the command. */

@@ -162,6 +162,8 @@ struct rlog {
     /* commands */
     struct origin origin;
     uint64_t start_sent_ms;
+    uint64_t granted_term; /* of the newest lease granted to us, ... */
+    uint64_t granted_incarnation;
     uint64_t oldest_seq;  /* of our commands under way, ... */
     uint64_t oldest_ms;   /* ... since when it is the oldest */
     struct intake intake; /* leader only */
@@ -203,7 +205,7 @@ void rlog_read_progress(struct rlog *rlog);
 
 /* forward.c */
 void rlog_send_commands(struct rlog *rlog);
-NODISCARD int rlog_on_forward(struct rlog *rlog, struct slice bytes);
+NODISCARD int rlog_on_forward(struct rlog *rlog, uint32_t node_id, struct slice bytes);
 void rlog_forget_counts(struct rlog *rlog, size_t count_before, size_t bytes_before);
 
 /* propose.c */

@@ -88,6 +88,13 @@ void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t i
     }
 }
 
+uint64_t lease_incarnation(const struct lease_book *book, uint32_t node_id)
+{
+    const struct lease_node *node = find((struct lease_book *)book, node_id);
+
+    return node == NULL ? 0 : node->incarnation;
+}
+
 void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms)
 {
     struct lease_node *node = find(book, node_id);

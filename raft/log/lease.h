@@ -39,6 +39,8 @@ void lease_clear_members(struct lease_book *book, bool own_voter);
 void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uint64_t now_ms);
 /** The incarnation of a node that is up; 0: none. */
 void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
+/** As last set; 0 too for a node that is not known. */
+uint64_t lease_incarnation(const struct lease_book *book, uint32_t node_id);
 /** A member answered; probe_ms is when we sent the probe, 0 when it answers none. */
 void lease_heard(struct lease_book *book, uint32_t node_id, uint64_t probe_ms, uint64_t now_ms);
 /** What a member said with that: does it take no entries (DESIGN 3, back-pressure)? */

@@ -152,17 +152,29 @@ static int on_ask(struct rlog *rlog, uint32_t node_id, struct slice bytes)
     return 0;
 }
 
-static int on_grant(struct rlog *rlog, struct slice bytes)
+/* The first grant of a leader says that it knows our incarnation. What it got before it did was
+ * passed over: again. */
+static void follow_grant(struct rlog *rlog, const struct lease_grant *grant)
+{
+    if (grant->term != rlog->granted_term || grant->incarnation != rlog->granted_incarnation) {
+        rlog->granted_term = grant->term;
+        rlog->granted_incarnation = grant->incarnation;
+        origin_rewind(&rlog->origin);
+    }
+}
+
+static int on_grant(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
     struct lease_grant grant;
     int rc = lease_grant_decode(bytes, &grant);
     uint64_t end_ms;
 
-    if (rc != 0 || grant.term != rlog->raft.current_term || rlog->has_left ||
-        grant.incarnation != rlog->origin.incarnation || grant.ask_ms > clock_boot_ms() ||
-        grant.remaining_ms > rlog->config.lease_ms) {
+    if (rc != 0 || node_id != rlog->role.leader_node || grant.term != rlog->raft.current_term ||
+        rlog->has_left || grant.incarnation != rlog->origin.incarnation ||
+        grant.ask_ms > clock_boot_ms() || grant.remaining_ms > rlog->config.lease_ms) {
         return rc;
     }
+    follow_grant(rlog, &grant);
     end_ms = grant.ask_ms + grant.remaining_ms;
     if (end_ms > atomic_load(&rlog->lease_end_ms)) {
         atomic_store(&rlog->lease_end_ms, end_ms);
@@ -179,6 +191,6 @@ int rlog_on_lease_frame(struct rlog *rlog, uint32_t node_id, enum frame_type typ
     case FRAME_LEASE_ASK:
         return on_ask(rlog, node_id, bytes);
     default:
-        return on_grant(rlog, bytes);
+        return on_grant(rlog, node_id, bytes);
     }
 }

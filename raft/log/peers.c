@@ -118,7 +118,7 @@ static int dispatch(struct rlog *rlog, uint32_t node_id, uint8_t type, struct sl
     case FRAME_LEASE_GRANT:
         return rlog_on_lease_frame(rlog, node_id, (enum frame_type)type, bytes);
     case FRAME_FORWARD:
-        return rlog_on_forward(rlog, bytes);
+        return rlog_on_forward(rlog, node_id, bytes);
     case FRAME_HASH:
         return on_hash(rlog, node_id, bytes);
     case FRAME_MEMBER_ASK:

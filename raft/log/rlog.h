@@ -90,6 +90,11 @@ struct rlog_config {
     uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
     uint32_t snapshot_entries;    /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
     uint64_t copy_log_bytes;      /* log kept in memory for a copy, at first; 0: 512 MiB */
+    /* While this node leads: may a command that node_id forwarded go into the log, where nobody
+     * could refuse it any more? 0, or why not, and what stands for it with the same seq, if it has
+     * one (storage/state/vet.h). NULL: everything may. */
+    int (*vet)(uint32_t node_id, uint64_t incarnation, struct slice command,
+               struct buf *substitute);
     const struct rlog_extension *extension; /* raft/log/extend.h; NULL: none. Outlives the log */
 };
 

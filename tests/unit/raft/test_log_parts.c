@@ -356,6 +356,42 @@ static void test_kept_log_doubles(void **state)
     assert_false(keep_log(&keep, 11, 100));
 }
 
+/* Goal: what waits is bounded by the memory that it takes, so commands of one byte count for more.
+ * Method: the count of bytes beside that of commands, with one and with many. */
+static void test_intake_counts_its_memory(void **state)
+{
+    struct intake intake = {0};
+    size_t one;
+
+    (void)state;
+    intake_add_command(&intake, &(struct entry_command){.bytes = slice_str("x")});
+    one = intake.bytes;
+    assert_true(one >= 1 + sizeof(uint64_t) * 3); /* with origin and length */
+    for (size_t i = 1; i < 100; i++) {
+        intake_add_command(&intake, &(struct entry_command){.bytes = slice_str("x")});
+    }
+    assert_int_equal(intake.bytes, 100 * one);
+    intake_clear(&intake);
+    assert_int_equal(intake.bytes, 0);
+}
+
+/* Goal: a forwarded command without a byte is no command. Method: a frame with one. */
+static void test_forward_of_nothing(void **state)
+{
+    struct forward_command command = {.incarnation = 3, .seq = 9, .bytes = slice_make(NULL, 0)};
+    struct buf frame = BUF_EMPTY;
+    struct slice bytes;
+    uint64_t term;
+
+    (void)state;
+    forward_begin(12, &frame);
+    forward_add(&command, &frame);
+    bytes = buf_slice(&frame);
+    assert_int_equal(forward_open(&bytes, &term), 0);
+    assert_int_equal(forward_next(&bytes, &command), ERR_MALFORMED);
+    buf_deinit(&frame);
+}
+
 /* Goal: forwarded commands round trip, and a cut frame is refused. Method: every prefix. */
 static void test_forward_frame(void **state)
 {
@@ -437,6 +473,8 @@ int main(void)
         cmocka_unit_test(test_who_may_lead),
         cmocka_unit_test(test_kept_log_doubles),
         cmocka_unit_test(test_forward_frame),
+        cmocka_unit_test(test_forward_of_nothing),
+        cmocka_unit_test(test_intake_counts_its_memory),
         cmocka_unit_test(test_an_earlier_terms_verdict_is_forgotten),
         cmocka_unit_test(test_a_removed_node_is_presumed_dead),
         cmocka_unit_test(test_lease_frames),
