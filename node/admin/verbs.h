@@ -4,7 +4,7 @@
 
 #include "node/admin/request.h"
 
-#define LIST_ROWS_MAX 10000 /* rows an answer: the state thread stands still while it lists them */
+#define LIST_ROWS_MAX 10000 /* an answer: the state thread does nothing else meanwhile */
 
 struct verb {
     const char *name;
