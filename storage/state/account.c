@@ -64,6 +64,13 @@ bool account_exists(struct state *state, const char *user)
     return row_exists(state, TABLE_ACCOUNT, key_user(user));
 }
 
+uint64_t account_created(struct apply *a, const char *user)
+{
+    const Pb__AccountRow *row = state_account(a->state, a->arena, user);
+
+    return row == NULL ? 0 : row->created;
+}
+
 int account_check_login(struct apply *a, const char *user, uint64_t credential_version)
 {
     const Pb__AccountRow *row = state_account(a->state, a->arena, user);
@@ -94,6 +101,7 @@ static void user_put(struct apply *a, const Pb__UserSet *command)
     /* Positions are never used twice, so neither is a version, not even for a name used again. */
     row.version = apply_position(a);
     row.forgotten_position = old == NULL ? 0 : old->forgotten_position;
+    row.created = old == NULL ? row.version : old->created;
     row.n_keys = command->n_keys;
     row.keys = command->keys;
     row_put(a->state, TABLE_ACCOUNT, key_user(command->user), &row);

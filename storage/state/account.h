@@ -5,6 +5,8 @@
 #include "storage/state/apply.h"
 
 bool account_exists(struct state *state, const char *user);
+/** What tells the account from a former one of its name; 0: there is none. */
+uint64_t account_created(struct apply *a, const char *user);
 /** May user, checked against this version of the credentials, go on? 0 or ERR_AUTH. */
 int account_check_login(struct apply *a, const char *user, uint64_t credential_version);
 /** One step of erasing a removed account; true when all is gone. */

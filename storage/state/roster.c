@@ -161,7 +161,7 @@ void roster_put(struct apply *a, const char *user, Pb__RosterRow *roster, Pb__Ro
         take_out(roster, item);
     }
     if (visible) {
-        roster->version++;
+        roster->version = apply_position(a); /* never used twice, not even for a name used again */
     }
     row_put(a->state, TABLE_ROSTER, key_user(user), roster);
     if (visible) {
@@ -173,7 +173,7 @@ void roster_remove(struct apply *a, const char *user, Pb__RosterRow *roster,
                    const Pb__RosterItem *item)
 {
     take_out(roster, item);
-    roster->version++;
+    roster->version = apply_position(a);
     row_put(a->state, TABLE_ROSTER, key_user(user), roster);
     push_item(a, user, roster->version, item, true);
 }

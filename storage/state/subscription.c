@@ -127,6 +127,7 @@ static int out_subscribed(struct move *m, bool *route)
         return 0;
     } else {
         m->item->approved = true; /* in advance: §3.4 */
+        m->item->approved_account = account_created(m->a, m->contact);
     }
     m->item->listed = true;
     return move_put_grown(m, true);
@@ -211,6 +212,13 @@ static Pb__Stanza *kept_request(const struct move *m)
     return request;
 }
 
+/* An approval in advance is for the account that it was given to, not for a later one of the same
+ * name. */
+static bool is_approved(const struct move *m)
+{
+    return m->item->approved && m->item->approved_account == account_created(m->a, m->contact);
+}
+
 static void in_subscribe(struct move *m)
 {
     if (has(m, ROSTER_FROM)) {
@@ -220,7 +228,7 @@ static void in_subscribe(struct move *m)
     if (is_pending_in(m) || move_need_item(m) != 0) {
         return;
     }
-    if (m->item->approved) {
+    if (is_approved(m)) {
         m->item->approved = false;
         roster_item_add(m->item, ROSTER_FROM);
         move_put(m, true);

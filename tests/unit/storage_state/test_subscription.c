@@ -161,6 +161,8 @@ static void put_state(const char *user, const char *contact, int which, bool app
     item.pending_in = states[which].pending_in;
     item.request = item.pending_in ? &request : NULL;
     item.approved = approved;
+    item.approved_account =
+        approved ? state_account(world.state, &world.arena, contact)->created : 0;
     item.listed = which != NONE && which != IN;
     item.listed = item.listed || approved;
     if (item.listed || item.pending_in) {
@@ -311,6 +313,29 @@ static void test_pre_approval(void **state)
     }
 }
 
+/* Goal: a name that is used again inherits neither what its former owner was allowed nor a version
+ * that a client may still hold of another roster.
+ * Method: alice approves bob in advance and both have a roster; bob is removed and made again. */
+static void test_a_name_used_again(void **state)
+{
+    uint64_t version;
+    (void)state;
+
+    send_move(alice, "subscribed", "bob@x");
+    world_runf(&world, "1 roster_set from=%u:1 iq_id=i contact=carol@x name=c", (unsigned)bob);
+    version = state_roster(world.state, &world.arena, "bob@x")->version;
+    world_run(&world, "1 user_remove user=bob@x");
+    world_runf(&world, "0 expire items.0=%llu:0:%llu:ERASURE",
+               (unsigned long long)world.state->meta.next_erasure - 1,
+               (unsigned long long)world.now_ms);
+    world_expect(&world, "1 user_set user=bob@x create=1", "outcome done\n");
+    bob = world_login(&world, "bob", "b");
+    send_move(bob, "subscribe", "alice@x");
+    assert_int_equal(get_state("bob@x"), OUT);
+    assert_true(get_item("alice@x")->pending_in);
+    assert_true(state_roster(world.state, &world.arena, "bob@x")->version > version);
+}
+
 /* Goal: whoever loses a subscription sees the presence end, before the stanza that ends it
  * (RFC 6121 §3.2.1, §3.3.3).
  * Method: both are subscribed; end it from either side, and by a roster removal. */
@@ -451,6 +476,7 @@ int main(void)
         TEST(test_presence_is_hidden),
         TEST(test_presence_is_shown_to_the_detached),
         TEST(test_an_end_that_was_missed_is_told),
+        TEST(test_a_name_used_again),
         TEST(test_requests_are_shown_until_answered),
         TEST(test_requests_do_not_fill_the_roster),
     };

@@ -138,17 +138,17 @@ static void test_available(void **state)
 
     assert_string_equal(see(scene, "1 presence from=1:1 stanza.kind=PRESENCE"),
                         "initial 1\n"
-                        "volatile 1@6 <presence from='alice@x/a' to='alice@x'></presence>\n");
+                        "volatile 1@9 <presence from='alice@x/a' to='alice@x'></presence>\n");
     scene->presence_since = 0;
     scene->pending_from = 100; /* the subscription's stanzas are not looked at */
     assert_string_equal(pull_part(scene, 1, 1000),
                         "volatile 1@4 <presence from='bob@x/b' to='alice@x/a'></presence>\n"
-                        "volatile 1@6 <presence from='alice@x/a' to='alice@x/a'></presence>\n"
+                        "volatile 1@9 <presence from='alice@x/a' to='alice@x/a'></presence>\n"
                         "pulled 1 all\n");
     assert_string_equal(
         see(scene, "1 presence from=2:1 stanza.kind=PRESENCE stanza.inner=<show>away</show>"),
-        "volatile 2@7 <presence from='bob@x/b' to='bob@x'><show>away</show></presence>\n"
-        "volatile 1@7 <presence from='bob@x/b' to='alice@x'><show>away</show></presence>\n");
+        "volatile 2@10 <presence from='bob@x/b' to='bob@x'><show>away</show></presence>\n"
+        "volatile 1@10 <presence from='bob@x/b' to='alice@x'><show>away</show></presence>\n");
 }
 
 /* Goal: every node writes to its own sessions only.
@@ -189,10 +189,10 @@ static void test_confirmed(void **state)
     assert_string_equal(pull_part(scene, 1, 10000), ""); /* the connection before */
     assert_string_equal(pull_part(scene, 2, 10000),
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m1'>"
-                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='10'/></message>\n"
+                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='13'/></message>\n"
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m2'>"
-                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='11'/></message>\n"
-                        "volatile 1@8 <presence from='bob@x/b' to='alice@x/a' "
+                        "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='14'/></message>\n"
+                        "volatile 1@11 <presence from='bob@x/b' to='alice@x/a' "
                         "type='unavailable'/>\n"
                         "pulled 1 all\n");
 }
