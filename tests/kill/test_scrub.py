@@ -48,11 +48,11 @@ class Scrub(unittest.IsolatedAsyncioTestCase):
         await cluster.wait_equal()
         self.assertEqual({1: "as written", 2: "as written", 3: "as written"},
                          self._scrub(cluster, 0))
+        await self._all_on_disk(cluster, 3)
         cluster.kill(3)
         self._decay(cluster)
         await cluster.start(3)
-        while not cluster.ask(3, "state.hash")["current"]:
-            await asyncio.sleep(0.1)
+        await self._all_on_disk(cluster, 3)
         self.assertEqual({1: "as written", 2: "as written", 3: "differ"}, self._scrub(cluster, 1))
         self.assertIn("state-differs", cluster.ask(3, "node.status")["alarms"])
         cluster.add_user("change")
@@ -60,6 +60,11 @@ class Scrub(unittest.IsolatedAsyncioTestCase):
         await cluster.rejoin(3)
         self.assertEqual({1: "as written", 2: "as written", 3: "as written"},
                          self._scrub(cluster, 0))
+
+    async def _all_on_disk(self, cluster: TestCluster, node_id: int) -> None:
+        """Wait for the mark that covers all that the node has applied."""
+        while not cluster.ask(node_id, "state.hash")["current"]:
+            await asyncio.sleep(0.1)
 
     def _scrub(self, cluster: TestCluster, code: int) -> dict[int, str]:
         """What musterctl state scrub says of each node."""
