@@ -65,7 +65,6 @@ static void on_closed(uv_handle_t *handle)
 static struct link_conn *conn_new(struct link_set *set, bool dialled)
 {
     struct link_conn *conn = mem_zalloc(sizeof(*conn));
-    BIO *bio = bio_pipe_new(&conn->pipe);
     int rc = uv_tcp_init(set->loop, &conn->tcp);
 
     ASSERT(rc == 0);
@@ -76,16 +75,23 @@ static struct link_conn *conn_new(struct link_set *set, bool dialled)
     conn->dialled = dialled;
     conn->state = dialled ? CONN_CONNECT : CONN_TLS;
     conn->opened_ms = clock_mono_ms();
+    return conn;
+}
+
+static void begin_tls(struct link_conn *conn)
+{
+    const struct link_certificates *certificates = conn->set->certificates;
+    BIO *bio = bio_pipe_new(&conn->pipe);
+
     conn->pipe.out = &conn->cipher;
-    conn->ssl = SSL_new(dialled ? set->certificates->client : set->certificates->server);
+    conn->ssl = SSL_new(conn->dialled ? certificates->client : certificates->server);
     ASSERT(conn->ssl != NULL);
     SSL_set_bio(conn->ssl, bio, bio);
-    if (dialled) {
+    if (conn->dialled) {
         SSL_set_connect_state(conn->ssl);
     } else {
         SSL_set_accept_state(conn->ssl);
     }
-    return conn;
 }
 
 /* Detach from peer and set and let the loop close the socket. True when the link was up. */
@@ -572,6 +578,7 @@ static void start_reading(struct link_conn *conn)
     int rc;
 
     tune(conn);
+    begin_tls(conn);
     rc = uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
     if (rc != 0) {
         link_conn_fail(conn, uv_strerror(rc));
@@ -609,19 +616,13 @@ void link_conn_dial(struct link_set *set, struct link_peer *peer,
     }
 }
 
-static void close_oldest_stranger(struct link_set *set)
+/* By a reset: whoever asks too often shall not leave us with a closed connection each time. */
+static void turn_away(struct link_conn *conn)
 {
-    struct link_conn *oldest = NULL;
-    size_t count = 0;
-
-    for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
-        if (!conn->dialled && conn->state < CONN_UP) {
-            oldest = conn;
-            count++;
-        }
-    }
-    if (count > LINK_STRANGERS_MAX) {
-        link_conn_fail(oldest, "too many unfinished links");
+    log_failure(conn, "too many unfinished links");
+    move(conn, CONN_CLOSED);
+    if (uv_tcp_close_reset(&conn->tcp, on_closed) != 0) {
+        uv_close((uv_handle_t *)&conn->tcp, on_closed);
     }
 }
 
@@ -632,10 +633,11 @@ void link_conn_accept(struct link_set *set)
 
     if (rc != 0) {
         link_conn_fail(conn, uv_strerror(rc));
-        return;
+    } else if (link_gate_admits(conn)) {
+        start_reading(conn);
+    } else {
+        turn_away(conn);
     }
-    start_reading(conn);
-    close_oldest_stranger(set);
 }
 
 /* ---------------------------------------------------------------- time, end */

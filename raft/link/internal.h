@@ -12,10 +12,21 @@
 
 /* From the first byte to an accepted hello; a stranger holds a slot no longer. */
 #define LINK_HANDSHAKE_MS 2000
-/* Accepted connections that are not up; beyond it the oldest goes, so that a peer still gets in. */
+/* Accepted connections that are not up: of one address where peers live, for each of them; of any
+ * other address; of all others together. Beyond it the oldest goes, but not before it had time
+ * enough for a handshake: else a flood would end those of peers. */
+#define LINK_PLACES_A_PEER 4
+#define LINK_PLACES_A_HOST 8
 #define LINK_STRANGERS_MAX 32
+#define LINK_CHANCE_MS     500
+/* Handshakes begun in LINK_RETRY_MS for either kind of guest: a twentieth of the thread's time. */
+#define LINK_ADMITTED_A_TICK 4
+/* Taken from the listener in one turn of the loop, which has heartbeats to see to. */
+#define LINK_ACCEPTED_A_TURN 16
 /* Names are not asked for more often. */
 #define LINK_RESOLVE_MS 1000
+/* The name of a peer that dials us is asked for so often while it is away. */
+#define LINK_LOOK_UP_MS 10000
 /* AES-GCM allows 2^24.5 full records under a key (RFC 8446 §5.5); change it long before. */
 #define LINK_KEY_BYTES_MAX (256u * 1024 * 1024)
 #define LINK_READ_BYTES    (64 * 1024)
@@ -29,6 +40,9 @@
  *                           UP <------------------------------------------------
  *   any --failure, silence, retired--> CLOSED (freed by the loop)                             */
 enum conn_state { CONN_CONNECT, CONN_TLS, CONN_HELLO, CONN_READY, CONN_UP, CONN_CLOSED };
+
+/* Who dialled us, as far as its address tells: that of a peer, or none. */
+enum conn_guest { GUEST_STRANGER, GUEST_NEIGHBOUR, GUEST_KINDS };
 
 struct out_frame {
     struct out_frame *next;
@@ -50,6 +64,8 @@ struct link_conn {
     struct link_peer *peer; /* dialled: from the start; accepted: from its certificate on */
     enum conn_state state;
     bool dialled;
+    enum conn_guest guest; /* accepted only, as is host */
+    struct in6_addr host;
     bool condemned; /* to be closed before the loop polls again */
     uv_tcp_t tcp;
     uv_connect_t connect;
@@ -103,6 +119,9 @@ struct link_set {
     struct resolver *resolver;
 
     uv_tcp_t listener;
+    bool accept_waits;              /* libuv polls the listener again when this one is taken */
+    unsigned accepted;              /* in this turn */
+    unsigned admitted[GUEST_KINDS]; /* in this tick */
     uv_timer_t timer;
     /* What link_send() queued goes out once a turn of the loop, before it polls: frames of one turn
      * share a record and a system call. The idle handle keeps the poll from sleeping meanwhile. */
@@ -127,6 +146,10 @@ bool link_set_is_retired(const struct link_set *set, uint64_t raft_id);
 /** Run the set's step before the loop polls again. */
 void link_set_wake(struct link_set *set);
 void link_set_handle_closed(struct link_set *set);
+
+/* gate.c, for conn.c */
+/** May a connection that was just accepted begin its handshake? Notes its host and kind. */
+bool link_gate_admits(struct link_conn *conn);
 
 /* conn.c, for set.c */
 void link_conn_dial(struct link_set *set, struct link_peer *peer,

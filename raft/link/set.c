@@ -4,7 +4,8 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
-#define BACKLOG 64
+/* As much of a flood as comes between two turns of the loop, or peers would be lost in it. */
+#define BACKLOG 1024
 
 /* ---------------------------------------------------------------- peers */
 
@@ -65,6 +66,7 @@ void link_set_peer(struct link_set *set, uint32_t node_id, const char *address)
     peer->address = parsed;
     peer->address_valid = valid;
     peer->resolved.count = 0;
+    peer->resolved_ms = 0;
     peer->retry_ms = 0;
     if (peer->conn != NULL && peer->conn->state < CONN_UP) {
         peer->conn->condemned = true; /* it goes to the old address */
@@ -196,6 +198,19 @@ static bool next_address(struct link_set *set, struct link_peer *peer, uint64_t 
     return true;
 }
 
+/* Whom we do not dial is known by its address when it dials us. */
+static void look_up_dialler(struct link_set *set, struct link_peer *peer, uint64_t now_ms)
+{
+    struct sockaddr_storage numeric;
+
+    if (peer->node_id > set->node_id && peer->conn == NULL && peer->address_valid &&
+        !peer->resolving && now_ms - peer->resolved_ms >= LINK_LOOK_UP_MS &&
+        !address_numeric(&peer->address, &numeric)) {
+        peer->resolving = true;
+        resolver_ask(set->resolver, peer->node_id, &peer->address);
+    }
+}
+
 static void dial(struct link_set *set, struct link_peer *peer, uint64_t now_ms)
 {
     struct sockaddr_storage address;
@@ -266,10 +281,21 @@ void link_set_wake(struct link_set *set)
     }
 }
 
+static void accept_one(struct link_set *set)
+{
+    set->accepted++;
+    link_conn_accept(set);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct link_set *set = CONTAINER_OF(prepare, struct link_set, prepare);
 
+    set->accepted = 0;
+    if (set->accept_waits) {
+        set->accept_waits = false;
+        accept_one(set);
+    }
     if (uv_is_active((uv_handle_t *)&set->idle)) {
         (void)uv_idle_stop(&set->idle);
         step(set);
@@ -283,6 +309,7 @@ static void on_timer(uv_timer_t *timer)
     bool stalled = now_ms - set->ticked_ms > set->silence_ms / 2;
 
     set->ticked_ms = now_ms;
+    memset(set->admitted, 0, sizeof(set->admitted));
     for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
         if (stalled) {
             conn->heard_ms =
@@ -294,6 +321,7 @@ static void on_timer(uv_timer_t *timer)
         if (peer->conn == NULL && peer->node_id < set->node_id) {
             link_set_wake(set);
         }
+        look_up_dialler(set, peer, now_ms);
     }
 }
 
@@ -301,8 +329,10 @@ static void on_connection(uv_stream_t *listener, int status)
 {
     struct link_set *set = CONTAINER_OF((uv_tcp_t *)listener, struct link_set, listener);
 
-    if (status == 0) {
-        link_conn_accept(set);
+    if (status == 0 && set->accepted < LINK_ACCEPTED_A_TURN) {
+        accept_one(set);
+    } else if (status == 0) {
+        set->accept_waits = true;
     }
 }
 

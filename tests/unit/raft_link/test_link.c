@@ -1,7 +1,9 @@
 /* Links between nodes: order, bounds, names, and how they end. Members that break the protocol:
  * test_member.c. */
+#include "raft/link/internal.h"
 #include "tests/unit/raft_link/link_world.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -399,8 +401,8 @@ static void test_silence_is_noticed(void **state)
     assert_true(took_ms < SILENCE_MS * 3);
 }
 
-/* Goal: strangers at the port disturb nobody: garbage is answered by a close, silent connections
- * are cut, and a peer still gets in between many of them.
+/* Goal: strangers at the port disturb nobody: garbage is answered by a close, of silent connections
+ * few are kept and the others turned away at once, and a peer still gets in between them.
  * Method: a scanner's bytes, and 60 silent connections, before the peer dials. */
 static void test_strangers_do_no_harm(void **state)
 {
@@ -408,6 +410,7 @@ static void test_strangers_do_no_harm(void **state)
     struct node low;
     struct node high;
     int silent[60];
+    unsigned kept = 0;
     char byte;
     int fd;
 
@@ -427,7 +430,11 @@ static void test_strangers_do_no_harm(void **state)
             continue;
         }
     }
-    assert_int_equal(recv(silent[0], &byte, 1, MSG_DONTWAIT), 0); /* the oldest had to go */
+    for (size_t i = 0; i < ARRAY_COUNT(silent); i++) {
+        assert_int_equal(recv(silent[i], &byte, 1, MSG_DONTWAIT), -1);
+        kept += errno == EAGAIN ? 1 : 0;
+    }
+    assert_in_range(kept, 1, LINK_PLACES_A_HOST);
     open_node(world, &(struct options){.id = 2}, &high);
     introduce(&low, &high, "127.0.0.1");
     introduce(&high, &low, "127.0.0.1");
@@ -437,6 +444,90 @@ static void test_strangers_do_no_harm(void **state)
     }
     assert_true(turn_until(world, &high.ups, 1));
     close_pair(world, &low, &high);
+}
+
+/* A connection from another address of this host, where no peer lives. */
+static int connect_from_elsewhere(uint16_t port)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(inet_pton(AF_INET, "127.0.0.66", &from.sin_addr), 1);
+    assert_int_equal(inet_pton(AF_INET, "127.0.0.1", &to.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    (void)connect(fd, (struct sockaddr *)&to, sizeof(to));
+    return fd;
+}
+
+/* Goal: a flood from elsewhere keeps no peer out, costs few handshakes, and leaves the loop its
+ * turns. Method: many connections before each turn of the loop until the peer is up; how many of
+ * them a turn took. */
+static void test_flood_from_elsewhere(void **state)
+{
+    struct world *world = *state;
+    struct node low;
+    struct node high;
+    int flood[40];
+    uint64_t end_ms = clock_mono_ms() + WAIT_MS;
+
+    open_node(world, &(struct options){.id = 1}, &low);
+    open_node(world, &(struct options){.id = 2}, &high);
+    introduce(&low, &high, "127.0.0.1");
+    introduce(&high, &low, "127.0.0.1");
+    while (low.ups == 0 && clock_mono_ms() < end_ms) {
+        for (size_t i = 0; i < ARRAY_COUNT(flood); i++) {
+            flood[i] = connect_from_elsewhere(link_port(low.set));
+        }
+        (void)uv_run(&world->loop, UV_RUN_ONCE);
+        assert_true(low.set->accepted <= LINK_ACCEPTED_A_TURN);
+        assert_true(low.set->admitted[GUEST_STRANGER] <= LINK_ADMITTED_A_TICK);
+        for (size_t i = 0; i < ARRAY_COUNT(flood); i++) {
+            (void)close(flood[i]);
+        }
+    }
+    assert_int_equal(low.ups, 1);
+    close_pair(world, &low, &high);
+}
+
+/* All guests came so long ago, and the tick has handshakes to give. */
+static void make_guests_old(struct link_set *set, uint64_t age_ms)
+{
+    for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
+        conn->opened_ms = clock_mono_ms() - age_ms;
+    }
+    memset(set->admitted, 0, sizeof(set->admitted));
+}
+
+/* Goal: places are taken over from silent connections, but not before these had their chance, so
+ * that a handshake under way ends well. Method: fill the places of a host, ask for one more while
+ * all are new, then when all are old; look at the first. */
+static void test_a_guest_has_its_chance(void **state)
+{
+    struct world *world = *state;
+    struct node low;
+    int guests[LINK_PLACES_A_HOST + 2];
+    char byte;
+
+    open_node(world, &(struct options){.id = 1}, &low);
+    for (size_t i = 0; i < ARRAY_COUNT(guests); i++) {
+        make_guests_old(low.set, i > LINK_PLACES_A_HOST ? LINK_CHANCE_MS : 0);
+        guests[i] = connect_to(link_port(low.set));
+        (void)uv_run(&world->loop, UV_RUN_ONCE);
+        (void)uv_run(&world->loop, UV_RUN_ONCE);
+        if (i == LINK_PLACES_A_HOST) {
+            assert_int_equal(recv(guests[i], &byte, 1, MSG_DONTWAIT), -1);
+            assert_int_equal(errno, ECONNRESET);
+            assert_int_equal(recv(guests[0], &byte, 1, MSG_DONTWAIT), -1);
+            assert_int_equal(errno, EAGAIN);
+        }
+    }
+    assert_int_equal(recv(guests[0], &byte, 1, MSG_DONTWAIT), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(guests); i++) {
+        (void)close(guests[i]);
+    }
+    close_node(world, &low);
 }
 
 /* Goal: IPv6 literals and host names work; a name that does not exist keeps nothing waiting. */
@@ -510,6 +601,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kill_is_seen_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strangers_do_no_harm, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flood_from_elsewhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_guest_has_its_chance, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ipv6_and_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_errors, setup, teardown),
     };
