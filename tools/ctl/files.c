@@ -47,22 +47,45 @@ int files_make_dir(const char *path, enum file_kind kind)
     return rc == 0 && kind == FILE_PRIVATE ? give_to_user(path) : rc;
 }
 
+/* A name is on the disk when its directory is, whatever became of the file. */
+static int sync_parent(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    struct buf parent = BUF_EMPTY;
+    int folder;
+    int rc = 0;
+
+    buf_append(&parent,
+               name == NULL ? slice_str(".") : slice_make(path, (size_t)(name - path) + 1));
+    folder = open(buf_text(&parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || fsync(folder) != 0) {
+        rc = fail(buf_text(&parent));
+    }
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    buf_deinit(&parent);
+    return rc;
+}
+
 int files_write(const char *path, struct slice bytes, enum file_kind kind)
 {
     int file =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kind == FILE_PUBLIC ? 0644 : 0600);
 
+    int rc;
+
     if (file < 0) {
         return fail(path);
     }
     if (write(file, bytes.data, bytes.len) != (ssize_t)bytes.len || fsync(file) != 0) {
-        int rc = fail(path);
-
+        rc = fail(path);
         (void)close(file);
         return rc;
     }
     (void)close(file);
-    return kind == FILE_PRIVATE ? give_to_user(path) : 0;
+    rc = sync_parent(path);
+    return rc == 0 && kind == FILE_PRIVATE ? give_to_user(path) : rc;
 }
 
 int files_read(const char *path, struct buf *out)
