@@ -104,6 +104,25 @@ static int compare(const void *left, const void *right)
     return (a->session > b->session) - (a->session < b->session);
 }
 
+/* How many of the oldest settle no more rows than one command should. */
+static size_t bounded_count(struct due_list *due)
+{
+    size_t rows = 0, count = 0;
+
+    while (count < due->count && count < due->max) {
+        const Pb__Expire__Item *item = due->items[count];
+
+        if (item->kind == PB__DEADLINE_KIND__SESSION) {
+            rows += state_session(due->state, due->arena, item->session)->pending_count;
+        }
+        if (count > 0 && rows > STATE_EXPIRE_ROWS_MAX) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
 size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
                  Pb__Expire *out)
 {
@@ -127,8 +146,9 @@ size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size
     if (due.count > 0) {
         qsort(due.items, due.count, sizeof(*due.items), compare);
     }
+    due.max = max;
     pb__expire__init(out);
-    out->n_items = due.count < max ? due.count : max;
+    out->n_items = bounded_count(&due);
     out->items = due.items;
     return out->n_items;
 }

@@ -44,6 +44,7 @@ struct state;
  */
 #define STATE_TICKET_KEYS_MAX 4
 #define STATE_EXPIRE_MAX      256   /* items per Expire */
+#define STATE_EXPIRE_ROWS_MAX 4000  /* rows of lists that they settle: an entry must not stall */
 #define STATE_GRACE_MS        10000 /* a session without resume, after its node's death */
 #define STATE_RESUME_EXTEND_MS                                                                     \
     30000 /* DESIGN 5: a RESUME extends the deadline to at least this                              \
@@ -122,7 +123,8 @@ typedef bool (*state_node_visit)(void *ctx, const Pb__NodeRow *row);
 void state_each_node(struct state *state, struct arena *arena, state_node_visit visit, void *ctx);
 
 /** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
- * first. Fills *out (in the arena) and returns how many. */
+ * first, and no more than settle STATE_EXPIRE_ROWS_MAX rows (but one at least). Fills *out (in the
+ * arena) and returns how many. */
 size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
                  Pb__Expire *out);
 /** Does any deadline run (so that time stamps must go on)? */

@@ -305,6 +305,34 @@ static struct tombstones tombstones_since(uint64_t position)
     return seen;
 }
 
+/* Goal: one expiry settles a bounded number of rows, so that no entry stalls a node.
+ * Method: sessions with full lists end together; the leader takes them a few at a time, all in the
+ * end. */
+static void test_due_is_bounded_by_rows(void **state)
+{
+    const unsigned sessions = STATE_EXPIRE_ROWS_MAX / STATE_PENDING_MAX + 1;
+    unsigned count, total = 0;
+    (void)state;
+
+    for (unsigned i = 0; i < sessions; i++) {
+        char resource[8];
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        (void)world_bind(&world, "bob", resource);
+        for (unsigned n = 0; n < STATE_PENDING_MAX; n++) {
+            world_runf(&world, "1 message from=1:1 stanza.type=headline stanza.to=bob@x/%s",
+                       resource);
+        }
+    }
+    run("0 node_down incarnation=1");
+    world.now_ms += WINDOW_S * 1000;
+    while ((count = (unsigned)expire_due(60)) > 0) {
+        assert_in_range(count, 1, sessions);
+        total += count;
+    }
+    assert_int_equal(total, sessions + 1); /* and session 1 of the setup */
+}
+
 /* Goal: who resumes learns which presence ended meanwhile, and only that (DESIGN 5).
  * Method: an end leaves one tombstone, seen from positions before it; availability takes it away;
  * its deadline too. */
@@ -557,6 +585,7 @@ int main(void)
         TEST(test_an_heir_takes_it_all),
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
+        TEST(test_due_is_bounded_by_rows),
         TEST(test_ended_presence_leaves_a_tombstone),
         TEST(test_tombstones_are_bounded),
         TEST(test_sessions_are_bounded),
