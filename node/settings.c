@@ -2,9 +2,13 @@
 #include "node/base/mem.h"
 #include "node/core/identity.h"
 #include "node/process.h"
+#include "storage/state/state.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+_Static_assert(CONF_SILENCE_S_MAX * 1000u <= STATE_SILENCE_MS_MAX,
+               "presence is forgotten too early");
 
 int process_load_certificates(struct tls_store *store, const struct conf *conf,
                               char fault[TLS_FAULT_BYTES_MAX])

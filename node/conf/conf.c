@@ -184,6 +184,10 @@ static int check_timers(const struct conf *conf, const char *file, char *fault)
     if (conf->timers.heartbeat_ms * 3 > conf->timers.election_ms) {
         return describe(file, "timers.heartbeat_ms", "is more than a third of election_ms", fault);
     }
+    if (conf->timers.idle_probe_s + conf->timers.idle_dead_s > CONF_SILENCE_S_MAX) {
+        return describe(file, "timers.idle_probe_s", "and idle_dead_s are more than 600 s together",
+                        fault);
+    }
     return 0;
 }
 

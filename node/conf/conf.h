@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* idle_probe_s and idle_dead_s together: as long may a client be gone that counts as there. The
+ * memory of presence that ended outlasts it. */
+#define CONF_SILENCE_S_MAX 600
+
 /* Numbers with their least, greatest and default value. X(name, min, max, default) */
 #define CONF_TIMERS_MAP(X)                                                                         \
     X(lease_ms, 200, 60000, 1000)   /* a node without a leader stops serving after it */           \

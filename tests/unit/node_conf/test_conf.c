@@ -85,6 +85,8 @@ static void test_faults(void **state)
          ":12:22: limits.reserve_mib: is not less than map_gib"},
         {GOOD "timers: {heartbeat_ms: 300}\n",
          ":12:10: timers.heartbeat_ms: is more than a third of election_ms"},
+        {GOOD "timers: {idle_probe_s: 571}\n",
+         ":12:10: timers.idle_probe_s: and idle_dead_s are more than 600 s together"},
         {GOOD "log: {level: loud}\n", ":12:14: Invalid INT value: 'loud'"},
         {"node: {id: 1}\n", "Missing required mapping field: data"},
         {"node: [\n", ":"},
