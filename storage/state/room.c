@@ -4,6 +4,7 @@
 #include "storage/state/pending.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
+#include "storage/state/substitute.h"
 
 #define ATTRIBUTE_BYTES_MAX 256
 
@@ -141,43 +142,28 @@ static bool adds_accounts(const Pb__Command *command)
            (command->body_case == PB__COMMAND__BODY_USER_SET && command->user_set->create);
 }
 
-static void append_command(const Pb__Command *command, struct arena *arena, struct buf *out)
-{
-    size_t size = pb__command__get_packed_size(command);
-    uint8_t *bytes = arena_alloc(arena, size + 1);
-
-    (void)pb__command__pack(command, bytes);
-    buf_append(out, slice_make(bytes, size));
-}
-
 bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
 {
     Pb__Command substitute = PB__COMMAND__INIT;
     Pb__Bounce bounced = PB__BOUNCE__INIT;
-    Pb__Empty empty = PB__EMPTY__INIT;
     Pb__Stanza stanza;
-    const Pb__Command *command;
+    Pb__Command *command;
     struct arena arena;
     size_t before = buf_len(out);
 
     arena_init(&arena);
     command = pb__command__unpack(&arena.pb, bytes.len, bytes.data);
     if (command == NULL) {
-        /* Apply refuses it. */
+        /* That is for vet.h to judge. */
     } else if (bounced_stanza(command, &bounced.from, &stanza)) {
         bounced.stanza = &stanza;
         substitute.body_case = PB__COMMAND__BODY_BOUNCE;
         substitute.bounce = &bounced;
+        substitute_append(&substitute, command->ref, &arena, out);
     } else if (adds_accounts(command)) {
-        empty.reason = reason;
-        substitute.body_case = PB__COMMAND__BODY_EMPTY;
-        substitute.empty = &empty;
-    }
-    if (substitute.body_case != PB__COMMAND__BODY__NOT_SET) {
-        substitute.ref = command->ref;
-        append_command(&substitute, &arena, out);
-    } else if (command != NULL && strip(command)) {
-        append_command(command, &arena, out);
+        substitute_append_empty(reason, command->ref, &arena, out);
+    } else if (strip(command)) {
+        substitute_append(command, command->ref, &arena, out);
     }
     arena_deinit(&arena);
     return buf_len(out) > before;

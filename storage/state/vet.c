@@ -1,7 +1,6 @@
 #include "storage/state/vet.h"
 
-#include "node/base/arena.h"
-#include "storage/state/schema.pb-c.h"
+#include "storage/state/substitute.h"
 
 /* Empty and Bounce stand for a command that the leader read: it makes them itself. */
 static bool is_leaders_own(const Pb__Command *command)
@@ -22,9 +21,6 @@ static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *comm
 {
     bool is_start;
 
-    if (command == NULL) {
-        return ERR_MALFORMED;
-    }
     if (command->body_case == PB__COMMAND__BODY__NOT_SET) {
         return ERR_VERSION;
     }
@@ -35,21 +31,18 @@ static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *comm
     return is_leaders_own(command) ? ERR_NOT_ALLOWED : 0;
 }
 
-static void append_empty(Pb__Ref *ref, int reason, struct arena *arena, struct buf *out)
+/* As this program writes it. What came in another form (fields out of order, twice, with other
+ * lengths) can be read here, but no substitute is sure to be readable that is made of it. */
+static bool is_canonical(const Pb__Command *command, struct slice bytes, struct arena *arena)
 {
-    Pb__Command substitute = PB__COMMAND__INIT;
-    Pb__Empty empty = PB__EMPTY__INIT;
-    size_t size;
-    uint8_t *bytes;
+    uint8_t *again;
 
-    empty.reason = reason;
-    substitute.ref = ref;
-    substitute.body_case = PB__COMMAND__BODY_EMPTY;
-    substitute.empty = &empty;
-    size = pb__command__get_packed_size(&substitute);
-    bytes = arena_alloc(arena, size);
-    (void)pb__command__pack(&substitute, bytes);
-    buf_append(out, slice_make(bytes, size));
+    if (pb__command__get_packed_size(command) != bytes.len) {
+        return false;
+    }
+    again = arena_alloc(arena, bytes.len);
+    (void)pb__command__pack(command, again);
+    return slice_eq(slice_make(again, bytes.len), bytes);
 }
 
 int vet_command(uint32_t node_id, uint64_t incarnation, struct slice bytes, struct buf *substitute)
@@ -60,9 +53,13 @@ int vet_command(uint32_t node_id, uint64_t incarnation, struct slice bytes, stru
 
     arena_init(&arena);
     command = pb__command__unpack(&arena.pb, bytes.len, bytes.data);
-    rc = judge(node_id, incarnation, command);
+    if (command == NULL || !is_canonical(command, bytes, &arena)) {
+        rc = ERR_MALFORMED;
+    } else {
+        rc = judge(node_id, incarnation, command);
+    }
     if (rc != 0 && incarnation != 0) {
-        append_empty(command == NULL ? NULL : command->ref, rc, &arena, substitute);
+        substitute_append_empty(rc, command == NULL ? NULL : command->ref, &arena, substitute);
     }
     arena_deinit(&arena);
     return rc;
