@@ -53,6 +53,7 @@ struct worker_settings process_worker_settings(const struct conf *conf, uint32_t
         .negotiation_ms = conf->timers.negotiation_s * 1000,
         .stanza_ms = conf->timers.stanza_s * 1000,
         .confirm_ms = conf->timers.confirm_s * 1000,
+        .scram_iterations = conf->limits.scram_iterations,
         .tls_unique_on_tls13 = conf->c2s.tls_unique_on_tls13 == CONF_YES};
 }
 

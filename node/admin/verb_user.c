@@ -1,6 +1,7 @@
 /* Verbs about accounts. */
 #include "node/admin/verbs.h"
 #include "node/base/mem.h"
+#include "xmpp/sasl/sasl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -170,7 +171,7 @@ static bool read_key(struct arena *arena, const json_t *item, Pb__ScramKey *key)
     json_int_t iterations = json_integer_value(json_object_get(item, "iterations"));
     size_t size;
 
-    if (mechanism == NULL || iterations < 1 || iterations > UINT32_MAX) {
+    if (mechanism == NULL || iterations < 1 || iterations > SASL_ITERATIONS_MAX) {
         return false;
     }
     if (strcmp(mechanism, derived_names[0]) != 0 && strcmp(mechanism, derived_names[1]) != 0) {

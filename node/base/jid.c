@@ -1,6 +1,5 @@
 #include "node/base/jid.h"
 
-#include "node/base/mem.h"
 #include "node/base/utf8.h"
 
 #include <arpa/inet.h>
@@ -8,11 +7,12 @@
 #include <idna.h>
 #include <stringprep.h>
 
-/* The limit of a part counts after preparation, which may shorten it (RFC 6122 §2.3); input beyond
- * this is refused unread. */
-#define PART_INPUT_BYTES_MAX (4 * JID_PART_BYTES_MAX)
-#define LABEL_BYTES_MAX      63  /* RFC 1035 §2.3.4 */
-#define DNS_NAME_BYTES_MAX   253 /* the same, as text without the final dot */
+/* The limit of a part counts after preparation (RFC 6122 §2.3), which may shorten it; but longer
+ * input that no person types costs milliseconds, for stringprep writes a character anew for each
+ * one that it replaces: what is too long at first is refused unread. */
+#define PART_WORK_BYTES_MAX (4 * JID_PART_BYTES_MAX) /* it may also grow on the way */
+#define LABEL_BYTES_MAX     63                       /* RFC 1035 §2.3.4 */
+#define DNS_NAME_BYTES_MAX  253                      /* the same, as text without the final dot */
 
 static bool is_lower_alnum(uint8_t c)
 {
@@ -41,10 +41,10 @@ static int prep_ascii(struct slice text, const char *prohibited, bool fold, char
 static int prep_unicode(struct slice text, const Stringprep_profile *profile,
                         Stringprep_profile_flags flags, char out[JID_PART_BYTES_MAX + 1])
 {
-    char work[PART_INPUT_BYTES_MAX + 1];
+    char work[PART_WORK_BYTES_MAX + 1];
     size_t len;
 
-    if (text.len > PART_INPUT_BYTES_MAX || !utf8_valid_text(text)) {
+    if (text.len > JID_PART_BYTES_MAX || !utf8_valid_text(text)) {
         return ERR_MALFORMED;
     }
     memcpy(work, text.data, text.len);
@@ -80,23 +80,22 @@ int jid_prep_resource(struct slice text, char out[JID_PART_BYTES_MAX + 1])
 
 int jid_saslprep(struct slice text, struct buf *out)
 {
-    char *input;
-    char *prepared = NULL;
+    char work[PART_WORK_BYTES_MAX + 1];
     int rc;
 
-    if (!utf8_valid_text(text)) {
+    if (text.len > JID_SASLPREP_BYTES_MAX || !utf8_valid_text(text)) {
         return ERR_MALFORMED;
     }
-    input = mem_strndup((const char *)text.data, text.len);
-    rc = stringprep_profile(input, &prepared, "SASLprep", STRINGPREP_NO_UNASSIGNED);
-    explicit_bzero(input, text.len); /* it may be a password */
-    mem_free(&input);
-    if (rc != STRINGPREP_OK) {
-        return ERR_MALFORMED;
+    if (text.len > 0) {
+        memcpy(work, text.data, text.len);
     }
-    buf_append_str(out, prepared);
-    idn_free(prepared);
-    return 0;
+    work[text.len] = '\0';
+    rc = stringprep(work, sizeof(work), STRINGPREP_NO_UNASSIGNED, stringprep_saslprep);
+    if (rc == STRINGPREP_OK) {
+        buf_append_str(out, work);
+    }
+    explicit_bzero(work, sizeof(work)); /* it may be a password */
+    return rc == STRINGPREP_OK ? 0 : ERR_MALFORMED;
 }
 
 /* Bytes of the label separator at the front of text, 0 if there is none (RFC 3490 §3.1). */
@@ -250,7 +249,7 @@ int jid_prep_domain(struct slice text, char out[JID_PART_BYTES_MAX + 1])
     struct buf prepared = BUF_EMPTY;
     int rc;
 
-    if (text.len == 0 || text.len > PART_INPUT_BYTES_MAX || !utf8_valid_text(text)) {
+    if (text.len == 0 || text.len > JID_PART_BYTES_MAX || !utf8_valid_text(text)) {
         return ERR_MALFORMED;
     }
     rc = text.data[0] == '[' ? prep_ipv6(text, &prepared) : prep_labels(text, &prepared);

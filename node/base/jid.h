@@ -5,7 +5,9 @@
 #include "node/base/buf.h"
 #include "node/base/err.h"
 
-#define JID_PART_BYTES_MAX 1023 /* RFC 6122 §2.1, each part */
+#define JID_PART_BYTES_MAX     1023 /* RFC 6122 §2.1, each part */
+#define JID_SASLPREP_BYTES_MAX 1023 /* of a user name, as of a localpart; of a password likewise   \
+                                     */
 
 /** A prepared address. Parts are NUL-terminated UTF-8; local and resource may be empty. */
 struct jid {
@@ -21,7 +23,8 @@ NODISCARD int jid_prep_local(struct slice text, char out[JID_PART_BYTES_MAX + 1]
 /** Also refuses what no DNS name can be; an ACE label ("xn--...") comes out as its text. */
 NODISCARD int jid_prep_domain(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
 NODISCARD int jid_prep_resource(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
-/** SASLprep (RFC 4013) of a password or user name, as a stored string (RFC 5802 §2.2). */
+/** SASLprep (RFC 4013) of a password or user name of at most JID_SASLPREP_BYTES_MAX bytes, as a
+ * stored string (RFC 5802 §2.2); else ERR_MALFORMED. */
 NODISCARD int jid_saslprep(struct slice text, struct buf *out);
 
 /** "local@domain" or "domain". */

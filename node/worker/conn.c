@@ -484,6 +484,7 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
         .stanza_bytes_max = settings->stanza_bytes_max,
         .output_bytes_max = settings->output_bytes_max,
         .tls_unique_on_tls13 = settings->tls_unique_on_tls13,
+        .scram_iterations = settings->scram_iterations,
         .decoy_secret = slice_make(worker->decoy_secret, sizeof(worker->decoy_secret)),
         .default_domain = worker->default_domain,
         .serves_domain = worker_serves_domain,

@@ -23,6 +23,7 @@ struct worker_settings {
     uint32_t negotiation_ms;
     uint32_t stanza_ms;
     uint32_t confirm_ms;
+    uint32_t scram_iterations;
     bool tls_unique_on_tls13;
 };
 

@@ -2,7 +2,7 @@
 #ifndef TOOLS_CTL_PASSWORD_H
 #define TOOLS_CTL_PASSWORD_H
 
-#define PASSWORD_BYTES_MAX 1024
+#define PASSWORD_BYTES_MAX 1023 /* JID_SASLPREP_BYTES_MAX of node/base/jid.h */
 
 struct password {
     char text[PASSWORD_BYTES_MAX + 1];

@@ -91,17 +91,19 @@ int request_init(struct request *request, const struct im_sender *sender,
     return rc != 0 ? rc : parse_to(request);
 }
 
-/* Would the client speak for this server? */
+/* Would the client speak for this server (XEP-0359 §5)? In whatever spelling, for the recipient may
+ * prepare the address as we do. */
 static bool is_forged_stanza_id(const struct request *request, const struct xml_element *child)
 {
-    const char *by;
+    const char *by_text;
+    struct jid by;
 
     if (!xml_is(child, NS_STANZA_ID, "stanza-id")) {
         return false;
     }
-    by = xml_attr(child, "by");
-    return by == NULL ||
-           slice_eq(jid_text_domain(slice_str(by)), jid_text_domain(slice_str(request->to_bare)));
+    by_text = xml_attr(child, "by");
+    return by_text == NULL || jid_parse(slice_str(by_text), &by) != 0 ||
+           slice_eq_str(jid_text_domain(slice_str(request->to_bare)), by.domain);
 }
 
 void request_take_inner(struct request *request)

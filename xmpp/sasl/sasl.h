@@ -9,7 +9,6 @@
 
 #define SASL_MECHANISM_COUNT_MAX 5
 #define SASL_SALT_BYTES          16
-#define SASL_ITERATIONS_DEFAULT  10000 /* of keys made here; RFC 7677 §4 asks for 4096 at least */
 #define SASL_ITERATIONS_MAX      1000000 /* of imported keys: PLAIN derives on the worker */
 
 /* Channel binding data of the TLS connection (RFC 5929, RFC 9266); empty: not available. Borrowed
@@ -27,7 +26,7 @@ struct sasl_config {
     const char *domain; /* prepared; what an authzid must name. Borrowed */
     struct slice
         decoy_secret; /* the same on all nodes: salts of users that do not exist. Borrowed */
-    uint32_t decoy_iterations; /* what accounts usually have; 0: SASL_ITERATIONS_DEFAULT */
+    uint32_t decoy_iterations; /* those of keys that are made here; not 0 */
 };
 
 /* What an account keeps instead of its password (RFC 5802 §3), for one hash. */

@@ -81,10 +81,8 @@ struct sasl_server *sasl_server_new(const struct sasl_config *config)
 {
     struct sasl_server *server = mem_zalloc(sizeof(*server));
 
+    ASSERT(config->decoy_iterations != 0);
     server->config = *config;
-    if (server->config.decoy_iterations == 0) {
-        server->config.decoy_iterations = SASL_ITERATIONS_DEFAULT;
-    }
     return server;
 }
 
@@ -181,7 +179,7 @@ static enum sasl_verdict plain_message(struct sasl_server *server, struct slice 
     const char *refusal;
 
     if (!take_until_nul(&password, &authzid) || !take_until_nul(&password, &user) ||
-        user.len == 0 || password.len == 0 || password.len > JID_PART_BYTES_MAX ||
+        user.len == 0 || password.len == 0 || password.len > JID_SASLPREP_BYTES_MAX ||
         !utf8_valid_text(authzid) || !utf8_valid_text(user) || !utf8_valid_text(password)) {
         return sasl_server_fail(server, "malformed-request");
     }

@@ -15,7 +15,8 @@ struct sasl_config login_sasl_config(const struct stream *stream)
         .tls = stream->tls_on,
         .allow_plain = stream->tls_on,
         .domain = stream->domain,
-        .decoy_secret = stream->config.decoy_secret};
+        .decoy_secret = stream->config.decoy_secret,
+        .decoy_iterations = stream->config.scram_iterations};
 }
 
 /* What the client sent in clear behind <starttls/> is forgotten: it was not protected by TLS. */

@@ -25,6 +25,7 @@ struct stream_config {
                                    unwritten stanzas the rest is left in the state, and pulled */
     bool tls_unique_on_tls13;   /* accept what old clients send (slixmpp) */
     struct slice decoy_secret;  /* see sasl.h; the same on all nodes, borrowed */
+    uint32_t scram_iterations;  /* of keys that are made here, and so of users that do not exist */
     const char *default_domain; /* answers headers without to */
     bool (*serves_domain)(void *ctx, const char *domain);
     void *ctx;

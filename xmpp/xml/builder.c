@@ -25,6 +25,7 @@ void xml_builder_begin(struct xml_builder *builder, struct arena *arena)
     builder->top = NULL;
     builder->depth = 0;
     builder->element_count = 0;
+    builder->ns_bytes = 0;
     buf_clear(&builder->text);
     if (builder->text.capacity > TEXT_KEEP_BYTES) {
         buf_deinit(&builder->text);
@@ -52,21 +53,37 @@ static bool name_fits(struct name name, const struct xml_limits *limits)
     return name.ns.len <= limits->name_bytes_max && name.local.len <= limits->name_bytes_max;
 }
 
-/* Most elements stand in the namespace of their parent: share its copy. */
-static const char *copy_ns(struct xml_builder *builder, struct slice ns)
+/* A prefix costs its user a byte, the namespace behind it up to name_bytes_max of our memory, and
+ * the same again when it is written out: an element shares what its parent and its own attributes
+ * named, and what is left to copy counts like bytes of the stanza. */
+static const char *copy_ns(struct xml_builder *builder, struct slice ns,
+                           const struct xml_element *parent, const struct xml_element *self)
 {
+    const struct xml_attribute *attribute = self->attributes;
+
     if (ns.len == 0) {
         return "";
     }
-    if (builder->top != NULL && slice_eq_str(ns, builder->top->element.ns)) {
-        return builder->top->element.ns;
+    if (parent != NULL && slice_eq_str(ns, parent->ns)) {
+        return parent->ns;
+    }
+    while (attribute != NULL && !slice_eq_str(ns, attribute->ns)) {
+        attribute = attribute->next;
+    }
+    if (attribute != NULL) {
+        return attribute->ns;
+    }
+    if (parent != NULL) { /* the outermost has one as of right */
+        builder->ns_bytes += ns.len;
     }
     return arena_strndup(builder->arena, ns);
 }
 
 static int copy_attributes(struct xml_builder *builder, const struct xml_limits *limits,
-                           const char **attributes, struct xml_attribute **out)
+                           const char **attributes, struct xml_element *element)
 {
+    struct xml_attribute **out = &element->attributes;
+
     for (uint32_t count = 0; attributes[0] != NULL; count++, attributes += 2) {
         struct name name = split_name(attributes[0]);
         struct slice value = slice_str(attributes[1]);
@@ -77,13 +94,13 @@ static int copy_attributes(struct xml_builder *builder, const struct xml_limits 
             return ERR_LIMIT;
         }
         copy = arena_alloc(builder->arena, sizeof(*copy));
-        copy->ns = name.ns.len == 0 ? "" : arena_strndup(builder->arena, name.ns);
+        copy->ns = copy_ns(builder, name.ns, element, element);
         copy->name = arena_strndup(builder->arena, name.local);
         copy->value = arena_strndup(builder->arena, value);
         *out = copy;
         out = &copy->next;
     }
-    return 0;
+    return builder->ns_bytes > limits->stanza_bytes_max ? ERR_LIMIT : 0;
 }
 
 static void append_node(struct xml_open_element *parent, struct xml_node *node)
@@ -128,9 +145,10 @@ int xml_builder_start(struct xml_builder *builder, const struct xml_limits *limi
         return ERR_LIMIT;
     }
     open = arena_alloc(builder->arena, sizeof(*open));
-    open->element.ns = copy_ns(builder, name.ns);
+    open->element.ns = copy_ns(
+        builder, name.ns, builder->top == NULL ? NULL : &builder->top->element, &open->element);
     open->element.name = arena_strndup(builder->arena, name.local);
-    rc = copy_attributes(builder, limits, attributes, &open->element.attributes);
+    rc = copy_attributes(builder, limits, attributes, &open->element);
     if (rc != 0) {
         return rc;
     }

@@ -17,6 +17,7 @@ struct xml_builder {
     struct xml_open_element *top;
     uint32_t depth;
     uint32_t element_count;
+    size_t ns_bytes; /* copied for the current tree */
     struct buf text; /* not yet a node: expat hands out one run of text in pieces */
 };
 

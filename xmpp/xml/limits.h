@@ -6,7 +6,8 @@
 
 /* Zero stands for the default. */
 struct xml_limits {
-    uint32_t stanza_bytes_max; /* from '<' of the first to '>' of the last tag; default 256 KiB */
+    uint32_t stanza_bytes_max; /* from '<' of the first to '>' of the last tag, and once more for
+                                  the namespaces that its prefixes stand for; default 256 KiB */
     uint32_t token_bytes_max;  /* one tag with its attributes; an unfinished one is scanned again
                                   with every piece that comes, so keep it small; default 16 KiB */
     uint32_t depth_max;        /* elements inside each other, a stanza counts as one; default 32 */

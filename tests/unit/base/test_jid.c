@@ -223,8 +223,8 @@ static void test_lengths(void **state)
         {jid_prep_resource, "a", "", 1024, ERR_MALFORMED},
         {jid_prep_local, "\xc3\xa9", "a", 511, 0},
         {jid_prep_local, "\xc3\xa9", "aa", 511, ERR_MALFORMED},
-        {jid_prep_local, "a\xc2\xad", "", 1023, 0}, /* too long before, not after */
-        {jid_prep_local, "a\xc2\xad", "", 1024, ERR_MALFORMED},
+        {jid_prep_local, "a\xc2\xad", "", 341, 0}, /* 1023 bytes, whatever remains */
+        {jid_prep_local, "a\xc2\xad", "", 342, ERR_MALFORMED},
         {jid_prep_resource, "\xef\xb7\xba", "", 31, 0}, /* 18 characters come out of one */
         {jid_prep_resource, "\xef\xb7\xba", "", 32, ERR_MALFORMED},
         {jid_prep_resource, "\xef\xb7\xba", "", 1023, ERR_MALFORMED},
@@ -313,6 +313,29 @@ static void test_format_and_cut(void **state)
     buf_deinit(&out);
 }
 
+/* Goal: what a stranger may have prepared costs little. Method: the most that is taken, of
+ * characters that vanish (SOFT HYPHEN) and that grow (U+FDFA: 18 for one), and one byte more. */
+static void test_saslprep_is_bounded(void **state)
+{
+    struct buf text = BUF_EMPTY;
+    struct buf out = BUF_EMPTY;
+    (void)state;
+
+    append_repeated(&text, "\xc2\xad", (JID_SASLPREP_BYTES_MAX - 1) / 2);
+    buf_append_u8(&text, 'a');
+    assert_int_equal(buf_len(&text), JID_SASLPREP_BYTES_MAX);
+    assert_int_equal(jid_saslprep(buf_slice(&text), &out), 0);
+    assert_string_equal(buf_text(&out), "a");
+    buf_append_u8(&text, 'b');
+    assert_int_equal(jid_saslprep(buf_slice(&text), &out), ERR_MALFORMED);
+    buf_clear(&text);
+    append_repeated(&text, "\xef\xb7\xba", JID_SASLPREP_BYTES_MAX / 3);
+    assert_int_equal(jid_saslprep(buf_slice(&text), &out), ERR_MALFORMED);
+    assert_string_equal(buf_text(&out), "a");
+    buf_deinit(&text);
+    buf_deinit(&out);
+}
+
 /* RFC 4013 §3, and what RFC 5802 §2.2 adds: unassigned code points are refused. */
 static void test_saslprep(void **state)
 {
@@ -356,7 +379,7 @@ int main(void)
         cmocka_unit_test(test_local),    cmocka_unit_test(test_resource),
         cmocka_unit_test(test_domain),   cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_parse),    cmocka_unit_test(test_format_and_cut),
-        cmocka_unit_test(test_saslprep),
+        cmocka_unit_test(test_saslprep), cmocka_unit_test(test_saslprep_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,10 @@ static const struct example {
      "<no-store xmlns='urn:xmpp:hints'/>"},
     /* a client must not give ids in the server's name (XEP-0359 §5) */
     {"<message to='j@example.test'>" BODY
-     "<stanza-id xmlns='urn:xmpp:sid:0' by='j@example.test' id='1'/></message>",
+     "<stanza-id xmlns='urn:xmpp:sid:0' by='j@example.test' id='1'/>"
+     "<stanza-id xmlns='urn:xmpp:sid:0' by='J@Example.TEST' id='2'/>"
+     "<stanza-id xmlns='urn:xmpp:sid:0' by='j@example.test.' id='3'/>"
+     "<stanza-id xmlns='urn:xmpp:sid:0' by='j@@' id='4'/></message>",
      "message store=1 from=" SENDER " to=j@example.test type= id= inner=" BODY},
     /* addresses: RFC 6120 §8.1.2.1, §8.3.3.8 */
     {"<message to='a@b@c' id='1'/>",

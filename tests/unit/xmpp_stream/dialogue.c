@@ -17,6 +17,7 @@ static bool serves_domain(void *ctx, const char *domain)
 static const struct stream_config defaults = {
     .owner = {.incarnation = 3, .worker = 1, .slot = 2, .generation = 4},
     .require_tls = true,
+    .scram_iterations = 4096,
     .resume_window_s = MAX_RESUME_S,
     .idle_probe_ms = 60000,
     .idle_dead_ms = 30000,

@@ -174,6 +174,37 @@ static void test_limits_are_exact(void **state)
     expect(&limits, HEADER "<a b='12345'/>", ERR_LIMIT, "policy-violation");
 }
 
+/* Goal: a namespace behind a prefix costs its sender as much as it costs us. Method: a namespace of
+ * 24 bytes, one or two at a time, under a limit that holds so many copies and not one more. */
+static void test_prefixes_are_charged(void **state)
+{
+    static const char *const header =
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+        " xmlns:a='urn:a:34567890123456789012' xmlns:b='urn:b:34567890123456789012'>";
+    static const struct {
+        const char *stanza;
+        int rc;
+    } cases[] = {
+        {"<i a:c='' a:d='' a:e='' a:f='' a:g=''/>", 0}, /* one copy */
+        {"<i a:c='' b:d='' a:e='' b:f='' a:g=''/>", 0}, /* two */
+        {"<a:i><a:j/><a:k/><a:l a:m=''/></a:i>", 0},    /* one: the parent's */
+        {"<i><a:j/><a:k/></i>", 0},
+        {"<i><a:j/><a:k/><a:l/></i>", ERR_LIMIT},
+        {"<i><j a:c=''/><k a:c='' b:d=''/></i>", ERR_LIMIT},
+    };
+    const struct xml_limits limits = {.stanza_bytes_max = 61};
+    struct buf text = BUF_EMPTY;
+    const char *said;
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        buf_clear(&text);
+        buf_printf(&text, "%s%s", header, cases[i].stanza);
+        assert_int_equal(outcome_of(&limits, buf_slice(&text), 7, &said), cases[i].rc);
+    }
+    buf_deinit(&text);
+}
+
 /* Goal: what is too large is refused with little memory and in little time.
  * Method: the shapes of attack in pieces as a socket brings them; the test's time limit. */
 static void test_bombs(void **state)
@@ -273,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_nul_and_utf16),
         cmocka_unit_test(test_limits_are_exact),
+        cmocka_unit_test(test_prefixes_are_charged),
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_large_stanza_when_allowed),
         cmocka_unit_test(test_set_limits),
