@@ -141,8 +141,8 @@ static void test_nothing_large_passes(void **state)
         "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.inner=",
         "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.lang=",
         "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unavailable stanza.inner=",
-        "presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unsubscribed stanza.to=bob@x "
-        "stanza.inner=",
+        ("presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unsubscribed stanza.to=bob@x "
+         "stanza.inner="),
         "roster_set from=1:1:5:1 contact=bob@x remove=1 iq_id=",
     };
     static char blob[255 * 1024];
