@@ -7,6 +7,15 @@
 
 #include <stdio.h>
 
+static uint64_t copied_index(void *ctx)
+{
+    struct core *core = ctx;
+    struct kv_mark mark;
+
+    kv_durable_mark(core->kv, &mark);
+    return mark.index;
+}
+
 static int write_copy(void *ctx, int fd, uint64_t *applied_out)
 {
     struct core *core = ctx;
@@ -31,8 +40,11 @@ void core_open_copies(struct core *core, const char *data_dir)
     buf_printf(&path, "%s/incoming.copy", data_dir);
     core->copy_path = mem_strdup(buf_text(&path));
     buf_deinit(&path);
-    core->copies = snapshot_new(&(struct snapshot_config){
-        .path = core->copy_path, .ctx = core, .write_copy = write_copy, .on_fetched = on_fetched});
+    core->copies = snapshot_new(&(struct snapshot_config){.path = core->copy_path,
+                                                          .ctx = core,
+                                                          .copied_index = copied_index,
+                                                          .write_copy = write_copy,
+                                                          .on_fetched = on_fetched});
 }
 
 void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_min)

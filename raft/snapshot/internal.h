@@ -38,7 +38,8 @@ struct chunk {
 
 struct target {
     pthread_t thread;
-    uint32_t node; /* 0: nothing is fetched */
+    bool wanted; /* a fetch waits or runs */
+    uint32_t node;
     uint64_t index_min;
     uint64_t request; /* 0: not asked yet */
     struct chunk *first;

@@ -155,7 +155,8 @@ void snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t inde
     struct target *target = &snapshot->target;
 
     (void)pthread_mutex_lock(&snapshot->mutex);
-    ASSERT(target->node == 0);
+    ASSERT(!target->wanted);
+    target->wanted = true;
     target->node = from_node;
     target->index_min = index_min;
     (void)pthread_cond_broadcast(&snapshot->changed);

@@ -21,6 +21,9 @@ struct snapshot;
 struct snapshot_config {
     const char *path; /* file for the incoming copy, on the file system of the store */
     void *ctx;
+    /** Any thread: what a copy begun now has applied at least. A node that is behind what it is
+     * asked for says so at once, not after a copy that is of no use. */
+    uint64_t (*copied_index)(void *ctx);
     /** On a thread of its own: write a copy of the store to fd, which takes it as slowly as the
      * network does; *applied_out is the index it has applied. Fails when fd is closed from the
      * other side. */
@@ -38,8 +41,9 @@ const struct rlog_extension *snapshot_extension(struct snapshot *snapshot);
 /** After rlog_start(): serve and fetch copies from now on. */
 void snapshot_start(struct snapshot *snapshot, struct rlog *rlog);
 /** Any thread: fetch a copy that has applied at least index_min from a node; answered by one
- * on_fetched(). Not again before the file of that answer was used. A fetch that is interrupted
- * fails; the next one starts from the beginning. */
+ * on_fetched(), with ERR_NOT_FOUND when from_node is 0: nobody is known to ask. Not again before
+ * the file of that answer was used. A fetch that is interrupted fails; the next one starts from the
+ * beginning. */
 void snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min);
 /** Before rlog_stop(): end what is under way without an answer, join the threads. Also when
  * snapshot_start() was never called. */

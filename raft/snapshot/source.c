@@ -192,6 +192,9 @@ static int stream(struct snapshot *snapshot, const struct source_job *job, EVP_M
     int fds[2];
     int rc;
 
+    if (snapshot->config.copied_index(snapshot->config.ctx) < job->index_min) {
+        return ERR_BUSY; /* this node's own store is behind: ask later, or another */
+    }
     if (pipe2(fds, O_CLOEXEC) != 0) {
         return ERR_IO;
     }
@@ -203,9 +206,6 @@ static int stream(struct snapshot *snapshot, const struct source_job *job, EVP_M
     (void)pthread_join(thread, NULL);
     if (rc != 0 || writer.status != 0) {
         return rc != 0 ? rc : writer.status;
-    }
-    if (writer.applied < job->index_min) {
-        return ERR_BUSY; /* this node's own store is behind: ask later, or another */
     }
     end_out->index = writer.applied;
     (void)EVP_DigestFinal_ex(digest, end_out->hash, NULL);

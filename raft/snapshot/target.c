@@ -274,10 +274,10 @@ static void run_fetch(struct snapshot *snapshot)
     target->request = fetch.request;
     (void)pthread_mutex_unlock(&snapshot->mutex);
     log_info("snapshot.fetching", LOG_UINT("node", fetch.node));
-    rc = fetch_once(&fetch, &applied);
+    rc = fetch.node == 0 ? ERR_NOT_FOUND : fetch_once(&fetch, &applied);
     (void)pthread_mutex_lock(&snapshot->mutex);
     target_clear(target);
-    target->node = 0; /* the next snapshot_fetch() begins anew */
+    target->wanted = false; /* the next snapshot_fetch() begins anew */
     stopping = snapshot->stopping;
     (void)pthread_mutex_unlock(&snapshot->mutex);
     if (rc == 0) {
@@ -299,7 +299,7 @@ void *target_main(void *ctx)
 
     (void)pthread_mutex_lock(&snapshot->mutex);
     while (!snapshot->stopping) {
-        if (snapshot->target.node == 0) {
+        if (!snapshot->target.wanted) {
             (void)pthread_cond_wait(&snapshot->changed, &snapshot->mutex);
         } else {
             run_fetch(snapshot);

@@ -207,6 +207,13 @@ static uint8_t sample_byte(size_t at)
     return (uint8_t)(at * 7 + (at >> 11));
 }
 
+static uint64_t copied_index(void *ctx)
+{
+    const struct rlog *node = ctx;
+
+    return node->applied;
+}
+
 static int write_copy(void *ctx, int fd, uint64_t *applied_out)
 {
     const struct rlog *node = ctx;
@@ -259,8 +266,11 @@ static int setup(void **state)
         node->copy_bytes = 20 * 1000 * 1000 + 1;
         node->applied = 500;
         (void)snprintf(node->path, sizeof(node->path), "%s/incoming-%u", world->dir, i + 1);
-        node->snapshot = snapshot_new(&(struct snapshot_config){
-            .path = node->path, .ctx = node, .write_copy = write_copy, .on_fetched = on_fetched});
+        node->snapshot = snapshot_new(&(struct snapshot_config){.path = node->path,
+                                                                .ctx = node,
+                                                                .copied_index = copied_index,
+                                                                .write_copy = write_copy,
+                                                                .on_fetched = on_fetched});
         snapshot_start(node->snapshot, node);
     }
     assert_int_equal(pthread_create(&world->thread, NULL, run_world, world), 0);
@@ -292,7 +302,7 @@ static int teardown(void **state)
 }
 
 /* Fetch and wait for the answer; returns its status. */
-static int fetch(struct world *world, uint64_t index_min)
+static int fetch_from(struct world *world, uint32_t from_node, uint64_t index_min)
 {
     struct rlog *target = &world->nodes[TARGET - 1];
     uint64_t end_ms = clock_mono_ms() + WAIT_MS;
@@ -302,7 +312,7 @@ static int fetch(struct world *world, uint64_t index_min)
     (void)pthread_mutex_lock(&world->mutex);
     answers = target->answers + 1;
     (void)pthread_mutex_unlock(&world->mutex);
-    snapshot_fetch(target->snapshot, SOURCE, index_min);
+    snapshot_fetch(target->snapshot, from_node, index_min);
     for (;;) {
         bool answered;
 
@@ -316,6 +326,11 @@ static int fetch(struct world *world, uint64_t index_min)
         assert_true(clock_mono_ms() < end_ms);
         (void)usleep(1000);
     }
+}
+
+static int fetch(struct world *world, uint64_t index_min)
+{
+    return fetch_from(world, SOURCE, index_min);
 }
 
 static void expect_copy(const struct world *world)
@@ -361,16 +376,30 @@ static void test_copy_arrives(void **state)
 }
 
 /* Goal: a copy that is older than asked for, or that the source can not make, is refused with the
- * reason, and nothing stays in the file. */
+ * reason, and nothing stays in the file. Method: the one that is too old would never end: it is
+ * refused before it is made. */
 static void test_source_refuses(void **state)
 {
     struct world *world = *state;
 
+    world->nodes[SOURCE - 1].copy_bytes = SIZE_MAX / 2;
     assert_int_equal(fetch(world, 501), ERR_BUSY);
     expect_no_file(world);
+    world->nodes[SOURCE - 1].copy_bytes = 1000;
     world->nodes[SOURCE - 1].copy_status = ERR_STORAGE;
     assert_int_equal(fetch(world, 1), ERR_STORAGE);
     expect_no_file(world);
+}
+
+/* Goal: a fetch that has nobody to ask says so, and the next one succeeds. */
+static void test_fetch_from_nobody(void **state)
+{
+    struct world *world = *state;
+
+    assert_int_equal(fetch_from(world, 0, 1), ERR_NOT_FOUND);
+    expect_no_file(world);
+    assert_int_equal(fetch(world, 1), 0);
+    expect_copy(world);
 }
 
 /* Goal: damage on the way is noticed: a flipped byte by the hash, a lost frame by its offset; the
@@ -460,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_copy_arrives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_source_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fetch_from_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_link_goes_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_target_disk_fails, setup, teardown),
