@@ -14,10 +14,11 @@ from tests.lib.xmpp_client import IQ, SM_NS
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # of all workers together, as this test sets it
 CONNECTIONS = 400
-BOMB_MESSAGES = 200          # together more than one connection may hold
+OUTPUT_BYTES = 256 * 1024    # as these tests set it; a connection holds four times as much
+BOMB_MESSAGES = 70           # together more than that, and less than may be pending
 BOMB = "x" * 50_000
-WAITING = 700                # of LETTER: more than one connection may hold
-ARRIVING = 300               # together no more than may be pending
+WAITING = 300                # of LETTER: more than one connection may hold
+ARRIVING = 150               # together no more than may be pending
 LETTER = "x" * 8_000
 READ_PAUSE_S = 0.003
 IDLE_S = 10                  # until a client that takes nothing is given up
@@ -104,6 +105,7 @@ class Floods(HostileCase):
         What is pending waits for its next connection, which brings all of it, even if it is more
         than a connection may hold.
         """
+        self._limit(output_bytes=OUTPUT_BYTES)
         user, password = self.account()
         victim = await self.peer().log_in(self.address(), user, password)
         address = await victim.bind()
@@ -147,6 +149,7 @@ class Floods(HostileCase):
 
         Once and in order, on that one connection, while new messages come in behind.
         """
+        self._limit(output_bytes=OUTPUT_BYTES)
         user, password = self.account()
         victim = await self.peer().log_in(self.address(), user, password)
         address = await victim.bind()

@@ -13,7 +13,8 @@ STORE_MIB = 24              # of the smallest map that can be set
 RESERVE_MIB = 1024 - STORE_MIB
 BODY = "x" * 100_000
 BURST = 20                  # messages between two looks
-FILL_MAX = 400              # together more than there is room for
+BURSTS = 2                  # for one user: less than may be kept for one
+RECIPIENTS = 10             # together more than there is room for
 ARRIVAL_TIMEOUT_S = 60.0
 
 
@@ -24,7 +25,7 @@ class Room(unittest.IsolatedAsyncioTestCase):
         self.cluster = TestCluster("--nodes", "3", "--limit", f"reserve_mib={RESERVE_MIB}")
         self.addCleanup(self.cluster.close)
         self.errors: list[str] = []  # ids of refused messages
-        self.bodies: list[str] = []  # beginnings of what the recipient got
+        self.bodies: dict[str, list[str]] = {}  # beginnings of what each recipient got
 
     def _on_error(self, element: ET.Element) -> None:
         if element.tag == MESSAGE and element.get("type") == "error":
@@ -32,10 +33,20 @@ class Room(unittest.IsolatedAsyncioTestCase):
             self.assertIn("resource-constraint", names)
             self.errors.append(element.get("id", ""))
 
-    def _on_body(self, element: ET.Element) -> None:
-        text = element.findtext(f"{{{CLIENT_NS}}}body")
-        if text is not None:
-            self.bodies.append(text.split()[0])
+    async def _receive(self, jid: str) -> Client:
+        """The user comes online and takes what waits."""
+        recipient = self.cluster.client(jid, self.cluster.ids[1])
+        bodies = self.bodies.setdefault(jid, [])
+
+        def on_stanza(element: ET.Element) -> None:
+            text = element.findtext(f"{{{CLIENT_NS}}}body")
+            if text is not None:
+                bodies.append(text.split()[0])
+
+        recipient.on_stanza = on_stanza
+        await recipient.start()
+        recipient.send_presence()
+        return recipient
 
     async def _send(self, sender: Client, to: str, count: int) -> list[str]:
         """Send messages, wait until all are acknowledged; returns those that were not refused."""
@@ -50,13 +61,15 @@ class Room(unittest.IsolatedAsyncioTestCase):
         await sender.request("<ping xmlns='urn:xmpp:ping'/>", to=sender.domain)
         return [body for message_id, body in sent.items() if message_id not in self.errors]
 
-    async def _fill(self, sender: Client, to: str) -> list[str]:
-        """Send to somebody who is away until there are refusals; returns what was accepted."""
-        accepted: list[str] = []
-        for _ in range(FILL_MAX // BURST):
-            accepted += await self._send(sender, to, BURST)
-            if self.errors:
-                return accepted
+    async def _fill(self, sender: Client, recipients: list[str]) -> dict[str, list[str]]:
+        """Send to users who are away until there are refusals; returns what was accepted."""
+        accepted: dict[str, list[str]] = {}
+        for to in recipients:
+            accepted[to] = []
+            for _ in range(BURSTS):
+                accepted[to] += await self._send(sender, to, BURST)
+                if self.errors:
+                    return accepted
         raise AssertionError("there is room without end")
 
     async def _sends_again(self, sender: Client, to: str) -> list[str]:
@@ -70,25 +83,26 @@ class Room(unittest.IsolatedAsyncioTestCase):
     async def test_full(self) -> None:
         """Senders are told, on a stream that goes on; what was accepted arrives, once and in
         order; no node dies; with the room that deliveries give back, service goes on."""
-        romeo, juliet = self.cluster.add_user("romeo"), self.cluster.add_user("juliet")
+        romeo = self.cluster.add_user("romeo")
+        users = [self.cluster.add_user(f"juliet-{number}") for number in range(RECIPIENTS)]
         sender = self.cluster.client(romeo, self.cluster.ids[0])
         sender.on_stanza = self._on_error
         await sender.start()
-        accepted = await self._fill(sender, juliet)
+        accepted = await self._fill(sender, users)
         self.assertEqual(0, sender.event_count("resumed"), "a refusal broke the stream")
         with self.assertRaisesRegex(ControlError, "no space left"):
-            self.cluster.ask(self.cluster.ids[0], "user.add", user=f"new@{juliet.split('@')[1]}",
+            self.cluster.ask(self.cluster.ids[0], "user.add", user=f"new@{sender.domain}",
                              password="secret")
-        recipient = self.cluster.client(juliet, self.cluster.ids[1])
-        recipient.on_stanza = self._on_body
-        await recipient.start()
-        recipient.send_presence()
-        await recipient.wait_until(lambda: len(self.bodies) >= len(accepted), ARRIVAL_TIMEOUT_S,
-                                   "all that was accepted")
-        accepted += await self._sends_again(sender, juliet)
-        await recipient.wait_until(lambda: len(self.bodies) >= len(accepted), ARRIVAL_TIMEOUT_S,
-                                   "what was sent when there was room again")
+        recipients = [await self._receive(jid) for jid in accepted]
+        await self._all_arrives(recipients[0], accepted)
+        accepted[users[0]] += await self._sends_again(sender, users[0])
+        await self._all_arrives(recipients[0], accepted)
         self.assertEqual(accepted, self.bodies)
         await self.cluster.wait_equal()
-        for client in (sender, recipient):
+        for client in (sender, *recipients):
             await client.close()
+
+    async def _all_arrives(self, waiter: Client, accepted: dict[str, list[str]]) -> None:
+        await waiter.wait_until(
+            lambda: all(len(self.bodies[jid]) >= len(accepted[jid]) for jid in accepted),
+            ARRIVAL_TIMEOUT_S, "all that was accepted")
