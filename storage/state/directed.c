@@ -131,20 +131,26 @@ void directed_end(struct apply *a, uint64_t session, const char *user, const cha
     }
 }
 
+/* Without room for more a user would gather ever more of them, one bind after the other. */
+static void end_one(struct apply *a, uint64_t session, const char *to)
+{
+    const Pb__SessionRow *row = state_session(a->state, a->arena, session);
+
+    if (!is_told_by_broadcast(a, row->user, roster_load(a, row->user), to)) {
+        deliver_end(a, apply_printf(a, "%s/%s", row->user, row->resource), to);
+    }
+}
+
 void directed_move(struct apply *a, uint64_t session, uint64_t to)
 {
     struct row_list list = rows_all(a->state, a->arena, TABLE_DIRECTED, key_u64(session));
-    int added = 0;
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__DirectedRow *row = list.items[i].row;
-        struct key key = key_u64_digest(to, row->to);
 
         kv_delete(a->state->kv, TABLE_DIRECTED, list.items[i].key);
-        added += row_exists(a->state, TABLE_DIRECTED, key) ? 0 : 1;
-        row_put(a->state, TABLE_DIRECTED, key, row);
-    }
-    if (added > 0) {
-        count_directed(a, to, added);
+        if (!remember(a, to, row->to)) {
+            end_one(a, to, row->to);
+        }
     }
 }

@@ -10,7 +10,7 @@ void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza);
  * hear it. */
 void directed_end(struct apply *a, uint64_t session, const char *user, const char *resource);
 /** Another session of the same address has to tell them: it bound it, or took over the presence
- * that was left standing. */
+ * that was left standing. What it has no room to remember ends now. */
 void directed_move(struct apply *a, uint64_t session, uint64_t to);
 
 #endif

@@ -55,6 +55,7 @@ static void check_sessions(struct state *state, struct arena *arena)
                          rows_all(state, arena, TABLE_PENDING, key_u64(session)).count);
         assert_int_equal(row->directed_count,
                          rows_all(state, arena, TABLE_DIRECTED, key_u64(session)).count);
+        assert_true(row->directed_count <= STATE_DIRECTED_MAX);
         assert_int_equal(row->pending_bytes, pending_bytes(state, arena, session));
         assert_true(row->pending_count <= STATE_PENDING_SELF_MAX + STATE_OFFLINE_SETTLED_MAX);
         if (row->detached || row->epoch != row->confirmed_epoch) {

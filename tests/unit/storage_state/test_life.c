@@ -517,6 +517,30 @@ static void test_directed_presence_is_bounded(void **state)
     assert_null(strstr(buf_text(&world.text), "error"));
 }
 
+/* Goal: nor does a user gather more of it by binding the same address over and over. Who is not
+ * remembered any more sees the end.
+ * Method: bob gets directed presence; after a rebind as many others as fit get it, then the new
+ * session takes the presence over. */
+static void test_inherited_directed_presence_is_bounded(void **state)
+{
+    const uint64_t bob = world_login(&world, "bob", "b");
+    uint64_t alice;
+    (void)state;
+
+    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b");
+    alice = world_bind(&world, "alice", "a");
+    for (unsigned i = 0; i < STATE_DIRECTED_MAX; i++) {
+        world_runf(&world, "1 presence from=%u:1 stanza.kind=PRESENCE stanza.to=carol@x/r%u",
+                   (unsigned)alice, i);
+    }
+    assert_null(strstr(world_pending(&world, bob), "unavailable"));
+    world_runf(&world, "1 presence from=%u:1 stanza.kind=PRESENCE", (unsigned)alice);
+    assert_int_equal(rows_all(world.state, &world.arena, TABLE_DIRECTED, key_u64(alice)).count,
+                     STATE_DIRECTED_MAX);
+    assert_non_null(strstr(world_pending(&world, bob), "presence unavailable alice@x/a->bob@x/b"));
+    assert_int_equal(unavailable_count, 0);
+}
+
 static void test_standing_presence_is_bounded(void **state)
 {
     const unsigned max = 2 * STATE_SESSIONS_MAX;
@@ -595,6 +619,7 @@ int main(void)
         TEST(test_erasure),
         TEST(test_a_removed_user_leaves_no_presence),
         TEST(test_directed_presence_is_bounded),
+        TEST(test_inherited_directed_presence_is_bounded),
         TEST(test_standing_presence_is_bounded),
         TEST(test_rosters_are_bounded),
         TEST(test_long_names),
