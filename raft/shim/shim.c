@@ -109,18 +109,29 @@ static int io_recover(struct raft_io *io, const struct raft_configuration *confi
     return forward_error(shim, shim->config.disk->recover(shim->config.disk, configuration));
 }
 
+/* Asked to stand for election when its term can not be written, 0.15 goes back to being a follower,
+ * gives up, and frees a flag of the candidate as the leader's address (defect 31). */
+static int stop_or_forward(struct shim *shim, int rv)
+{
+    if (rv == 0 || !shim_guards(shim, SHIM_GUARD_TERM_FAILED)) {
+        return forward_error(shim, rv);
+    }
+    shim->config.fail_stop(shim->config.ctx, "term or vote can not be written");
+    return 0; /* the process ends: libraft must not hear of it */
+}
+
 static int io_set_term(struct raft_io *io, raft_term term)
 {
     struct shim *shim = shim_of(io);
 
-    return forward_error(shim, shim->config.disk->set_term(shim->config.disk, term));
+    return stop_or_forward(shim, shim->config.disk->set_term(shim->config.disk, term));
 }
 
 static int io_set_vote(struct raft_io *io, raft_id id)
 {
     struct shim *shim = shim_of(io);
 
-    return forward_error(shim, shim->config.disk->set_vote(shim->config.disk, id));
+    return stop_or_forward(shim, shim->config.disk->set_vote(shim->config.disk, id));
 }
 
 static int io_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *request,

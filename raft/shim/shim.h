@@ -36,7 +36,8 @@ enum shim_guard {
     SHIM_GUARD_VERIFIED = 1 << 9,       /* 27: acknowledge only what this leader compared */
     SHIM_GUARD_CONFIGURATION = 1 << 10, /* 9, 28: the newest change in the log counts */
     SHIM_GUARD_NUMBERS = 1 << 11,       /* 29: believe no term and no leader that can not be */
-    SHIM_GUARD_ALONE = 1 << 12          /* 30: the only voter leads in a term of its own */
+    SHIM_GUARD_ALONE = 1 << 12,         /* 30: the only voter leads in a term of its own */
+    SHIM_GUARD_TERM_FAILED = 1 << 13    /* 31: stop when term or vote can not be written */
 };
 
 /* Where outgoing messages go: node links in a node, queues in tests. */

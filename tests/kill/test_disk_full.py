@@ -70,7 +70,7 @@ class SmallDisk:
                        capture_output=True, check=True)
 
     def remove(self) -> None:
-        """Before the cluster's folder is removed."""
+        """When no node needs it any more."""
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
 
@@ -79,8 +79,15 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may mount")
     def setUp(self) -> None:
+        self.disks: list[SmallDisk] = []
         self.cluster = TestCluster("--nodes", "3")
-        self.addCleanup(self.cluster.close)
+        self.addCleanup(self._remove_disks)
+        self.addCleanup(self.cluster.close)  # before its disk goes
+
+    def _remove_disks(self) -> None:
+        for disk in self.disks:
+            disk.remove()
+        shutil.rmtree(self.cluster.folder, ignore_errors=True)
 
     async def _lose_room(self, wants_leader: bool, part: str, says: str) -> None:
         """Fill the disk of a node, and follow it to its end and back."""
@@ -108,7 +115,7 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
         """The victim's data, or a part of it, to a small disk."""
         self.cluster.kill(victim)
         disk = SmallDisk(Path(self.cluster.node(victim).data) / part)
-        self.addCleanup(disk.remove)
+        self.disks.append(disk)
         await self.cluster.start(victim)
         await self.cluster.wait_equal()
         return disk

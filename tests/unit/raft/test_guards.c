@@ -2,6 +2,9 @@
  * defect of the packaged libraft, and with it on. */
 #include "tests/unit/raft/lab.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 struct lab_append lab_unfinished;
 
 /* Goal: defect 27, committed entries are lost. Method: the schedule of DESIGN's reproduction: an
@@ -315,6 +318,43 @@ static void test_no_takeover_while_writing(void **state)
     lab_free(&lab);
 }
 
+/* The leader hands over to node 3, whose disk takes no term. */
+static const char *run_failed_term(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    const char *stopped;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    lab->nodes[3].set_term_status = RAFT_IOERR;
+    send_timeout_now(lab, 2, 3);
+    stopped = lab->nodes[3].stopped;
+    lab_free(&lab);
+    return stopped;
+}
+
+/* Goal: defect 31: a node that is asked to stand and can not write its term frees what it never
+ * allocated. Method: hand over to such a node; without the guard in a process of its own, which
+ * does not live to its end. */
+static void test_term_that_can_not_be_written(void **state)
+{
+    int status;
+    pid_t child;
+    (void)state;
+
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(STDERR_FILENO); /* it dies noisily */
+        (void)run_failed_term(SHIM_GUARD_TERM_FAILED);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_non_null(run_failed_term(0));
+}
+
 /* Goal: defect 12: a voter refuses its vote for ever while it remembers a leader, however silent.
  * Method: leader 2 falls silent; node 1 stands for election; node 3's own time is not up yet.
  * Returns whether node 1 is elected in this round. */
@@ -386,7 +426,7 @@ static void test_libraft_giving_up_stops_the_node(void **state)
     for (int on = 0; on <= 1; on++) {
         struct lab *lab = lab_new();
 
-        lab_start(lab, on ? 0 : SHIM_GUARD_UNAVAILABLE);
+        lab_start(lab, SHIM_GUARD_TERM_FAILED | (on ? 0 : SHIM_GUARD_UNAVAILABLE));
         lab->nodes[3].set_term_status = RAFT_IOERR;
         lab->now += 5 * LAB_ELECTION_MS;
         lab_tick(lab, 3);
@@ -560,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_no_snapshot_after_a_cut),
         cmocka_unit_test(test_no_election_while_writing),
         cmocka_unit_test(test_no_takeover_while_writing),
+        cmocka_unit_test(test_term_that_can_not_be_written),
         cmocka_unit_test(test_silent_leader_is_forgotten),
         cmocka_unit_test(test_lost_leader_is_replaced_at_once),
         cmocka_unit_test(test_libraft_giving_up_stops_the_node),
