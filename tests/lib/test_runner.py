@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 from tests.runner.process import Finished, run
-from tests.runner.program import judge
+from tests.runner.program import explain, judge
 
 HERE = Path(__file__).parent
 
@@ -28,6 +28,11 @@ class Judging(unittest.TestCase):
         """A crash or a hang fails, also when every line so far was ok."""
         self.assertEqual((1, 1), self._judge(-11, "ok 1 - a\n"))
         self.assertEqual((1, 1), self._judge(-9, "ok 1 - a\n", timed_out=True))
+
+    def test_reasons_are_shown(self) -> None:
+        """Why an early case failed is shown however much was printed after it."""
+        output = "noise\n# boom\n# took 0.1 s\nnot ok 1 - a\n" + 100 * "ok 2 - b\n" + "end\n"
+        self.assertEqual(["# boom", "# took 0.1 s", "not ok 1 - a", "end"], explain(output, 1))
 
     def test_unfinished_plan(self) -> None:
         """A program that ends well but ran fewer tests than it announced fails."""

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.runner import process
-from tests.runner.program import Outcome, Program, run_program
+from tests.runner.program import Outcome, Program, explain, run_program
 from tests.runner.stages import (ROOT, STAGES, Options, Stage, default_jobs, listed_programs)
 
-OUTPUT_LINES_SHOWN = 60
+TAIL_LINES_SHOWN = 60
 
 
 def show_list(options: Options) -> None:
@@ -48,8 +48,8 @@ def run_stage(stage: Stage, programs: list[Program], jobs: int) -> list[Outcome]
             for name in outcome.failed:
                 print(f"  FAILED  {name}")
             if outcome.failed:
-                tail = outcome.output.splitlines()[-OUTPUT_LINES_SHOWN:]
-                print("\n".join(f"    | {line}" for line in tail))
+                shown = explain(outcome.output, TAIL_LINES_SHOWN)
+                print("\n".join(f"    | {line}" for line in shown))
                 print(f"    to repeat: tests/run --only {program.name}", flush=True)
             outcomes.append(outcome)
         return outcomes

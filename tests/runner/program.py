@@ -67,6 +67,19 @@ def judge(name: str, finished: process.Finished) -> Outcome:
     return Outcome(passed, failed, finished.output, complaint)
 
 
+def explain(output: str, tail_lines: int) -> list[str]:
+    """Why cases failed (the comments above their lines), and the end of what was printed."""
+    lines = output.splitlines()
+    wanted = set(range(max(0, len(lines) - tail_lines), len(lines)))
+    for end, line in enumerate(lines):
+        if line.startswith("not ok"):
+            begin = end
+            while begin > 0 and lines[begin - 1].startswith("# "):
+                begin -= 1
+            wanted.update(range(begin, end + 1))
+    return [lines[number] for number in sorted(wanted)]
+
+
 def parse_tap(name: str, output: str) -> tuple[list[str], list[str]]:
     """The names of passed and failed cases, each led by the program's name."""
     passed: list[str] = []
