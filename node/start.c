@@ -106,6 +106,7 @@ static int start_workers(struct process *process)
     struct worker_config config = {.core = process->core,
                                    .tls = process->tls,
                                    .addresses = process->addresses,
+                                   .helpers = process->login_helpers,
                                    .address = address,
                                    .tls_address = conf->c2s.tls_port == 0 ? NULL : tls_address,
                                    .default_domain = conf->cluster.domain,
@@ -153,6 +154,7 @@ int process_start(struct process *process)
 
     process->tls = tls_store_new();
     process->addresses = addresses_new();
+    process->login_helpers = helpers_start("login");
     rc = process_load_certificates(process->tls, process->conf, fault);
     if (rc != 0) {
         log_error("node.certificate_unusable", LOG_STR("cause", fault));
@@ -189,6 +191,7 @@ void process_stop(struct process *process)
     if (process->admin != NULL) {
         admin_free(&process->admin);
     }
+    helpers_stop(&process->login_helpers);
     for (uint32_t i = 0; i < process->worker_count; i++) {
         worker_free(&process->workers[i]);
     }

@@ -142,7 +142,7 @@ int admin_start(const struct admin_config *config, struct admin **out)
         admin_free(&admin);
         return rc;
     }
-    admin->deriver = deriver_start();
+    admin->helpers = helpers_start("deriver");
     rc = pthread_create(&admin->thread, NULL, run, admin);
     ASSERT(rc == 0);
     *out = admin;
@@ -158,7 +158,7 @@ void admin_stop(struct admin *admin)
 {
     mailbox_push_take(&admin->inbox, &port_new(PORT_STOP)->mail);
     (void)pthread_join(admin->thread, NULL);
-    deriver_stop(&admin->deriver);
+    helpers_stop(&admin->helpers);
     (void)unlink(admin->socket_path);
 }
 

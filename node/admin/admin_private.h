@@ -30,7 +30,7 @@ struct admin {
     struct mailbox inbox;
     bool is_stopping;
 
-    struct deriver *deriver;
+    struct helpers *helpers; /* derive passwords */
     struct backlog backlog;
     uint64_t next_cookie;
     uint32_t membership_last; /* given out here, perhaps not in the log's status yet */

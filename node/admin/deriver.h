@@ -1,13 +1,12 @@
-/* deriver - threads that turn passwords into SCRAM keys (RFC 5802 §3), one core each at low
- * priority: a derivation costs milliseconds, an import of thousands must not slow the node's
- * clients. */
+/* deriver - passwords into SCRAM keys (RFC 5802 §3) on helper threads: a derivation costs
+ * milliseconds, an import of thousands must not slow the node's clients. */
 #ifndef NODE_ADMIN_DERIVER_H
 #define NODE_ADMIN_DERIVER_H
 
 #include "node/base/crypto.h"
-#include "node/base/mailbox.h"
+#include "node/base/helpers.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #define DERIVER_SALT_BYTES 16
 #define DERIVER_KINDS      2 /* SCRAM-SHA-1 and SCRAM-SHA-256 */
@@ -25,11 +24,11 @@ struct derived {
 };
 
 struct derivation {
-    struct mail mail;
+    struct helper_job helper_job;
     struct derived *items; /* owned by the asker */
     size_t count;
     uint32_t iterations;
-    /** Called on a deriver thread when all are done. */
+    /** Called on a helper thread when all are done. */
     void (*done)(struct derivation *derivation);
 };
 
@@ -37,11 +36,6 @@ struct derivation {
 extern const enum hash_kind derived_kinds[DERIVER_KINDS];
 extern const char *const derived_names[DERIVER_KINDS];
 
-struct deriver;
-
-struct deriver *deriver_start(void);
-/** Ends when what was given is done. */
-void deriver_stop(struct deriver **deriver);
-void deriver_give(struct deriver *deriver, struct derivation *derivation);
+void deriver_give(struct helpers *helpers, struct derivation *derivation);
 
 #endif

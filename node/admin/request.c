@@ -166,7 +166,7 @@ void request_derive(struct request *request, void (*then)(struct request *reques
     request->then = then;
     request->derivation.iterations = request->admin->scram_iterations;
     request->derivation.done = on_derived;
-    deriver_give(request->admin->deriver, &request->derivation);
+    deriver_give(request->admin->helpers, &request->derivation);
 }
 
 void request_on_log_done(void *ctx, int status)

@@ -4,6 +4,7 @@
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/net/listener.h"
+#include "node/worker/login_work.h"
 
 #define WRITE_BYTES_MAX (64 * 1024)   /* encrypted at once; the rest waits in the stream, counted */
 #define OUT_BYTES_MAX   (256 * 1024)  /* unwritten; above it TLS gets no more questions to answer */
@@ -371,6 +372,9 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
         case STREAM_WANT_CREDENTIALS:
             ask_credentials(conn, action.user);
             break;
+        case STREAM_DERIVE:
+            login_work_begin_take(conn->worker, conn->slot, conn->generation, action.derivation);
+            break;
         case STREAM_COMMAND:
             worker_submit(conn->worker, action.command);
             break;
@@ -448,6 +452,16 @@ void conn_on_credentials(struct conn *conn, const struct blob *packed)
     stream_on_credentials(conn->stream, row);
     pb__account_row__free_unpacked(row, NULL);
     worker_touch(conn->worker, conn);
+}
+
+void conn_on_derived_take(struct conn *conn, struct sasl_derivation *derivation)
+{
+    if (conn->stream == NULL) {
+        sasl_derivation_free(&derivation);
+    } else {
+        stream_on_derived_take(conn->stream, derivation);
+        worker_touch(conn->worker, conn);
+    }
 }
 
 void conn_on_tick(struct conn *conn, uint64_t now_ms)

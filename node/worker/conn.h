@@ -56,6 +56,7 @@ void conn_on_outcome(struct conn *conn, uint64_t cookie, const struct outcome *o
 void conn_on_delivery_take(struct conn *conn, struct delivery *delivery, uint64_t now_ms);
 /** packed: encoded AccountRow, NULL for no such account. */
 void conn_on_credentials(struct conn *conn, const struct blob *packed);
+void conn_on_derived_take(struct conn *conn, struct sasl_derivation *derivation);
 void conn_on_tick(struct conn *conn, uint64_t now_ms);
 /** End in order (DESIGN 7). */
 void conn_shutdown(struct conn *conn);

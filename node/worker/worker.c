@@ -4,6 +4,7 @@
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/worker/conn.h"
+#include "node/worker/login_work.h"
 
 #define TICK_MS     100
 #define TICK_PHASES 10 /* each connection is looked at once in so many ticks: every second */
@@ -82,7 +83,7 @@ static uint32_t take_slot(struct worker *worker)
     return index;
 }
 
-static struct conn *find_conn(struct worker *worker, uint32_t slot, uint32_t generation)
+struct conn *worker_find(struct worker *worker, uint32_t slot, uint32_t generation)
 {
     if (slot >= worker->slot_count || worker->slots[slot].generation != generation) {
         return NULL;
@@ -237,19 +238,19 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
         memcpy(&worker->settings, blob_slice(message->bytes).data, sizeof(worker->settings));
         break;
     case PORT_OUTCOME:
-        conn = find_conn(worker, message->ref.slot, message->ref.generation);
+        conn = worker_find(worker, message->ref.slot, message->ref.generation);
         if (conn != NULL) {
             conn_on_outcome(conn, message->ref.cookie, &message->outcome, now_ms);
         }
         break;
     case PORT_DELIVERY:
-        conn = find_conn(worker, delivery->owner.slot, delivery->owner.generation);
+        conn = worker_find(worker, delivery->owner.slot, delivery->owner.generation);
         if (conn != NULL && delivery->owner.incarnation == worker->incarnation) {
             conn_on_delivery_take(conn, delivery, now_ms);
         }
         break;
     case PORT_CREDENTIALS:
-        conn = find_conn(worker, message->ref.slot, message->ref.generation);
+        conn = worker_find(worker, message->ref.slot, message->ref.generation);
         if (conn != NULL) {
             conn_on_credentials(conn, message->bytes);
         }
@@ -276,6 +277,7 @@ static void on_wake(uv_async_t *wake)
         handle(worker, message, now_ms);
         port_free(&message);
     }
+    login_work_collect(worker);
 }
 
 /* ---- turns */
@@ -413,6 +415,7 @@ struct worker *worker_start(const struct worker_config *config)
     worker->settings = config->settings;
     worker->first_free = SLOT_NONE;
     worker->addresses = config->addresses;
+    worker->helpers = config->helpers;
     for (size_t i = 0; i < ARRAY_COUNT(worker->doors); i++) {
         worker->doors[i].ctx = worker;
         worker->doors[i].on_connection = on_connection;
@@ -422,6 +425,7 @@ struct worker *worker_start(const struct worker_config *config)
     /* Stanzas in it are bounded by node/core/outbox.h; the rest is what its connections asked for:
      * a stream reads no more while AWAITED_MAX outcomes are outstanding, one look-up, one pull. */
     mailbox_init(&worker->inbox, wake_loop, &worker->wake);
+    mailbox_init(&worker->derived, wake_loop, &worker->wake);
     rc = pthread_create(&worker->thread, NULL, run, worker);
     ASSERT(rc == 0);
     return worker;
@@ -436,6 +440,7 @@ void worker_stop(struct worker *worker)
 {
     mailbox_push_take(&worker->inbox, &port_new(PORT_STOP)->mail);
     (void)pthread_join(worker->thread, NULL);
+    atomic_store(&worker->is_over, true);
 }
 
 void worker_free(struct worker **address)
@@ -450,6 +455,8 @@ void worker_free(struct worker **address)
         port_free(&message);
     }
     mailbox_deinit(&worker->inbox);
+    login_work_discard(worker);
+    mailbox_deinit(&worker->derived);
     (void)uv_loop_close(&worker->loop);
     backlog_clear(&worker->backlog);
     blob_unref(&worker->domains);

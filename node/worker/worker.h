@@ -3,6 +3,7 @@
 #ifndef NODE_WORKER_WORKER_H
 #define NODE_WORKER_WORKER_H
 
+#include "node/base/helpers.h"
 #include "node/core/core.h"
 #include "node/net/tls.h"
 
@@ -32,6 +33,7 @@ struct worker_config {
     struct core *core;           /* borrowed */
     struct tls_store *tls;       /* borrowed */
     struct addresses *addresses; /* borrowed: all workers count in it */
+    struct helpers *helpers;     /* borrowed: they check passwords */
     const char *address;         /* "host:port" to listen at, copied */
     const char *tls_address;     /* the same for direct TLS; NULL: none */
     const char *default_domain;  /* copied */
@@ -45,6 +47,7 @@ struct worker *worker_start(const struct worker_config *config);
 struct mailbox *worker_mailbox(struct worker *worker);
 /** End its streams in order and join the thread; the memory stays, for late mail. */
 void worker_stop(struct worker *worker);
+/** After the end of its helpers. */
 void worker_free(struct worker **worker);
 
 #endif

@@ -2,11 +2,13 @@
 #ifndef NODE_WORKER_WORKER_PRIVATE_H
 #define NODE_WORKER_WORKER_PRIVATE_H
 
+#include "node/base/helpers.h"
 #include "node/core/backlog.h"
 #include "node/worker/door.h"
 #include "node/worker/worker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define READ_BYTES_MAX (64 * 1024)
 
@@ -26,6 +28,7 @@ struct worker {
     char *door_addresses[2]; /* "host:port"; NULL: no such door */
     char *default_domain;
     uint32_t stop_ms;
+    struct helpers *helpers; /* check passwords */
 
     pthread_t thread;
     uv_loop_t loop;
@@ -34,6 +37,8 @@ struct worker {
     uv_check_t after_wait;    /* sockets and mail after it */
     uv_timer_t tick;
     struct mailbox inbox;
+    struct mailbox derived; /* passwords that were checked; one at most for each connection */
+    atomic_bool is_over;    /* nobody waits for what helpers still do */
 
     uint8_t decoy_secret[STATE_DECOY_SECRET_BYTES]; /* see sasl.h; streams borrow it */
     struct worker_settings settings;
@@ -66,6 +71,8 @@ void worker_touch(struct worker *worker, struct conn *conn);
 void worker_throttle(struct worker *worker, struct conn *conn);
 /** Submit a command; never refused. */
 void worker_submit(struct worker *worker, struct slice command);
+/** The connection that has the slot still, or NULL. */
+struct conn *worker_find(struct worker *worker, uint32_t slot, uint32_t generation);
 /** conn is over: forget it; its memory is freed by the caller. */
 void worker_release(struct worker *worker, struct conn *conn);
 bool worker_serves_domain(void *worker, const char *domain);

@@ -54,6 +54,13 @@ static enum sasl_verdict send(struct sasl_server *server, uint8_t flags, struct 
         ASSERT(sasl_server_user(server)[0] != '\0');
         verdict = sasl_server_credentials(server, &key, (flags & NO_ACCOUNT) != 0 ? 0 : 1);
     }
+    if (verdict == SASL_DERIVE) {
+        struct sasl_derivation *derivation = sasl_server_take_derivation(server);
+
+        sasl_derivation_run(derivation);
+        verdict = sasl_server_derived(server, derivation);
+        sasl_derivation_free(&derivation);
+    }
     return verdict;
 }
 

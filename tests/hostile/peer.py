@@ -68,7 +68,11 @@ class Peer(XmppStream):
     async def answer(self, text: str) -> str:
         """Send; the outline of the next element, whatever it is."""
         self.send(text)
-        return outline(await asyncio.wait_for(self.receive(), END_TIMEOUT_S))
+        return await self.next_outline()
+
+    async def next_outline(self, timeout_s: float = END_TIMEOUT_S) -> str:
+        """The outline of the next element."""
+        return outline(await asyncio.wait_for(self.receive(), timeout_s))
 
     async def pour(self, data: bytes) -> None:
         """Write as much as the server takes before it closes."""

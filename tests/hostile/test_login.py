@@ -1,6 +1,8 @@
 """SASL, bind and resume against the rules: wrong, forged, twice, too early."""
 
+import asyncio
 import base64
+import time
 
 from tests.hostile.peer import header
 from tests.hostile.scene import PASSWORD, HostileCase
@@ -9,6 +11,10 @@ from tests.lib.xmpp_client import BIND_NS, SM_NS
 from tests.lib.xmpp_stream import SASL_NS, TLS_NS
 
 AUTH_FAILURES_MAX = 4
+ITERATIONS_MAX = 1_000_000  # of imported keys
+COSTLY_PEERS = 16
+COSTLY_TIMEOUT_S = 60.0
+ANSWER_S_MAX = 1.5  # a worker that checked them itself would be away for several
 BIND_FAILURES_MAX = 6
 
 
@@ -85,6 +91,33 @@ class Login(HostileCase):
         peer.send(wrong)
         self.assertEqual(["failure not-authorized", "error policy-violation", "end"],
                          await peer.last_words())
+
+    async def test_costly_passwords(self) -> None:
+        """An account whose keys cost as much as is allowed: while its passwords are checked, and
+        peers go before the answer, the node answers others at once."""
+        user = f"costly@{self.cluster.cluster.domain}"
+        key = {"mechanism": "SCRAM-SHA-256", "iterations": ITERATIONS_MAX,
+               "salt": encoded("salt"), "stored_key": encoded(bytes(32)),
+               "server_key": encoded(bytes(32))}
+        self.cluster.ask(self.node_id, "user.import", rows=[{"jid": user, "keys": [key]}])
+        peers = [await self.stranger() for _ in range(COSTLY_PEERS)]
+        for peer in peers:
+            await peer.open()
+        answers = []
+        for number, peer in enumerate(peers):
+            peer.send(auth("PLAIN", encoded("\0costly\0wrong")))
+            if number % 4 == 0:
+                await asyncio.sleep(0.05)
+                peer.abort()
+            else:
+                answers.append(asyncio.create_task(peer.next_outline(COSTLY_TIMEOUT_S)))
+        longest_s = 0.0
+        while not all(task.done() for task in answers):
+            begin = time.monotonic()
+            await self.bystanders[0].request("<ping xmlns='urn:xmpp:ping'/>")
+            longest_s = max(longest_s, time.monotonic() - begin)
+        self.assertEqual({"failure not-authorized"}, {task.result() for task in answers})
+        self.assertLess(longest_s, ANSWER_S_MAX)
 
     async def test_before_tls(self) -> None:
         """On the clear port nothing but STARTTLS is possible: no password is asked for."""

@@ -1,7 +1,7 @@
 /* sasl - the server's side of SASL (RFC 6120 §6): SCRAM-SHA-256(-PLUS) and SCRAM-SHA-1(-PLUS) by
  * RFC 5802 and 7677, PLAIN by RFC 4616. Sans-I/O; messages go in and out as the base64 text that
  * stands in the XML. One per connection, used by one worker; its nonces come from base's random
- * port. */
+ * port. Only a derivation, which takes long, may run on another thread. */
 #ifndef XMPP_SASL_SASL_H
 #define XMPP_SASL_SASL_H
 
@@ -9,7 +9,7 @@
 
 #define SASL_MECHANISM_COUNT_MAX 5
 #define SASL_SALT_BYTES          16
-#define SASL_ITERATIONS_MAX      1000000 /* of imported keys: PLAIN derives on the worker */
+#define SASL_ITERATIONS_MAX      1000000 /* of imported keys: PLAIN derives at each login */
 
 /* Channel binding data of the TLS connection (RFC 5929, RFC 9266); empty: not available. Borrowed
  * for the life of the server. A type that has data is accepted. */
@@ -41,11 +41,15 @@ struct sasl_key {
 enum sasl_verdict {
     SASL_CHALLENGE,        /* send sasl_server_output() as <challenge/>, await a <response/> */
     SASL_NEED_CREDENTIALS, /* look up sasl_server_user(), then sasl_server_credentials() */
+    SASL_DERIVE,           /* run sasl_server_take_derivation(), then sasl_server_derived() */
     SASL_SUCCESS,          /* send <success/> with sasl_server_output(); the user is who he says */
     SASL_FAILURE           /* send <failure/> with sasl_server_condition() */
 };
 
 struct sasl_server;
+/* A key to be made from a password: milliseconds of processor time. Knows nothing of its server.
+ */
+struct sasl_derivation;
 
 /** Names to offer, strongest first; returns how many. */
 size_t sasl_mechanisms(const struct sasl_config *config,
@@ -66,6 +70,14 @@ enum sasl_verdict sasl_server_respond(struct sasl_server *server, const char *re
  * which the client cannot tell from a wrong password. Keys are copied. */
 enum sasl_verdict sasl_server_credentials(struct sasl_server *server, const struct sasl_key *keys,
                                           size_t count);
+/** After SASL_DERIVE, once: the caller has it run, on any thread, and frees it. */
+struct sasl_derivation *sasl_server_take_derivation(struct sasl_server *server);
+void sasl_derivation_run(struct sasl_derivation *derivation);
+/** Wipe and free *derivation and set it to NULL; NULL is fine. */
+void sasl_derivation_free(struct sasl_derivation **derivation);
+/** What the derivation taken came to. One that did not run fails. */
+enum sasl_verdict sasl_server_derived(struct sasl_server *server,
+                                      const struct sasl_derivation *derivation);
 /** The attempt ends for a reason of the caller's: "aborted", "temporary-auth-failure",
  * "account-disabled", ... (RFC 6120 §6.5; a literal). */
 enum sasl_verdict sasl_server_fail(struct sasl_server *server, const char *condition);

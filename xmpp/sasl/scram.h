@@ -32,6 +32,11 @@ NODISCARD int scram_parse_client_final(struct slice message, struct scram_client
 /** Undo "=2C" and "=3D" of a saslname. */
 NODISCARD int scram_unescape(struct slice name, struct buf *out);
 
+/** What it takes to check a password against key; both are copied. */
+struct sasl_derivation *sasl_derivation_new(const struct sasl_key *key, struct slice password);
+/** Did it run, and come to stored_key? */
+bool sasl_derivation_gives(const struct sasl_derivation *derivation, struct slice stored_key);
+
 /** Does proof (raw bytes) show knowledge of the password behind stored_key? */
 bool scram_proof_valid(enum hash_kind kind, struct slice stored_key, struct slice auth_message,
                        struct slice proof);

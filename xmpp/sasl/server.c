@@ -24,9 +24,16 @@ static const struct mechanism mechanisms[SASL_MECHANISM_COUNT_MAX] = {
 };
 
 /*  START --auth, empty--> INITIAL --response--> CREDENTIALS --keys--> FINAL --proof--> DONE
- *      `------auth with initial response--------^      `---PLAIN: keys-----------------^
+ *      `------auth with initial response--------^      `--PLAIN: keys--> DERIVING------^
  *  A refusal leads from anywhere to DONE. */
-enum server_state { SERVER_START, SERVER_INITIAL, SERVER_CREDENTIALS, SERVER_FINAL, SERVER_DONE };
+enum server_state {
+    SERVER_START,
+    SERVER_INITIAL,
+    SERVER_CREDENTIALS,
+    SERVER_FINAL,
+    SERVER_DERIVING,
+    SERVER_DONE
+};
 
 struct sasl_server {
     struct sasl_config config;
@@ -39,7 +46,9 @@ struct sasl_server {
     struct buf binding;      /* SCRAM: what "c=" must hold, GS2 header and channel binding data */
     struct buf nonce;        /* SCRAM: the client's, then the server's behind it */
     struct buf auth_message; /* SCRAM: grows message by message (RFC 5802 §3) */
+    struct sasl_derivation *derivation; /* PLAIN: until it is taken */
     uint8_t stored_key[HASH_SIZE_MAX];
+    size_t stored_key_len; /* PLAIN */
     uint8_t server_key[HASH_SIZE_MAX];
 };
 
@@ -91,6 +100,7 @@ void sasl_server_free(struct sasl_server **server)
     if (*server != NULL) {
         buf_deinit(&(*server)->output);
         buf_wipe(&(*server)->password);
+        sasl_derivation_free(&(*server)->derivation);
         buf_deinit(&(*server)->binding);
         buf_deinit(&(*server)->nonce);
         buf_deinit(&(*server)->auth_message);
@@ -197,17 +207,35 @@ static enum sasl_verdict plain_message(struct sasl_server *server, struct slice 
 
 static enum sasl_verdict plain_verify(struct sasl_server *server, const struct sasl_key *key)
 {
-    uint8_t stored_key[HASH_SIZE_MAX];
-    uint8_t server_key[HASH_SIZE_MAX];
-    size_t size = hash_size(key->kind);
-    int rc = scram_derive(key->kind, buf_slice(&server->password), key->salt, key->iterations,
-                          stored_key, server_key);
-    bool equal = rc == 0 && crypto_equal(slice_make(stored_key, size), key->stored_key);
-
+    memcpy(server->stored_key, key->stored_key.data, key->stored_key.len);
+    server->stored_key_len = key->stored_key.len;
+    server->derivation = sasl_derivation_new(key, buf_slice(&server->password));
     buf_wipe(&server->password);
-    explicit_bzero(stored_key, sizeof(stored_key));
-    explicit_bzero(server_key, sizeof(server_key));
-    return equal ? succeed(server) : sasl_server_fail(server, "not-authorized");
+    server->state = SERVER_DERIVING;
+    return SASL_DERIVE;
+}
+
+struct sasl_derivation *sasl_server_take_derivation(struct sasl_server *server)
+{
+    struct sasl_derivation *derivation = server->derivation;
+
+    ASSERT(derivation != NULL);
+    server->derivation = NULL;
+    return derivation;
+}
+
+enum sasl_verdict sasl_server_derived(struct sasl_server *server,
+                                      const struct sasl_derivation *derivation)
+{
+    struct slice stored_key = slice_make(server->stored_key, server->stored_key_len);
+
+    if (server->state == SERVER_DONE) {
+        return SASL_FAILURE;
+    }
+    ASSERT(server->state == SERVER_DERIVING);
+    return sasl_derivation_gives(derivation, stored_key)
+               ? succeed(server)
+               : sasl_server_fail(server, "not-authorized");
 }
 
 /* ---- SCRAM ---- */

@@ -7,6 +7,7 @@ struct queued {
     enum stream_action_kind kind;
     struct buf bytes; /* the command, or the user's address */
     struct delivery_pull pull;
+    struct sasl_derivation *derivation;
 };
 
 void actions_init(struct stream *stream)
@@ -27,6 +28,14 @@ void actions_push_pull(struct stream *stream, const struct delivery_pull *pull)
 
     queued->kind = STREAM_PULL;
     queued->pull = *pull;
+}
+
+void actions_push_derivation_take(struct stream *stream, struct sasl_derivation *derivation)
+{
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = STREAM_DERIVE;
+    queued->derivation = derivation;
 }
 
 void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text)
@@ -108,6 +117,7 @@ void actions_deinit(struct stream *stream)
         struct queued *queued = ring_at(&stream->actions, i);
 
         buf_deinit(&queued->bytes);
+        sasl_derivation_free(&queued->derivation);
     }
     ring_deinit(&stream->actions);
     buf_deinit(&stream->popped);
@@ -124,7 +134,8 @@ static bool pop_queued(struct stream *stream, struct stream_action *out)
     ring_drop(&stream->actions);
     buf_deinit(&stream->popped);
     stream->popped = queued.bytes;
-    *out = (struct stream_action){.kind = queued.kind, .pull = queued.pull};
+    *out = (struct stream_action){
+        .kind = queued.kind, .pull = queued.pull, .derivation = queued.derivation};
     if (queued.kind == STREAM_COMMAND) {
         out->command = buf_slice(&stream->popped);
     } else if (queued.kind == STREAM_WANT_CREDENTIALS) {

@@ -57,7 +57,7 @@ enum stream_state {
     STATE_NEGOTIATING, /* features are out: STARTTLS or SASL may begin */
     STATE_SECURING,    /* <proceed/> is out, TLS is being set up */
     STATE_CHALLENGED,  /* SASL: the client's turn */
-    STATE_CHECKING,    /* SASL: waits for the account */
+    STATE_CHECKING,    /* SASL: waits for the account, or for what is derived of a password */
     STATE_BINDABLE,    /* logged in: bind or resume may begin */
     STATE_BINDING,     /* Bind is in the log */
     STATE_RESUMING,    /* Resume is in the log */
@@ -140,6 +140,7 @@ void stream_printf(struct stream *stream, const char *format, ...)
 /* ---- actions.c: what the caller is to do */
 void actions_push(struct stream *stream, enum stream_action_kind kind);
 void actions_push_pull(struct stream *stream, const struct delivery_pull *pull);
+void actions_push_derivation_take(struct stream *stream, struct sasl_derivation *derivation);
 void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text);
 /** Encode command and queue it. Its outcome comes back as kind. */
 void actions_submit(struct stream *stream, Pb__Command *command, enum awaited_kind kind);
@@ -162,6 +163,7 @@ void header_write(struct stream *stream, const char *to);
 /* ---- login.c: STARTTLS and SASL (RFC 6120 §5, §6) */
 void login_on_element(struct stream *stream, const struct xml_element *element);
 void login_on_credentials(struct stream *stream, const Pb__AccountRow *account);
+void login_on_derived(struct stream *stream, const struct sasl_derivation *derivation);
 struct sasl_config login_sasl_config(const struct stream *stream);
 
 /* ---- bind.c: resource binding (RFC 6120 §7) */

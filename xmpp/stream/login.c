@@ -90,6 +90,9 @@ static void act_on(struct stream *stream, enum sasl_verdict verdict)
     case SASL_NEED_CREDENTIALS:
         want_credentials(stream);
         break;
+    case SASL_DERIVE:
+        actions_push_derivation_take(stream, sasl_server_take_derivation(stream->sasl));
+        break;
     case SASL_SUCCESS:
         succeed(stream);
         break;
@@ -176,4 +179,9 @@ void login_on_credentials(struct stream *stream, const Pb__AccountRow *account)
     }
     stream->credential_version = account == NULL ? 0 : account->version;
     act_on(stream, sasl_server_credentials(stream->sasl, keys, count));
+}
+
+void login_on_derived(struct stream *stream, const struct sasl_derivation *derivation)
+{
+    act_on(stream, sasl_server_derived(stream->sasl, derivation));
 }

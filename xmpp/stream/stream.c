@@ -256,6 +256,15 @@ void stream_on_credentials(struct stream *stream, const Pb__AccountRow *account)
     }
 }
 
+void stream_on_derived_take(struct stream *stream, struct sasl_derivation *derivation)
+{
+    if (stream->state == STATE_CHECKING) {
+        login_on_derived(stream, derivation);
+        stream_step(stream);
+    }
+    sasl_derivation_free(&derivation);
+}
+
 /* ---- from the log */
 
 static void act_on_outcome(struct stream *stream, const struct awaited *awaited,

@@ -7,6 +7,7 @@
 #include "node/base/buf.h"
 #include "storage/state/schema.pb-c.h"
 #include "xmpp/im/delivery.h"
+#include "xmpp/sasl/sasl.h"
 
 struct stream;
 
@@ -34,6 +35,7 @@ struct stream_config {
 enum stream_action_kind {
     STREAM_START_TLS,        /* write the output, then start the TLS handshake: stream_on_tls() */
     STREAM_WANT_CREDENTIALS, /* look up user (bare address): stream_on_credentials() */
+    STREAM_DERIVE,           /* sasl_derivation_run(), not on a loop: stream_on_derived_take() */
     STREAM_COMMAND, /* submit bytes (encoded Command); its outcome comes by the cookie in it */
     STREAM_PULL,    /* ask the state thread for a part of what waits (im_catch_up()) */
     STREAM_CLOSE,   /* write the output, then close (TLS close_notify, TCP); free the stream */
@@ -42,8 +44,9 @@ enum stream_action_kind {
 
 struct stream_action {
     enum stream_action_kind kind;
-    const char *user;     /* WANT_CREDENTIALS: valid until the next call */
-    struct slice command; /* COMMAND: valid until the next call */
+    const char *user;                   /* WANT_CREDENTIALS: valid until the next call */
+    struct slice command;               /* COMMAND: valid until the next call */
+    struct sasl_derivation *derivation; /* DERIVE: the caller's */
     struct delivery_pull pull;
 };
 
@@ -70,6 +73,8 @@ void stream_feed(struct stream *stream, struct slice bytes, uint64_t now_ms);
 void stream_on_tls(struct stream *stream, const struct stream_tls *tls);
 /** Answer to STREAM_WANT_CREDENTIALS; NULL: no such account. */
 void stream_on_credentials(struct stream *stream, const Pb__AccountRow *account);
+/** What STREAM_DERIVE asked for; ignored when the stream has ended meanwhile. */
+void stream_on_derived_take(struct stream *stream, struct sasl_derivation *derivation);
 /** The outcome of a command of this stream. */
 void stream_on_outcome(struct stream *stream, uint64_t cookie, const struct outcome *outcome,
                        uint64_t now_ms);

@@ -54,6 +54,7 @@ void dialogue_init(struct dialogue *dialogue, bool byte_by_byte)
 void dialogue_deinit(struct dialogue *dialogue)
 {
     stream_free(&dialogue->stream);
+    sasl_derivation_free(&dialogue->derivation);
     mem_free(&dialogue->wanted_user);
     forget_commands(dialogue);
 }
@@ -101,6 +102,11 @@ static void pump(struct dialogue *dialogue)
         if (action.kind == STREAM_PULL) {
             assert_int_equal(dialogue->pull.number, 0); /* one at a time */
             dialogue->pull = action.pull;
+            continue;
+        }
+        if (action.kind == STREAM_DERIVE) {
+            assert_null(dialogue->derivation);
+            dialogue->derivation = action.derivation;
             continue;
         }
         assert_false(dialogue->has_action);

@@ -48,8 +48,9 @@ struct dialogue {
     struct ring cookies;            /* looked at, outcome not yet given */
     enum stream_action_kind action; /* the last one that was no command */
     bool has_action;
-    char *wanted_user;         /* of WANT_CREDENTIALS */
-    struct delivery_pull pull; /* asked for and not answered to the end; number 0: none */
+    char *wanted_user;                  /* of WANT_CREDENTIALS */
+    struct sasl_derivation *derivation; /* asked for; NULL: none */
+    struct delivery_pull pull;          /* asked for and not answered to the end; number 0: none */
 
     uint32_t epoch; /* of the session in the fake log */
 };
@@ -136,7 +137,9 @@ void reach_resumed(struct dialogue *dialogue, uint32_t count);
 void reach_confirmed(struct dialogue *dialogue, uint32_t count, const char *h);
 /** Answer STREAM_WANT_CREDENTIALS with the keys of PASSWORD. */
 void give_credentials(struct dialogue *dialogue);
-/** The same for any stream, with this version. */
+/** Do what STREAM_DERIVE asked for. */
+void derive(struct dialogue *dialogue);
+/** The same as give_credentials() for any stream, with this version. */
 void offer_credentials(struct stream *stream, uint64_t version);
 /** SCRAM as a client: initial <auth/>, proof. binding: "n,," or "p=TYPE,,"; data: its bytes. */
 void client_does_scram(struct dialogue *dialogue, const char *mechanism, const char *password,

@@ -70,11 +70,23 @@ void give_credentials(struct dialogue *dialogue)
     client_says(dialogue, ""); /* the end of a turn */
 }
 
+void derive(struct dialogue *dialogue)
+{
+    struct sasl_derivation *derivation = dialogue->derivation;
+
+    assert_non_null(derivation);
+    dialogue->derivation = NULL;
+    sasl_derivation_run(derivation);
+    stream_on_derived_take(dialogue->stream, derivation);
+    client_says(dialogue, ""); /* the end of a turn */
+}
+
 void reach_login(struct dialogue *dialogue)
 {
     client_says(dialogue, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
                           "AGFsaWNlAHNlY3JldA==</auth>");
     give_credentials(dialogue);
+    derive(dialogue);
     expect_server(dialogue, "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></success>");
     client_says(dialogue, OPEN);
     expect_header_and(dialogue, NULL,

@@ -94,6 +94,10 @@ static void pump(struct town *town, struct link *link)
         case STREAM_WANT_CREDENTIALS:
             give_account(town, link->stream, action.user);
             break;
+        case STREAM_DERIVE:
+            sasl_derivation_run(action.derivation);
+            stream_on_derived_take(link->stream, action.derivation);
+            break;
         case STREAM_START_TLS:
             fail_msg("direct TLS is on already");
             break;

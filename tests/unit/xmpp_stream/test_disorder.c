@@ -40,6 +40,7 @@ struct disorder {
     struct ring cookies;
     bool wants_tls;
     bool wants_credentials;
+    struct sasl_derivation *derivation; /* asked for; NULL: none */
     bool ended;
     uint32_t epoch;
     uint32_t pull; /* the last one asked for */
@@ -75,6 +76,10 @@ static void pump(struct disorder *disorder)
         case STREAM_WANT_CREDENTIALS:
             disorder->wants_credentials = true;
             break;
+        case STREAM_DERIVE:
+            assert_null(disorder->derivation);
+            disorder->derivation = action.derivation;
+            break;
         case STREAM_COMMAND:
             take_command(disorder, action.command);
             break;
@@ -108,6 +113,10 @@ static void lead_on(struct disorder *disorder)
     } else if (disorder->wants_credentials) {
         disorder->wants_credentials = false;
         offer_credentials(disorder->stream, 1);
+    } else if (disorder->derivation != NULL) {
+        sasl_derivation_run(disorder->derivation);
+        stream_on_derived_take(disorder->stream, disorder->derivation);
+        disorder->derivation = NULL;
         stream_feed(disorder->stream, slice_str(OPEN), disorder->now_ms);
     }
 }
@@ -197,7 +206,9 @@ static void hurry(struct disorder *disorder, const char *text)
 {
     stream_feed(disorder->stream, slice_str(text), disorder->now_ms);
     pump(disorder);
-    lead_on(disorder);
+    lead_on(disorder); /* TLS, or credentials */
+    pump(disorder);
+    lead_on(disorder); /* what is derived of a password */
     pump(disorder);
 }
 
@@ -286,6 +297,7 @@ static bool play(uint64_t seed)
         fail_msg("seed %llu: the stream never ended", (unsigned long long)seed);
     }
     stream_free(&disorder.stream);
+    sasl_derivation_free(&disorder.derivation);
     ring_deinit(&disorder.cookies);
     return bound;
 }

@@ -221,6 +221,7 @@ static void script_auth_failures(struct dialogue *d)
     client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
                    "AGFsaWNlAHdyb25n</auth>");
     give_credentials(d);
+    derive(d);
     expect_server(d, FAILURE("not-authorized"));
     client_says(d, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
     expect_server(d, FAILURE("malformed-request"));
@@ -253,7 +254,51 @@ static void script_unknown_account(struct dialogue *d)
                    "AGFsaWNlAHNlY3JldA==</auth>");
     expect_action(d, STREAM_WANT_CREDENTIALS);
     stream_on_credentials(d->stream, NULL);
+    client_says(d, "");
+    derive(d);
     expect_server(d, FAILURE("not-authorized"));
+}
+
+/* Goal: while a password is checked elsewhere nothing more is read; a stream that ends meanwhile
+ * does not mind an answer that comes late, nor one that never comes.
+ * Method: PLAIN, and the next header at once; the client leaves; time is up. */
+static void begin_plain(struct dialogue *d)
+{
+    reach_tls(d);
+    client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
+                   "AGFsaWNlAHNlY3JldA==</auth>");
+    give_credentials(d);
+    expect_server(d, "");
+}
+
+static void script_derivation(struct dialogue *d)
+{
+    begin_plain(d);
+    assert_false(stream_wants_read(d->stream));
+    derive(d);
+    expect_server(d, "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></success>");
+    assert_true(stream_wants_read(d->stream));
+}
+
+static void script_leave_while_deriving(struct dialogue *d)
+{
+    begin_plain(d);
+    client_leaves(d);
+    expect_action(d, STREAM_DROP);
+    derive(d);
+    expect_no_action(d);
+    expect_server(d, "");
+}
+
+static void script_deadline_while_deriving(struct dialogue *d)
+{
+    begin_plain(d);
+    time_passes(d, d->config.negotiation_ms);
+    expect_server(d, ERROR("connection-timeout"));
+    expect_action(d, STREAM_CLOSE);
+    derive(d);
+    expect_no_action(d);
+    expect_server(d, "");
 }
 
 /* Goal: <abort/> and a new <auth/> in the middle of a handshake (RFC 6120 §6.4.2, §6.4.4). */
@@ -305,6 +350,7 @@ static void script_domain_changes(struct dialogue *d)
     client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
                    "AGFsaWNlAHNlY3JldA==</auth>");
     give_credentials(d);
+    derive(d);
     mem_release(take_output(d));
     client_says(d, "<stream:stream to='other.test' version='1.0' xmlns='jabber:client' "
                    "xmlns:stream='http://etherx.jabber.org/streams'>");
@@ -464,6 +510,9 @@ int main(void)
         DIALOGUE_TEST(script_no_mechanism),
         DIALOGUE_TEST(script_retry),
         DIALOGUE_TEST(script_unknown_account),
+        DIALOGUE_TEST(script_derivation),
+        DIALOGUE_TEST(script_leave_while_deriving),
+        DIALOGUE_TEST(script_deadline_while_deriving),
         DIALOGUE_TEST(script_abort),
         DIALOGUE_TEST(script_stanza_before_login),
         DIALOGUE_TEST(script_stanza_before_bind),

@@ -86,6 +86,7 @@ static void script_lang(struct dialogue *d)
     client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
                    "AGFsaWNlAHNlY3JldA==</auth>");
     give_credentials(d);
+    derive(d);
     client_says(d, "<stream:stream to='" DOMAIN "' version='1.0' xml:lang='de-CH' "
                    "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
                    "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
@@ -106,6 +107,7 @@ static void script_bad_lang(struct dialogue *d)
     client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
                    "AGFsaWNlAHNlY3JldA==</auth>");
     give_credentials(d);
+    derive(d);
     client_says(d, "<stream:stream to='" DOMAIN "' version='1.0' xml:lang='d e' "
                    "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
                    "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
