@@ -18,6 +18,7 @@ struct process {
     pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
     struct tls_store *tls;
     struct addresses *addresses;
+    struct failures *failures;
     struct helpers *login_helpers;
     struct core *core;
     struct worker *workers[WORKERS_MAX];

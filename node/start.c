@@ -1,4 +1,5 @@
 /* Builds and wires the parts of the process, and takes them down in reverse order. */
+#include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/net/addresses.h"
 #include "node/net/listener.h"
@@ -106,6 +107,7 @@ static int start_workers(struct process *process)
     struct worker_config config = {.core = process->core,
                                    .tls = process->tls,
                                    .addresses = process->addresses,
+                                   .failures = process->failures,
                                    .helpers = process->login_helpers,
                                    .address = address,
                                    .tls_address = conf->c2s.tls_port == 0 ? NULL : tls_address,
@@ -154,6 +156,7 @@ int process_start(struct process *process)
 
     process->tls = tls_store_new();
     process->addresses = addresses_new();
+    process->failures = failures_new(clock_mono_ms());
     process->login_helpers = helpers_start("login");
     rc = process_load_certificates(process->tls, process->conf, fault);
     if (rc != 0) {
@@ -195,6 +198,7 @@ void process_stop(struct process *process)
     for (uint32_t i = 0; i < process->worker_count; i++) {
         worker_free(&process->workers[i]);
     }
+    failures_free(&process->failures);
     addresses_free(&process->addresses);
     tls_store_free(&process->tls);
 }

@@ -10,6 +10,7 @@
 #define OUT_BYTES_MAX   (256 * 1024)  /* unwritten; above it TLS gets no more questions to answer */
 #define FINISH_MS       5000          /* for the last bytes of a stream */
 #define LINGER_MS       2000          /* for the peer to read them and hang up */
+#define LOGIN_PAUSE_MS  5000          /* before a login is looked at, after too many failures */
 #define ALPN_XMPP       "xmpp-client" /* XEP-0368 §2 */
 
 /* ---- ending */
@@ -25,6 +26,7 @@ static void maybe_free(struct conn *conn)
     buf_deinit(&conn->held);
     buf_deinit(&conn->out);
     buf_deinit(&conn->flight);
+    mem_free(&conn->login_user);
     mem_free(&conn);
 }
 
@@ -335,10 +337,20 @@ static void on_shut(uv_shutdown_t *shutdown, int status)
 
 /* ---- the stream's wishes */
 
+static void count_failures(struct conn *conn, uint64_t now_ms)
+{
+    uint32_t auth_failures = stream_auth_failures(conn->stream);
+
+    for (; conn->auth_failures != auth_failures; conn->auth_failures++) {
+        failures_add(conn->worker->failures, &conn->address, now_ms);
+    }
+}
+
 /* The last words of a stream, unless the socket is gone already: TLS may have failed over the bytes
  * right behind those that ended the stream, and then it takes no more. */
 static void finish(struct conn *conn, uint64_t now_ms)
 {
+    count_failures(conn, now_ms);
     if (conn->socket == SOCKET_OPEN) {
         (void)take_output(conn, SIZE_MAX);
     }
@@ -359,6 +371,24 @@ static void ask_credentials(struct conn *conn, const char *user)
     core_ask_credentials(conn->worker->core, &ref, user);
 }
 
+static void begin_login(struct conn *conn, const char *user, uint64_t now_ms)
+{
+    if (failures_are_many(conn->worker->failures, &conn->address, now_ms)) {
+        conn->login_user = mem_strdup(user);
+        conn->login_at_ms = now_ms + LOGIN_PAUSE_MS;
+    } else {
+        ask_credentials(conn, user);
+    }
+}
+
+static void step_login(struct conn *conn, uint64_t now_ms)
+{
+    if (conn->login_user != NULL && now_ms >= conn->login_at_ms) {
+        ask_credentials(conn, conn->login_user);
+        mem_free(&conn->login_user);
+    }
+}
+
 static void take_actions(struct conn *conn, uint64_t now_ms)
 {
     struct stream_action action;
@@ -370,10 +400,10 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
             start_tls(conn, NULL);
             break;
         case STREAM_WANT_CREDENTIALS:
-            ask_credentials(conn, action.user);
+            begin_login(conn, action.user, now_ms);
             break;
         case STREAM_DERIVE:
-            login_work_begin_take(conn->worker, conn->slot, conn->generation, action.derivation);
+            login_work_begin_take(conn, action.derivation);
             break;
         case STREAM_COMMAND:
             worker_submit(conn->worker, action.command);
@@ -398,6 +428,7 @@ void conn_step(struct conn *conn, uint64_t now_ms)
 {
     if (conn->stream != NULL) {
         count_stanzas(conn, now_ms);
+        count_failures(conn, now_ms);
     }
     take_actions(conn, now_ms);
     if (conn->socket == SOCKET_OPEN || conn->socket == SOCKET_FINISHING) {
@@ -471,6 +502,7 @@ void conn_on_tick(struct conn *conn, uint64_t now_ms)
     }
     if (conn->stream != NULL) {
         stream_tick(conn->stream, now_ms);
+        step_login(conn, now_ms);
     }
     worker_touch(conn->worker, conn);
 }

@@ -35,6 +35,10 @@ struct conn {
     uv_shutdown_t shutdown;
     uint64_t finish_by_ms;
 
+    uint32_t auth_failures; /* of the stream, at the last look */
+    char *login_user;       /* to be looked up at login_at_ms; NULL: nobody waits */
+    uint64_t login_at_ms;
+
     struct tls_conn *tls;  /* NULL: clear */
     bool tls_told;         /* the stream knows that the handshake is done */
     struct stream *stream; /* NULL after its last action */

@@ -1,5 +1,6 @@
 #include "node/worker/login_work.h"
 
+#include "node/base/clock.h"
 #include "node/base/mem.h"
 #include "node/worker/conn.h"
 
@@ -9,6 +10,7 @@ struct login_work {
     struct worker *worker;
     uint32_t slot;
     uint32_t generation;
+    struct address_key address;
     struct sasl_derivation *derivation;
 };
 
@@ -23,17 +25,17 @@ static void run(struct helper_job *job)
     mailbox_push_take(&work->worker->derived, &work->mail);
 }
 
-void login_work_begin_take(struct worker *worker, uint32_t slot, uint32_t generation,
-                           struct sasl_derivation *derivation)
+void login_work_begin_take(const struct conn *conn, struct sasl_derivation *derivation)
 {
     struct login_work *work = mem_zalloc(sizeof(*work));
 
     work->job.run = run;
-    work->worker = worker;
-    work->slot = slot;
-    work->generation = generation;
+    work->worker = conn->worker;
+    work->slot = conn->slot;
+    work->generation = conn->generation;
+    work->address = conn->address;
     work->derivation = derivation;
-    helpers_give(worker->helpers, &work->job);
+    helpers_give(conn->worker->helpers, &work->job);
 }
 
 static struct login_work *take(struct mail **mail)
@@ -52,7 +54,8 @@ void login_work_collect(struct worker *worker)
         struct login_work *work = take(&mail);
         struct conn *conn = worker_find(worker, work->slot, work->generation);
 
-        if (conn == NULL) {
+        if (conn == NULL) { /* who does not wait for the answer has cost as much as who fails */
+            failures_add(worker->failures, &work->address, clock_mono_ms());
             sasl_derivation_free(&work->derivation);
         } else {
             conn_on_derived_take(conn, work->derivation);

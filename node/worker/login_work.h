@@ -6,9 +6,8 @@
 #include "node/worker/worker_private.h"
 #include "xmpp/sasl/sasl.h"
 
-/** Worker thread: have it run; conn_on_derived_take() follows if the connection is still there. */
-void login_work_begin_take(struct worker *worker, uint32_t slot, uint32_t generation,
-                           struct sasl_derivation *derivation);
+/** Worker thread: have it run; conn_on_derived_take() follows if conn is still there. */
+void login_work_begin_take(const struct conn *conn, struct sasl_derivation *derivation);
 /** Worker thread: hand out what is done. */
 void login_work_collect(struct worker *worker);
 /** After the end of worker and helpers: forget what is done. */

@@ -416,6 +416,7 @@ struct worker *worker_start(const struct worker_config *config)
     worker->first_free = SLOT_NONE;
     worker->addresses = config->addresses;
     worker->helpers = config->helpers;
+    worker->failures = config->failures;
     for (size_t i = 0; i < ARRAY_COUNT(worker->doors); i++) {
         worker->doors[i].ctx = worker;
         worker->doors[i].on_connection = on_connection;

@@ -6,6 +6,7 @@
 #include "node/base/helpers.h"
 #include "node/core/core.h"
 #include "node/net/tls.h"
+#include "node/worker/failures.h"
 
 struct worker;
 
@@ -33,6 +34,7 @@ struct worker_config {
     struct core *core;           /* borrowed */
     struct tls_store *tls;       /* borrowed */
     struct addresses *addresses; /* borrowed: all workers count in it */
+    struct failures *failures;   /* borrowed, likewise */
     struct helpers *helpers;     /* borrowed: they check passwords */
     const char *address;         /* "host:port" to listen at, copied */
     const char *tls_address;     /* the same for direct TLS; NULL: none */

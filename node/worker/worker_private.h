@@ -29,6 +29,7 @@ struct worker {
     char *default_domain;
     uint32_t stop_ms;
     struct helpers *helpers; /* check passwords */
+    struct failures *failures;
 
     pthread_t thread;
     uv_loop_t loop;

@@ -35,12 +35,13 @@ class Peer(XmppStream):
         self._open = True
         return self
 
-    async def secure(self, address: Address) -> "Peer":
+    async def secure(self, address: Address, source: str = "127.0.0.1") -> "Peer":
         """TCP and TLS; not a byte of XMPP. The address must be one for direct TLS."""
         context = tls_context(self._ca)
         context.set_alpn_protocols(["xmpp-client"])
         self._reader, self._writer = await asyncio.open_connection(
-            address.host, address.port, ssl=context, server_hostname=self.domain)
+            address.host, address.port, ssl=context, server_hostname=self.domain,
+            local_addr=(source, 0))
         self._open = True
         return self
 

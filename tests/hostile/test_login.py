@@ -16,6 +16,9 @@ COSTLY_PEERS = 16
 COSTLY_TIMEOUT_S = 60.0
 ANSWER_S_MAX = 1.5  # a worker that checked them itself would be away for several
 BIND_FAILURES_MAX = 6
+FAILURES_MAX = 100  # of an address, at once
+LOGIN_PAUSE_S = 4.0  # a little less than it is
+GUESSER = "127.0.0.7"
 
 
 def auth(mechanism: str, text: str) -> str:
@@ -91,6 +94,31 @@ class Login(HostileCase):
         peer.send(wrong)
         self.assertEqual(["failure not-authorized", "error policy-violation", "end"],
                          await peer.last_words())
+
+    async def test_guessing(self) -> None:
+        """An address from which many logins failed waits before each further one, right or wrong;
+        others do not."""
+        user, _ = self.account()
+        for _ in range(-(-FAILURES_MAX // AUTH_FAILURES_MAX) + 1):
+            peer = await self.peer().secure(self.address(), GUESSER)
+            await peer.open()
+            peer.send(auth("PLAIN", encoded(f"\0{user}\0wrong")) * AUTH_FAILURES_MAX)
+            if await self._login_s(GUESSER) > LOGIN_PAUSE_S:
+                break
+            self.assertIn("error policy-violation", await peer.last_words())
+        else:
+            self.fail("guessing goes on")
+        self.assertLess(await self._login_s("127.0.0.1"), LOGIN_PAUSE_S)
+
+    async def _login_s(self, source: str) -> float:
+        """How long a right password takes to be accepted."""
+        peer = await self.peer().secure(self.address(), source)
+        await peer.open()
+        begin = time.monotonic()
+        self.assertEqual("success", await peer.answer(
+            auth("PLAIN", encoded(plain(*self.account())))))
+        peer.abort()
+        return time.monotonic() - begin
 
     async def test_costly_passwords(self) -> None:
         """An account whose keys cost as much as is allowed: while its passwords are checked, and

@@ -460,6 +460,11 @@ uint64_t stream_stanza_count(const struct stream *stream)
     return stream->stanza_count;
 }
 
+uint32_t stream_auth_failures(const struct stream *stream)
+{
+    return stream->auth_failures;
+}
+
 /* ---- for lists and logs */
 
 const char *stream_address(const struct stream *stream)

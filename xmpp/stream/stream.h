@@ -105,6 +105,9 @@ void stream_allow(struct stream *stream, uint64_t count);
 /** How many were acted upon since the start. */
 uint64_t stream_stanza_count(const struct stream *stream);
 
+/** How many logins failed since the start. */
+uint32_t stream_auth_failures(const struct stream *stream);
+
 /* For lists and logs. */
 const char *stream_address(const struct stream *stream); /* full address, "" before bind */
 uint64_t stream_session(const struct stream *stream);
