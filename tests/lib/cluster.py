@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,6 +29,12 @@ LOG_LINES_SHOWN = 60
 COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid)|assertion")
 
 
+def own_address() -> str:
+    """A loopback address that hardly any other cluster has: one whose node is down for a moment would
+    lose its port to another cluster, and the two would share it, since workers share theirs."""
+    return f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+
+
 class TestCluster:
     """Three nodes (or more) in a folder of their own."""
 
@@ -37,7 +44,8 @@ class TestCluster:
         launcher += " " + os.environ.get("MUSTER_LAUNCHER", "")
         try:
             # Valgrind cannot give a node the address space that the store has by default.
-            self._tool("up", "--launcher", launcher, "--limit", "map_gib=1", *up_options)
+            self._tool("up", "--launcher", launcher, "--limit", "map_gib=1", "--bind",
+                       own_address(), *up_options)
         except BaseException:
             self.show_logs()
             self.close()
