@@ -2,6 +2,7 @@
  * since (a resume, another epoch, a later deadline) makes it void. */
 #include "storage/state/account.h"
 #include "storage/state/deadline.h"
+#include "storage/state/ended.h"
 #include "storage/state/presence.h"
 #include "storage/state/session.h"
 
@@ -34,9 +35,7 @@ static void expire_indexed(struct apply *a, const Pb__Expire__Item *item)
         presence_expire_tombstone(a, row->user, row->resource);
         break;
     case PB__DEADLINE_KIND__SESSION_TOMBSTONE:
-        row_delete(a->state, TABLE_ENDED,
-                   key_bytes(slice_make(row->resume_id.data, row->resume_id.len)));
-        deadline_delete(a, item->deadline_ms, item->kind, item->session);
+        ended_expire(a, slice_make(row->resume_id.data, row->resume_id.len));
         break;
     case PB__DEADLINE_KIND__ERASURE:
         if (account_erase_step(a, row->user)) {

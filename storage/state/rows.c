@@ -27,6 +27,7 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_OFFLINE_TOTAL] = &pb__offline_total_row__descriptor,
     [TABLE_ERASURE] = &pb__erasure_row__descriptor,
     [TABLE_SECRETS] = &pb__secrets_row__descriptor,
+    [TABLE_ENDED_OF] = &pb__ended_of_row__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

@@ -1,30 +1,11 @@
 /* How sessions end: by their client, an operator, a deadline, an overflow, a removed account, or
  * because another one binds the same address (DESIGN 5, "Detached"). */
-#include "storage/state/deadline.h"
 #include "storage/state/directed.h"
+#include "storage/state/ended.h"
 #include "storage/state/node.h"
 #include "storage/state/presence.h"
 #include "storage/state/session.h"
 #include "storage/state/settle.h"
-
-/* <failed h/> tells a client that comes too late what was handled (XEP-0198 §5). */
-static void leave_tombstone(struct apply *a, uint64_t session, Pb__SessionRow *row)
-{
-    Pb__TombstoneRow tombstone = PB__TOMBSTONE_ROW__INIT;
-    Pb__DeadlineRow deadline = PB__DEADLINE_ROW__INIT;
-    struct slice resume_id = slice_make(row->resume_id.data, row->resume_id.len);
-
-    tombstone.session = session;
-    tombstone.user = row->user;
-    tombstone.resource = row->resource;
-    tombstone.count = row->count;
-    tombstone.resume_id = row->resume_id;
-    tombstone.until_ms = a->now_ms + STATE_TOMBSTONE_MS;
-    row_delete(a->state, TABLE_RESUME, key_bytes(resume_id));
-    row_put(a->state, TABLE_ENDED, key_bytes(resume_id), &tombstone);
-    deadline.resume_id = row->resume_id;
-    deadline_put(a, tombstone.until_ms, PB__DEADLINE_KIND__SESSION_TOMBSTONE, session, &deadline);
-}
 
 static void remove_row(struct apply *a, uint64_t session, Pb__SessionRow *row)
 {
@@ -32,7 +13,9 @@ static void remove_row(struct apply *a, uint64_t session, Pb__SessionRow *row)
     row_delete(a->state, TABLE_SESSION, key_u64(session));
     row_delete(a->state, TABLE_SESSION_OF, key_user_u64(row->user, session));
     if (row->resumable) {
-        leave_tombstone(a, session, row);
+        row_delete(a->state, TABLE_RESUME,
+                   key_bytes(slice_make(row->resume_id.data, row->resume_id.len)));
+        ended_remember(a, session, row);
     }
     node_release(a, row->owner->incarnation);
 }

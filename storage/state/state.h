@@ -55,8 +55,9 @@ struct state;
 /* Ended presence is remembered for every session that may still resume (DESIGN 5). */
 #define STATE_PRESENCE_TOMBSTONE_MS (STATE_WINDOW_S_MAX * 1000u + STATE_SILENCE_MS_MAX + 60000u)
 
-/* Ended presences remembered of a user; beyond them the oldest is forgotten. */
+/* Ended presences and sessions remembered of a user; beyond them the oldest is forgotten. */
 #define STATE_PRESENCE_TOMBSTONES_MAX 64
+#define STATE_SESSION_TOMBSTONES_MAX  64
 
 /** The tables of the store, for kv_open(); the order is the format. */
 extern const char *const state_tables[];

@@ -27,6 +27,7 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_OFFLINE_TOTAL] = "offline_total",
     [TABLE_ERASURE] = "erasure",
     [TABLE_SECRETS] = "secrets",
+    [TABLE_ENDED_OF] = "ended_of",
 };
 const size_t state_table_count = TABLE_COUNT;
 
@@ -130,6 +131,14 @@ struct key key_user_u64(const char *user, uint64_t number)
     struct key key = key_user(user);
 
     key_add_u64(&key, number);
+    return key;
+}
+
+struct key key_ended_of(const char *user, uint64_t until_ms, uint64_t session)
+{
+    struct key key = key_user_u64(user, until_ms);
+
+    key_add_u64(&key, session);
     return key;
 }
 

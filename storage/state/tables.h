@@ -30,6 +30,7 @@ enum table {
     TABLE_OFFLINE_TOTAL, /* user */
     TABLE_ERASURE,       /* user */
     TABLE_SECRETS,       /* nothing: one row */
+    TABLE_ENDED_OF,      /* user, until, session: tombstones of sessions, oldest first */
     TABLE_COUNT
 };
 
@@ -57,6 +58,7 @@ struct key key_u64(uint64_t value);
 struct key key_bytes(struct slice bytes);
 struct key key_user(const char *user);
 struct key key_user_u64(const char *user, uint64_t number);
+struct key key_ended_of(const char *user, uint64_t until_ms, uint64_t session);
 struct key key_user_digest(const char *user, const char *text);
 struct key key_u64_u64(uint64_t first, uint64_t second);
 struct key key_u64_digest(uint64_t first, const char *text);

@@ -118,6 +118,25 @@ static void check_directed(struct state *state, struct arena *arena)
     }
 }
 
+/* Of each ended session that is remembered its user's index says so, and of no other. */
+static void check_ended(struct state *state, struct arena *arena)
+{
+    struct row_list list = rows_all(state, arena, TABLE_ENDED, every);
+
+    assert_int_equal(list.count, rows_all(state, arena, TABLE_ENDED_OF, every).count);
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__TombstoneRow *row = list.items[i].row;
+
+        assert_true(row_exists(state, TABLE_ENDED_OF,
+                               key_ended_of(row->user, row->until_ms, row->session)));
+        assert_true(row_exists(
+            state, TABLE_DEADLINE,
+            key_deadline(row->until_ms, PB__DEADLINE_KIND__SESSION_TOMBSTONE, row->session)));
+        assert_true(rows_all(state, arena, TABLE_ENDED_OF, key_user(row->user)).count <=
+                    STATE_SESSION_TOMBSTONES_MAX);
+    }
+}
+
 /* Deadlines name what is there: each row of the index has its owner, so none is left over. */
 static void check_deadlines(struct state *state, struct arena *arena)
 {
@@ -269,6 +288,7 @@ void check_invariants(struct state *state)
     check_incarnations(state, &arena);
     check_presence(state, &arena);
     check_directed(state, &arena);
+    check_ended(state, &arena);
     check_deadlines(state, &arena);
     check_shared(state, &arena);
     check_rosters(state, &arena);

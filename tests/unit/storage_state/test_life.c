@@ -281,6 +281,41 @@ static void test_due_in_order(void **state)
         rows_all(world.state, &world.arena, TABLE_SESSION, (struct key){.len = 0}).count, 0);
 }
 
+/* ---- what is remembered of ended sessions */
+
+/* Goal: it is bounded for a user who begins and ends sessions over and over: the oldest is
+ * forgotten, and what is kept expires.
+ * Method: more resumable sessions than are kept come and go; resume the first and the last. */
+static void test_ended_sessions_are_bounded(void **state)
+{
+    char first_id[64] = "";
+    char last_id[64] = "";
+    (void)state;
+
+    for (unsigned i = 0; i < STATE_SESSION_TOMBSTONES_MAX + 1; i++) {
+        unsigned session = (unsigned)world_bind(&world, "bob", "b");
+
+        world_runf(&world, "1 enable from=%u:1 resume=1 window_s=60", session);
+        (void)snprintf(i == 0 ? first_id : last_id, sizeof(first_id), "%s",
+                       world_resume_id(&world, session));
+        world_runf(&world, "1 close from=%u:1", session);
+        world.now_ms += 1;
+    }
+    check_invariants(world.state);
+    assert_int_equal(rows_all(world.state, &world.arena, TABLE_ENDED_OF, key_user("bob@x")).count,
+                     STATE_SESSION_TOMBSTONES_MAX);
+    world_runf(&world, "1 resume owner=1:0:7:1 user=bob@x resume_id=%s credential_version=$",
+               first_id);
+    assert_string_equal(buf_text(&world.text), "outcome resume-failed: not found\n");
+    world_runf(&world, "1 resume owner=1:0:7:1 user=bob@x resume_id=%s credential_version=$",
+               last_id);
+    assert_string_equal(buf_text(&world.text), "outcome resume-failed: not found h=0\n");
+    world.now_ms += STATE_TOMBSTONE_MS;
+    while (expire_due(10) > 0) {
+    }
+    assert_false(rows_any(world.state, TABLE_ENDED_OF, key_user("bob@x")));
+}
+
 /* ---- tombstones of presence */
 
 struct tombstones {
@@ -612,6 +647,7 @@ int main(void)
         TEST(test_due_is_bounded_by_rows),
         TEST(test_ended_presence_leaves_a_tombstone),
         TEST(test_tombstones_are_bounded),
+        TEST(test_ended_sessions_are_bounded),
         TEST(test_sessions_are_bounded),
         TEST(test_a_waiting_session_makes_place),
         TEST(test_conflict),
