@@ -30,8 +30,8 @@ COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid)|asser
 
 
 def own_address() -> str:
-    """A loopback address that hardly any other cluster has: one whose node is down for a moment would
-    lose its port to another cluster, and the two would share it, since workers share theirs."""
+    """A loopback address that hardly any other cluster has: one whose node is down for a moment
+    would lose its port to another cluster, and the two would share it, as workers share theirs."""
     return f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
 
 
