@@ -1,25 +1,49 @@
 #include "storage/state/directed.h"
 
 #include "storage/state/account.h"
+#include "storage/state/message.h"
 #include "storage/state/pending.h"
 #include "storage/state/presence.h"
 #include "storage/state/roster.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
 
-/* RFC 6121 §8.5.2.1.2 and §8.5.3. False when a full address has no room: its sender must know. */
-static bool deliver(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
-{
-    const char *user = address_bare(a, stanza->to);
-    const char *resource = address_resource(a, stanza->to);
-    uint64_t target;
+#define ENTRY_BYTES_MAX 32 /* of a list, beside its stanza */
 
-    if (resource[0] == '\0') {
-        presence_deliver_available(a, user, session, stanza);
-        return true;
+/* RFC 6121 §8.5.2.1.2 and §8.5.3: who gets what session sends to an address. */
+static struct targets targets_of(struct apply *a, uint64_t session, const char *to)
+{
+    const char *user = address_bare(a, to);
+    const char *resource = address_resource(a, to);
+    struct row_list list = presence_list(a, user);
+    struct targets targets = {
+        .sessions = arena_alloc(a->arena, (list.count + 1) * sizeof(*targets.sessions))};
+
+    if (resource[0] != '\0') {
+        targets.sessions[0] = session_by_resource(a, user, resource);
+        targets.count = targets.sessions[0] == 0 ? 0 : 1;
+        return targets;
     }
-    target = session_by_resource(a, user, resource);
-    return target == 0 || pending_add_own(a, target, stanza);
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (presence_is_own(row) && row->session != session) {
+            targets.sessions[targets.count++] = row->session;
+        }
+    }
+    return targets;
+}
+
+static bool all_have_room(struct apply *a, const struct targets *targets, const Pb__Stanza *stanza)
+{
+    uint32_t bytes = stanza_bytes(stanza) + ENTRY_BYTES_MAX;
+
+    for (size_t i = 0; i < targets->count; i++) {
+        if (!pending_has_room(a, targets->sessions[i], bytes)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Whoever was shown presence is told its end, however full the list is. */
@@ -67,19 +91,57 @@ static bool remember(struct apply *a, uint64_t session, const char *to)
     return true;
 }
 
-static void forget(struct apply *a, uint64_t session, const char *to)
+/* True when it was remembered. */
+static bool forget(struct apply *a, uint64_t session, const char *to)
 {
     struct key key = key_u64_digest(session, to);
 
-    if (row_exists(a->state, TABLE_DIRECTED, key)) {
-        row_delete(a->state, TABLE_DIRECTED, key);
-        count_directed(a, session, -1);
+    if (!row_exists(a->state, TABLE_DIRECTED, key)) {
+        return false;
     }
+    row_delete(a->state, TABLE_DIRECTED, key);
+    count_directed(a, session, -1);
+    return true;
+}
+
+/* To all or to none, who then are owed no end: by presence that comes and goes a stranger would
+ * otherwise fill a list with ends, which are always taken, until its session is ended. */
+static bool send_available(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
+{
+    struct targets targets = targets_of(a, session, stanza->to);
+
+    if (!all_have_room(a, &targets, stanza) || !remember(a, session, stanza->to)) {
+        return false;
+    }
+    for (size_t i = 0; i < targets.count; i++) {
+        (void)pending_add_own(a, targets.sessions[i], stanza);
+    }
+    return true;
+}
+
+/* With its content where there is room, without it where it is owed. */
+static bool send_other(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
+{
+    struct targets targets = targets_of(a, session, stanza->to);
+    bool is_owed = strcmp(stanza->type, "unavailable") == 0 && forget(a, session, stanza->to);
+    bool is_full = false;
+
+    for (size_t i = 0; i < targets.count; i++) {
+        if (pending_add_own(a, targets.sessions[i], stanza)) {
+            continue;
+        }
+        is_full = true;
+        if (is_owed) {
+            pending_add_self(a, targets.sessions[i],
+                             stanza_presence(a, "unavailable", stanza->from, stanza->to));
+        }
+    }
+    return is_owed || !is_full || address_resource(a, stanza->to)[0] == '\0';
 }
 
 void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
 {
-    bool available = stanza->type[0] == '\0';
+    bool was_taken;
 
     if (!address_is_local(a, stanza->to)) {
         stanza_refuse(a, session, stanza, STANZA_REMOTE_SERVER_NOT_FOUND);
@@ -88,14 +150,9 @@ void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
     if (!account_exists(a->state, address_bare(a, stanza->to))) {
         return; /* RFC 6121 §8.5.1: silently */
     }
-    if (available && !remember(a, session, stanza->to)) {
-        stanza_refuse(a, session, stanza, STANZA_RESOURCE_CONSTRAINT);
-        return;
-    }
-    if (strcmp(stanza->type, "unavailable") == 0) {
-        forget(a, session, stanza->to);
-    }
-    if (!deliver(a, session, stanza)) {
+    was_taken = stanza->type[0] == '\0' ? send_available(a, session, stanza)
+                                        : send_other(a, session, stanza);
+    if (!was_taken) { /* its sender must know */
         stanza_refuse(a, session, stanza, STANZA_RESOURCE_CONSTRAINT);
     }
 }

@@ -231,6 +231,37 @@ static void test_unasked_answers_end_nobody(void **state)
     assert_non_null(world_session(&world, 2));
 }
 
+/* Goal: nor by presence that comes and goes; what was shown is told to end all the same.
+ * Method: bob is away; alice shows herself to him; beyond all limits she sends him directed
+ * presence and becomes unavailable, by both his addresses. */
+static void test_directed_presence_ends_nobody(void **state)
+{
+    (void)state;
+    world_login(&world, "bob", "b");
+    world_run(&world, "1 enable from=2:1 resume=1 window_s=60\n1 detach session=2 epoch=1");
+    for (unsigned i = 0; i < 2 * STATE_PENDING_SELF_MAX; i++) {
+        world_runf(&world,
+                   "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x%s\n"
+                   "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable\n"
+                   "1 notes acks.0=1:1:1000000:0",
+                   i % 2 == 0 ? "/b" : "");
+    }
+    assert_non_null(world_session(&world, 2));
+}
+
+/* Goal: an end that the client says itself is as good as one that follows from its absence.
+ * Method: bob sees directed presence, his list fills, alice takes it back with content. */
+static void test_a_full_list_takes_an_end(void **state)
+{
+    (void)state;
+    world_login(&world, "bob", "b");
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b");
+    fill_list_of_bob();
+    world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable "
+                      "stanza.to=bob@x/b");
+    assert_non_null(strstr(world_pending(&world, 2), "presence unavailable alice@x/a->bob@x/b"));
+}
+
 /* Send messages with content of half the largest stanza until one is refused; how many were not. */
 static unsigned send_large(const char *to)
 {
@@ -408,6 +439,8 @@ int main(void)
         TEST(test_limits),
         TEST(test_a_full_list_takes_what_is_owed),
         TEST(test_unasked_answers_end_nobody),
+        TEST(test_directed_presence_ends_nobody),
+        TEST(test_a_full_list_takes_an_end),
         TEST(test_limits_of_bytes),
         TEST(test_a_full_list_fits_offline),
         TEST(test_a_foreign_server_is_not_asked),
