@@ -54,10 +54,25 @@ static void test_debt(void **state)
     assert_int_equal(bucket_left(&bucket, BEGIN_MS + 9000), 1000);
 }
 
+/* Goal: a caller that read the clock a little earlier than the last one gives nobody a full bucket.
+ */
+static void test_older_time(void **state)
+{
+    struct bucket bucket;
+    (void)state;
+
+    bucket_init(&bucket, 1, 100, BEGIN_MS);
+    bucket_take(&bucket, 100, BEGIN_MS + 10);
+    assert_int_equal(bucket_left(&bucket, BEGIN_MS + 9), 0);
+    assert_int_equal(bucket_left(&bucket, BEGIN_MS + 999), 0);
+    assert_int_equal(bucket_left(&bucket, BEGIN_MS + 1010), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_older_time),
         cmocka_unit_test(test_debt),
     };
 
