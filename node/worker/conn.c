@@ -371,11 +371,19 @@ static void ask_credentials(struct conn *conn, const char *user)
     core_ask_credentials(conn->worker->core, &ref, user);
 }
 
+/* Not as long as the whole login may take. */
+static uint32_t login_pause_ms(const struct worker *worker)
+{
+    uint32_t half_ms = worker->settings.negotiation_ms / 2;
+
+    return half_ms < LOGIN_PAUSE_MS ? half_ms : LOGIN_PAUSE_MS;
+}
+
 static void begin_login(struct conn *conn, const char *user, uint64_t now_ms)
 {
     if (failures_are_many(conn->worker->failures, &conn->address, now_ms)) {
         conn->login_user = mem_strdup(user);
-        conn->login_at_ms = now_ms + LOGIN_PAUSE_MS;
+        conn->login_at_ms = now_ms + login_pause_ms(conn->worker);
     } else {
         ask_credentials(conn, user);
     }
