@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+#define CONTROL_BACKLOG 64
 
 /* ---- the thread */
 
@@ -97,7 +97,7 @@ static int listen_at(struct admin *admin, const char *path)
         rc = -errno;
     }
     if (rc == 0) {
-        rc = uv_listen((uv_stream_t *)&admin->listener, BACKLOG, on_connection);
+        rc = uv_listen((uv_stream_t *)&admin->listener, CONTROL_BACKLOG, on_connection);
     }
     if (rc != 0) {
         log_error("admin.listen_failed", LOG_STR("socket", path),

@@ -6,9 +6,8 @@
 #include "node/base/err.h"
 
 #define JID_PART_BYTES_MAX 1023 /* RFC 6122 §2.1, each part */
-#define JID_SASLPREP_BYTES_MAX                                                                     \
-    1023 /* of a user name, as of a localpart; of a password likewise                              \
-          */
+/* Of a user name, as of a localpart; of a password likewise. */
+#define JID_SASLPREP_BYTES_MAX 1023
 
 /** A prepared address. Parts are NUL-terminated UTF-8; local and resource may be empty. */
 struct jid {

@@ -5,6 +5,7 @@
 #include "node/base/jid.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
+#include "node/base/paths.h"
 #include "node/conf/place.h"
 #include "node/conf/schema.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 
 #define C2S_PORT_DEFAULT     5222
-#define CONTROL_PATH_DEFAULT "/run/muster/control.sock"
 #define LINE_BYTES_MAX       300
 #define NODE_ID_MAX          0x7fffffffu
 #define CONF_MESSAGE_UNKNOWN "Unexpected key: "

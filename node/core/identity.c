@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define IDENTITY_FILE   "node.json"
-#define MEMBERSHIP_FILE "membership" /* in the log's folder: the raft id, in decimal */
-#define TEXT_BYTES_MAX  128
+#define IDENTITY_FILE      "node.json"
+#define MEMBERSHIP_FILE    "membership" /* in the log's folder: the raft id, in decimal */
+#define IDENTITY_BYTES_MAX 128
 
 /* "dir/name"; the caller frees it. */
 static struct buf path_of(const char *dir, const char *name)
@@ -122,20 +122,20 @@ int identity_open(const char *dir, uint32_t node_id, struct identity *out)
 
 /* ---- the log's own mark */
 
-static void format_membership(const struct identity *identity, char text[TEXT_BYTES_MAX])
+static void format_membership(const struct identity *identity, char text[IDENTITY_BYTES_MAX])
 {
-    (void)snprintf(text, TEXT_BYTES_MAX, "%llu\n", (unsigned long long)identity->raft_id);
+    (void)snprintf(text, IDENTITY_BYTES_MAX, "%llu\n", (unsigned long long)identity->raft_id);
 }
 
 /* Reads the mark; "" when there is none. */
-static void read_membership(const char *log_dir, char text[TEXT_BYTES_MAX])
+static void read_membership(const char *log_dir, char text[IDENTITY_BYTES_MAX])
 {
     struct buf path = path_of(log_dir, MEMBERSHIP_FILE);
     FILE *file = fopen(buf_text(&path), "re");
 
     text[0] = '\0';
     if (file != NULL) {
-        if (fgets(text, TEXT_BYTES_MAX, file) == NULL) {
+        if (fgets(text, IDENTITY_BYTES_MAX, file) == NULL) {
             text[0] = '\0';
         }
         (void)fclose(file);
@@ -145,8 +145,8 @@ static void read_membership(const char *log_dir, char text[TEXT_BYTES_MAX])
 
 int identity_check_log(const struct identity *identity, const char *log_dir)
 {
-    char found[TEXT_BYTES_MAX];
-    char expected[TEXT_BYTES_MAX];
+    char found[IDENTITY_BYTES_MAX];
+    char expected[IDENTITY_BYTES_MAX];
 
     read_membership(log_dir, found);
     format_membership(identity, expected);
@@ -180,7 +180,7 @@ int identity_clear_log(const struct identity *identity, const char *log_dir)
 
 int identity_begin(struct identity *identity, const char *dir, const char *log_dir)
 {
-    char text[TEXT_BYTES_MAX];
+    char text[IDENTITY_BYTES_MAX];
     int rc;
 
     if (identity->begun) {

@@ -138,6 +138,7 @@ static void end_turn(struct core *core)
 
     rlog_applied(core->log, core->applied_index, own_seq);
     core_settle_outboxes(core);
+    kv_end_turn(core->kv);
     core_step_gate(core);
     publish_status(core);
     if (core->is_stopping) {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* After the death of a node all its clients come at once; the kernel cuts it to somaxconn. */
-#define BACKLOG 4096
+#define CLIENT_BACKLOG 4096
 /* Probe an idle connection after a minute: middleboxes forget idle ones, and the dead are found. */
 #define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 20
@@ -41,7 +41,7 @@ int listener_open(const char *address, enum listener_use use, int *fd_out)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }
     if (bind(fd, (struct sockaddr *)&socket_address, address_len(&socket_address)) != 0 ||
-        listen(fd, BACKLOG) != 0) {
+        listen(fd, CLIENT_BACKLOG) != 0) {
         goto fail;
     }
     *fd_out = fd;

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#define BACKLOG 4096 /* after the death of a node all its clients come at once */
+#define CLIENT_BACKLOG 4096 /* after the death of a node all its clients come at once */
 
 static void on_connection(uv_stream_t *stream, int status)
 {
@@ -56,7 +56,7 @@ int door_open(struct door *door, uv_loop_t *loop, const char *address)
     if (rc != 0) {
         (void)close(fd);
     } else {
-        rc = uv_listen((uv_stream_t *)&door->tcp, BACKLOG, on_connection);
+        rc = uv_listen((uv_stream_t *)&door->tcp, CLIENT_BACKLOG, on_connection);
     }
     if (rc != 0) {
         log_error("door.open_failed", LOG_STR("address", address),

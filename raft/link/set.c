@@ -5,7 +5,7 @@
 #include "raft/link/internal.h"
 
 /* As much of a flood as comes between two turns of the loop, or peers would be lost in it. */
-#define BACKLOG 1024
+#define LINK_BACKLOG 1024
 
 /* ---------------------------------------------------------------- peers */
 
@@ -349,7 +349,7 @@ static int listen_on(struct link_set *set, const char *bind)
     }
     rc = uv_tcp_bind(&set->listener, (const struct sockaddr *)&address, 0);
     if (rc == 0) {
-        rc = uv_listen((uv_stream_t *)&set->listener, BACKLOG, on_connection);
+        rc = uv_listen((uv_stream_t *)&set->listener, LINK_BACKLOG, on_connection);
     }
     if (rc != 0) {
         cause = uv_strerror(rc);

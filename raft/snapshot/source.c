@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define POLL_MS 100 /* how long a cancelled copy may go on waiting for the store */
+#define CANCEL_POLL_MS 100 /* how long a cancelled copy may go on waiting for the store */
 
 /* ---------------------------------------------------------------- raft thread, mutex held */
 
@@ -116,7 +116,7 @@ static int read_chunk(struct snapshot *snapshot, int fd, uint8_t *chunk, size_t 
         if (is_cancelled(snapshot)) {
             return ERR_CLOSED;
         }
-        if (poll(&poll_fd, 1, POLL_MS) <= 0) {
+        if (poll(&poll_fd, 1, CANCEL_POLL_MS) <= 0) {
             continue;
         }
         count = read(fd, chunk + len, COPY_CHUNK_BYTES_MAX - len);

@@ -325,16 +325,6 @@ static void set_unavailable(struct apply *a, const Pb__SendPresence *command,
     }
 }
 
-static bool is_one_of(const char *type, const char *const *types, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(type, types[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int presence_send(struct apply *a, const Pb__SendPresence *command)
 {
     static const char *const moves[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
@@ -347,7 +337,7 @@ int presence_send(struct apply *a, const Pb__SendPresence *command)
     }
     stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
     stanza->wall_ms = a->stamp.wall_ms;
-    if (is_one_of(stanza->type, moves, ARRAY_COUNT(moves))) {
+    if (stanza_type_in(stanza->type, moves, ARRAY_COUNT(moves))) {
         subscription_send(a, command->from->session, row->user, stanza);
     } else if (stanza->to[0] != '\0') {
         directed_send(a, command->from->session, stanza);

@@ -8,16 +8,6 @@
 
 #define ATTRIBUTE_BYTES_MAX 256
 
-static bool is_one_of(const char *type, const char *const *types, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(type, types[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* An attribute that a client chose; one that no client needs is not answered. */
 static char *short_text(char *text)
 {
@@ -34,7 +24,7 @@ static bool is_answer(const Pb__Stanza *stanza)
 {
     static const char *const types[] = {"result", "error"};
 
-    return is_one_of(stanza->type, types, ARRAY_COUNT(types));
+    return stanza_type_in(stanza->type, types, ARRAY_COUNT(types));
 }
 
 /* Broadcast presence has one row a session; what ends a subscription takes from the state. */
@@ -42,7 +32,7 @@ static bool is_small_presence(const Pb__Stanza *stanza)
 {
     static const char *const types[] = {"unavailable", "unsubscribe", "unsubscribed", "error"};
 
-    return stanza->to[0] == '\0' || is_one_of(stanza->type, types, ARRAY_COUNT(types));
+    return stanza->to[0] == '\0' || stanza_type_in(stanza->type, types, ARRAY_COUNT(types));
 }
 
 /* The stanza to bounce in *out, when the command is one. A roster set is answered as the IQ that it

@@ -4,7 +4,7 @@
 #include "storage/state/session.h"
 #include "storage/state/subscription.h"
 
-#define ERASE_STEP 20 /* items a command: each changes a roster of somebody else */
+#define ERASED_ITEMS_MAX 20 /* items a command: each changes a roster of somebody else */
 
 /* ---- items, in order of contact */
 
@@ -182,7 +182,7 @@ bool roster_erase_step(struct apply *a, const char *user)
 {
     Pb__RosterRow *roster = roster_load(a, user);
 
-    for (size_t i = 0; i < ERASE_STEP && roster->n_items > 0; i++) {
+    for (size_t i = 0; i < ERASED_ITEMS_MAX && roster->n_items > 0; i++) {
         Pb__RosterItem *item = roster->items[--roster->n_items];
 
         subscription_cancel(a, user, item);

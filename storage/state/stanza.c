@@ -57,6 +57,16 @@ Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_
     return reply;
 }
 
+bool stanza_type_in(const char *type, const char *const *types, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(type, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t stanza_content_bytes(const Pb__Stanza *stanza)
 {
     return stanza->inner.len + strlen(stanza->type) + strlen(stanza->id) + strlen(stanza->lang);

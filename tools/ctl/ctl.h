@@ -3,13 +3,14 @@
 #ifndef TOOLS_CTL_CTL_H
 #define TOOLS_CTL_CTL_H
 
+#include "node/base/paths.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTROL_PATH_DEFAULT "/run/muster/control.sock"
-#define TIMEOUT_S_DEFAULT    30
+#define TIMEOUT_S_DEFAULT 30
 
 /* Documented in musterctl(1). */
 enum exit_code {

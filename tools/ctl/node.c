@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS 100
+#define STATUS_POLL_MS 100
 
 /* ---- node status */
 
@@ -195,7 +195,7 @@ static json_t *comparable_rows(const struct options *options, const struct targe
             return rows;
         }
         json_decref(rows);
-        (void)usleep(POLL_MS * 1000);
+        (void)usleep(STATUS_POLL_MS * 1000);
     }
 }
 

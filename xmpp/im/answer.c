@@ -3,18 +3,11 @@
 #include "node/base/jid.h"
 #include "xmpp/im/features.h"
 #include "xmpp/im/render.h"
+#include "xmpp/xml/ns.h"
 #include "xmpp/xml/xml.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#define NS_DISCO_INFO  "http://jabber.org/protocol/disco#info"
-#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
-#define NS_PING        "urn:xmpp:ping"
-#define NS_ROSTER      "jabber:iq:roster"
-#define NS_SESSION     "urn:ietf:params:xml:ns:xmpp-session"
-#define NS_TIME        "urn:xmpp:time"
-#define NS_VERSION     "jabber:iq:version"
 
 struct question {
     struct state *state;

@@ -1,18 +1,12 @@
 #include "xmpp/im/features.h"
 
 #include "node/base/crypto.h"
+#include "xmpp/xml/ns.h"
 
 /* In the order of their bytes: so they are hashed (XEP-0115 §5.1). */
 static const char *const features[] = {
-    "http://jabber.org/protocol/caps",
-    "http://jabber.org/protocol/disco#info",
-    "http://jabber.org/protocol/disco#items",
-    "jabber:iq:roster",
-    "jabber:iq:version",
-    "msgoffline",
-    "urn:xmpp:ping",
-    "urn:xmpp:sid:0",
-    "urn:xmpp:time",
+    NS_CAPS,      NS_DISCO_INFO, NS_DISCO_ITEMS, NS_ROSTER, NS_VERSION,
+    "msgoffline", NS_PING,       NS_STANZA_ID,   NS_TIME,
 };
 
 void features_append_info(struct buf *out)

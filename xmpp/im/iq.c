@@ -1,7 +1,7 @@
 /* IQ from a client (RFC 6120 §8.2.3): to another session, or asked of the server itself. */
 #include "xmpp/im/request.h"
+#include "xmpp/xml/ns.h"
 
-#define NS_ROSTER       "jabber:iq:roster"
 #define ITEM_NAME_MAX   1023 /* bytes; RFC 6121 §2.1.2.4 leaves the limit to the server */
 #define ITEM_GROUPS_MAX 32
 #define ITEM_GROUP_MAX  255

@@ -1,6 +1,7 @@
 #include "xmpp/im/render.h"
 
 #include "node/base/jid.h"
+#include "xmpp/xml/ns.h"
 #include "xmpp/xml/xml.h"
 
 #include <inttypes.h>
@@ -40,7 +41,7 @@ void render_time(uint64_t wall_ms, struct buf *out)
 /* XEP-0359 §3: by is the account (the bare address) whose server gave the id. */
 static void append_stanza_id(const Pb__Stanza *stanza, struct buf *out)
 {
-    buf_append_str(out, "<stanza-id xmlns='urn:xmpp:sid:0' by='");
+    buf_append_str(out, "<stanza-id xmlns='" NS_STANZA_ID "' by='");
     xml_write_text(out, jid_text_bare(slice_str(stanza->to)));
     buf_printf(out, "' id='%" PRIu64 "'/>", stanza->position);
 }
@@ -119,7 +120,7 @@ void render_push(const Pb__RosterPush *push, const char *to, struct buf *out)
 {
     buf_append_str(out, "<iq type='set'");
     append_attr(out, "to", to);
-    buf_printf(out, " id='push-%" PRIu64 "'><query xmlns='jabber:iq:roster' ver='%" PRIu64 "'>",
+    buf_printf(out, " id='push-%" PRIu64 "'><query xmlns='" NS_ROSTER "' ver='%" PRIu64 "'>",
                push->version, push->version);
     render_roster_item(push->item, push->removed, out);
     buf_append_str(out, "</query></iq>");

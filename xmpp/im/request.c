@@ -1,8 +1,7 @@
 #include "xmpp/im/request.h"
 
 #include "xmpp/im/render.h"
-
-#define NS_STANZA_ID "urn:xmpp:sid:0"
+#include "xmpp/xml/ns.h"
 
 static char *empty_if_null(const char *text)
 {

@@ -89,8 +89,8 @@ static void write_features(struct stream *stream)
                               "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/>"
                               "</session>"
                               "<sm xmlns='" NS_SM "'/>"
-                              "<ver xmlns='urn:xmpp:features:rosterver'/>"
-                              "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+                              "<ver xmlns='" NS_ROSTER_VER "'/>"
+                              "<sub xmlns='" NS_PRE_APPROVAL "'/>");
         write_caps(&text);
     } else {
         if (!stream->tls_on) {

@@ -12,16 +12,9 @@
 #include "xmpp/stream/cursor.h"
 #include "xmpp/stream/stream.h"
 #include "xmpp/stream/written.h"
+#include "xmpp/xml/ns.h"
 #include "xmpp/xml/xml.h"
 
-#define NS_TLS            "urn:ietf:params:xml:ns:xmpp-tls"
-#define NS_SASL           "urn:ietf:params:xml:ns:xmpp-sasl"
-#define NS_BIND           "urn:ietf:params:xml:ns:xmpp-bind"
-#define NS_STREAM_ERRORS  "urn:ietf:params:xml:ns:xmpp-streams"
-#define NS_STANZA_ERRORS  "urn:ietf:params:xml:ns:xmpp-stanzas"
-#define NS_SM             "urn:xmpp:sm:3"
-#define NS_CAPS           "http://jabber.org/protocol/caps"
-#define NS_PING           "urn:xmpp:ping"
 #define OUTBOUND_PROBE_ID "alive?" /* of our own ping */
 
 #define AUTH_FAILURES_MAX 4    /* RFC 6120 §6.4.5: 2 to 5 retries */
