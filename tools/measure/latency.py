@@ -12,7 +12,7 @@ WAIT_S = 10.0
 
 
 async def measure(cluster: TestCluster, options: argparse.Namespace) -> list[Figures]:
-    """From sending a message to its arrival at a user on another node, one at a time, over TLS.
+    """From sending a message to its bytes at a user on another node, one at a time, over TLS.
 
     Both clients use XEP-0198, so the message waits for two commits: its own and its number's."""
     leader = await cluster.wait_leader()
@@ -28,7 +28,7 @@ async def measure(cluster: TestCluster, options: argparse.Namespace) -> list[Fig
 
     def on_stanza(stanza: ET.Element) -> None:
         if stanza.tag == MESSAGE:
-            arrived.append(time.monotonic())
+            arrived.append(receiver.stream.read_at)
 
     receiver.on_stanza = on_stanza
     samples = []
