@@ -60,13 +60,18 @@ void rlog_leave(struct rlog *rlog)
 
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq)
 {
+    bool is_news;
+
     (void)pthread_mutex_lock(&rlog->progress_mutex);
+    is_news = index != rlog->progress.applied_index || own_seq > rlog->progress.own_seq;
     rlog->progress.applied_index = index;
     if (own_seq > rlog->progress.own_seq) {
         rlog->progress.own_seq = own_seq;
     }
     (void)pthread_mutex_unlock(&rlog->progress_mutex);
-    (void)uv_async_send(&rlog->wake);
+    if (is_news) { /* an idle cluster sleeps */
+        (void)uv_async_send(&rlog->wake);
+    }
 }
 
 void rlog_set_store_full(struct rlog *rlog, bool is_full)
