@@ -92,19 +92,25 @@ struct number {
     const char *path;
     size_t offset;
     uint32_t min, max, value;
+    enum conf_moment moment;
 };
 
-#define TIMER(name, least, most, standard)                                                         \
-    {"timers." #name, offsetof(struct conf, timers.name), least, most, standard},
-#define LIMIT(name, least, most, standard)                                                         \
-    {"limits." #name, offsetof(struct conf, limits.name), least, most, standard},
+#define TIMER(name, least, most, standard, moment)                                                 \
+    {"timers." #name, offsetof(struct conf, timers.name), least, most, standard, CONF_##moment},
+#define LIMIT(name, least, most, standard, moment)                                                 \
+    {"limits." #name, offsetof(struct conf, limits.name), least, most, standard, CONF_##moment},
 static const struct number numbers[] = {CONF_TIMERS_MAP(TIMER) CONF_LIMITS_MAP(LIMIT)};
+
+static uint32_t *number_of(const struct conf *conf, const struct number *number)
+{
+    return (uint32_t *)(void *)((char *)conf + number->offset);
+}
 
 static int check_numbers(struct conf *conf, const char *file, char *fault)
 {
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         const struct number *number = &numbers[i];
-        uint32_t *value = (uint32_t *)(void *)((char *)conf + number->offset);
+        uint32_t *value = number_of(conf, number);
         struct place place;
         char text[LINE_BYTES_MAX];
 
@@ -248,6 +254,28 @@ void conf_free(struct conf **conf)
 
 /* ---- what a reload cannot change */
 
+static bool same_members(const struct conf_cluster *old, const struct conf_cluster *fresh)
+{
+    bool same = old->members_count == fresh->members_count;
+
+    for (uint32_t i = 0; same && i < old->members_count; i++) {
+        same = old->members[i].node == fresh->members[i].node &&
+               strcmp(old->members[i].address, fresh->members[i].address) == 0;
+    }
+    return same;
+}
+
+static const char *changed_number(const struct conf *old, const struct conf *fresh)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        if (numbers[i].moment == CONF_RESTART &&
+            *number_of(old, &numbers[i]) != *number_of(fresh, &numbers[i])) {
+            return numbers[i].path;
+        }
+    }
+    return NULL;
+}
+
 const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
 {
     const struct {
@@ -255,23 +283,18 @@ const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
         bool same;
     } fixed[] = {
         {"node.id", old->node.id == fresh->node.id},
+        {"node.name", strcmp(old->node.name, fresh->node.name) == 0},
         {"node.data", strcmp(old->node.data, fresh->node.data) == 0},
+        {"cluster.name", strcmp(old->cluster.name, fresh->cluster.name) == 0},
         {"cluster.domain", strcmp(old->cluster.domain, fresh->cluster.domain) == 0},
         {"cluster.bind", strcmp(old->cluster.bind, fresh->cluster.bind) == 0},
         {"cluster.address", strcmp(old->cluster.address, fresh->cluster.address) == 0},
+        {"cluster.members", same_members(&old->cluster, &fresh->cluster)},
         {"c2s.bind", strcmp(old->c2s.bind, fresh->c2s.bind) == 0},
+        {"c2s.address", strcmp(old->c2s.address, fresh->c2s.address) == 0},
         {"c2s.port", old->c2s.port == fresh->c2s.port},
         {"c2s.tls_port", old->c2s.tls_port == fresh->c2s.tls_port},
         {"control.socket", strcmp(old->control.socket, fresh->control.socket) == 0},
-        {"timers.lease_ms", old->timers.lease_ms == fresh->timers.lease_ms},
-        {"timers.election_ms", old->timers.election_ms == fresh->timers.election_ms},
-        {"timers.heartbeat_ms", old->timers.heartbeat_ms == fresh->timers.heartbeat_ms},
-        {"timers.mark_ms", old->timers.mark_ms == fresh->timers.mark_ms},
-        {"limits.workers", old->limits.workers == fresh->limits.workers},
-        {"limits.log_entries", old->limits.log_entries == fresh->limits.log_entries},
-        {"limits.map_gib", old->limits.map_gib == fresh->limits.map_gib},
-        {"limits.reserve_mib", old->limits.reserve_mib == fresh->limits.reserve_mib},
-        {"limits.unwritten_mib", old->limits.unwritten_mib == fresh->limits.unwritten_mib},
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
@@ -279,5 +302,5 @@ const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
             return fixed[i].key;
         }
     }
-    return NULL;
+    return changed_number(old, fresh);
 }

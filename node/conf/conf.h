@@ -13,35 +13,39 @@
  * memory of presence that ended outlasts it. */
 #define CONF_SILENCE_S_MAX 600
 
-/* Numbers with their least, greatest and default value. X(name, min, max, default) */
+/* When a changed value counts: at a reload, or at the next start only. */
+enum conf_moment { CONF_RELOAD, CONF_RESTART };
+
+/* Numbers with their least, greatest and default value, and when a change counts.
+ * X(name, min, max, default, moment) */
 #define CONF_TIMERS_MAP(X)                                                                         \
-    X(lease_ms, 200, 60000, 1000)   /* a node without a leader stops serving after it */           \
-    X(election_ms, 100, 60000, 600) /* silence of a leader before a vote */                        \
-    X(heartbeat_ms, 10, 10000, 50)                                                                 \
-    X(mark_ms, 50, 60000, 500)         /* how often a checkpoint window closes */                  \
-    X(resume_window_s, 10, 86400, 600) /* XEP-0198: how long a lost client may come back */        \
-    X(idle_probe_s, 5, 86400, 300)     /* silence of a client before it is asked */                \
-    X(idle_dead_s, 5, 3600, 30)        /* silence after the question before it is detached */      \
-    X(negotiation_s, 5, 600, 60)       /* time to log in and bind */                               \
-    X(stanza_s, 5, 600, 60)            /* time for a stanza, once begun, to be complete */         \
-    X(confirm_s, 5, 600, 30)           /* time to answer <r/> after a resume */                    \
-    X(stop_s, 1, 600, 10)              /* time for a graceful stop */                              \
-    X(scrub_s, 1, 31536000, 86400)     /* how often the rows on disk are checked */
+    X(lease_ms, 200, 60000, 1000, RESTART)   /* a node without a leader stops serving after it */  \
+    X(election_ms, 100, 60000, 600, RESTART) /* silence of a leader before a vote */               \
+    X(heartbeat_ms, 10, 10000, 50, RESTART)                                                        \
+    X(mark_ms, 50, 60000, 500, RESTART)        /* how often a checkpoint window closes */          \
+    X(resume_window_s, 10, 86400, 600, RELOAD) /* XEP-0198: a lost client may come back */         \
+    X(idle_probe_s, 5, 86400, 300, RELOAD)     /* silence of a client before it is asked */        \
+    X(idle_dead_s, 5, 3600, 30, RELOAD)        /* silence after that until it is detached */       \
+    X(negotiation_s, 5, 600, 60, RELOAD)       /* time to log in and bind */                       \
+    X(stanza_s, 5, 600, 60, RELOAD)            /* time for a stanza, once begun, to be complete */ \
+    X(confirm_s, 5, 600, 30, RELOAD)           /* time to answer <r/> after a resume */            \
+    X(stop_s, 1, 600, 10, RESTART)             /* time for a graceful stop */                      \
+    X(scrub_s, 1, 31536000, 86400, RESTART)    /* how often the rows on disk are checked */
 
 #define CONF_LIMITS_MAP(X)                                                                         \
-    X(stanza_bytes, 10000, 1000000, 262144) /* RFC 6120 §13.12 asks for at least 10000 */         \
-    X(output_bytes, 65536, 67108864, 1048576)                                                      \
-    X(stanzas_per_second, 1, 1000000, 1000) /* of one client; beyond it, it is read slower */      \
-    X(bytes_per_second, 20000, 1073741824, 4194304)                                                \
-    X(burst_seconds, 1, 600, 10) /* of both, at once after a quiet time */                         \
-    X(connections_per_address, 1, 1000000, 256)                                                    \
-    X(connections, 1, 1000000, 30000)                                                              \
-    X(workers, 0, 64, 0)              /* threads for clients; 0: one a core */                     \
-    X(unwritten_mib, 16, 65536, 256)  /* state not yet on disk; above it stop serving */           \
-    X(map_gib, 1, 4096, 64)           /* address space of the store */                             \
-    X(reserve_mib, 256, 4194304, 512) /* of map and disk: below it nothing new is stored */        \
-    X(log_entries, 0, 1000000000, 0)  /* cut the log every so many entries; 0: every 64 MiB */     \
-    X(scram_iterations, 4096, 1000000, 4096)
+    X(stanza_bytes, 10000, 1000000, 262144, RELOAD) /* RFC 6120 §13.12 asks for at least 10000 */ \
+    X(output_bytes, 65536, 67108864, 1048576, RELOAD)                                              \
+    X(stanzas_per_second, 1, 1000000, 1000, RELOAD) /* of one client; beyond it, read slower */    \
+    X(bytes_per_second, 20000, 1073741824, 4194304, RELOAD)                                        \
+    X(burst_seconds, 1, 600, 10, RELOAD) /* of both, at once after a quiet time */                 \
+    X(connections_per_address, 1, 1000000, 256, RELOAD)                                            \
+    X(connections, 1, 1000000, 30000, RELOAD)                                                      \
+    X(workers, 0, 64, 0, RESTART)              /* threads for clients; 0: one a core */            \
+    X(unwritten_mib, 16, 65536, 256, RESTART)  /* state not yet on disk; above it stop serving */  \
+    X(map_gib, 1, 4096, 64, RESTART)           /* address space of the store */                    \
+    X(reserve_mib, 256, 4194304, 512, RESTART) /* of map and disk: nothing new in it */            \
+    X(log_entries, 0, 1000000000, 0, RESTART)  /* cut the log so often; 0: every 64 MiB */         \
+    X(scram_iterations, 4096, 1000000, 4096, RESTART)
 
 enum conf_switch { CONF_UNSET, CONF_NO, CONF_YES };
 
@@ -92,7 +96,7 @@ struct conf_log {
     int level; /* enum log_level */
 };
 
-#define CONF_NUMBER(name, min, max, value) uint32_t name;
+#define CONF_NUMBER(name, min, max, value, moment) uint32_t name;
 struct conf_timers {
     CONF_TIMERS_MAP(CONF_NUMBER)
 };

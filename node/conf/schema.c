@@ -67,9 +67,9 @@ static const cyaml_schema_field_t log_fields[] = {
                      ARRAY_COUNT(level_names)),
     CYAML_FIELD_END};
 
-#define TIMER(name, min, max, value)                                                               \
+#define TIMER(name, min, max, value, moment)                                                       \
     CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct conf_timers, name),
-#define LIMIT(name, min, max, value)                                                               \
+#define LIMIT(name, min, max, value, moment)                                                       \
     CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct conf_limits, name),
 
 static const cyaml_schema_field_t timer_fields[] = {CONF_TIMERS_MAP(TIMER) CYAML_FIELD_END};

@@ -138,23 +138,53 @@ static void test_cluster_faults(void **state)
 }
 
 /* Goal: a reload knows what it cannot change.
- * Method: compare the same file with changes of both kinds. */
+ * Method: compare the same file with one change at a time, of both kinds and of all shapes. */
 static void test_needs_restart(void **state)
 {
+    static const struct {
+        const char *from, *to; /* NULL: to is added */
+        const char *key;       /* NULL: a reload can do it */
+    } cases[] = {
+        {NULL, "log: {level: debug}\n", NULL},
+        {NULL, "timers: {resume_window_s: 60}\n", NULL},
+        {NULL, "limits: {connections: 10}\n", NULL},
+        {"c.pem", "d.pem", NULL},
+        {"ca.pem", "cb.pem", NULL},
+        {NULL, "timers: {lease_ms: 3000}\n", "timers.lease_ms"},
+        {NULL, "timers: {scrub_s: 60}\n", "timers.scrub_s"},
+        {NULL, "limits: {scram_iterations: 8192}\n", "limits.scram_iterations"},
+        {"id: 2", "id: 2, name: other", "node.name"},
+        {"domain: example.org\n", "domain: example.org\n  name: other\n", "cluster.name"},
+        {"\"b:7101\"", "\"c:7101\"", "cluster.members"},
+        {"{node: 1, address: \"b:7101\"}, ", "", "cluster.members"},
+        {"c2s:\n", "c2s:\n  address: other\n", "c2s.address"},
+    };
     char fault[CONF_FAULT_BYTES_MAX] = "";
     struct conf *old = NULL;
-    struct conf *level = NULL;
-    struct conf *lease = NULL;
 
     (void)state;
     assert_int_equal(load(GOOD, &old, fault), 0);
-    assert_int_equal(load(GOOD "log: {level: debug}\n", &level, fault), 0);
-    assert_int_equal(load(GOOD "timers: {lease_ms: 3000}\n", &lease, fault), 0);
-    assert_null(conf_needs_restart(old, level));
-    assert_string_equal(conf_needs_restart(old, lease), "timers.lease_ms");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const char *from = cases[i].from == NULL ? "" : cases[i].from;
+        const char *at = cases[i].from == NULL ? GOOD + strlen(GOOD) : strstr(GOOD, from);
+        struct conf *fresh = NULL;
+        const char *key;
+        char text[2048];
+
+        assert_non_null(at);
+        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - GOOD), GOOD, cases[i].to,
+                       at + strlen(from));
+        assert_int_equal(load(text, &fresh, fault), 0);
+        key = conf_needs_restart(old, fresh);
+        if (cases[i].key == NULL) {
+            assert_null(key);
+        } else {
+            assert_non_null(key);
+            assert_string_equal(key, cases[i].key);
+        }
+        conf_free(&fresh);
+    }
     conf_free(&old);
-    conf_free(&level);
-    conf_free(&lease);
 }
 
 /* Goal: the file that is installed as an example is good, and says the true defaults.
