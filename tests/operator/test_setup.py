@@ -100,7 +100,8 @@ class Setup(MachinesTest):
         first = self.machines[0]
         for address, domain, name in (("nowhere", DOMAIN, "x"), ("[::1:7101", DOMAIN, "x"),
                                       (first.link, "not a domain", "x"),
-                                      (first.link, DOMAIN, 'a"b'), ('a"b:7101', DOMAIN, "x")):
+                                      (first.link, DOMAIN, 'a"b'), ('a"b:7101', DOMAIN, "x"),
+                                      (first.link, DOMAIN, ""), (first.link, DOMAIN, "x" * 65)):
             said = first.setup("cluster", "init", address, "--domain", domain, "--name", name)
             self.assertEqual(USAGE, said.code, said)
             self.assertFalse(first.conf.exists())

@@ -67,6 +67,10 @@ static bool is_sound(const struct setup *setup)
         (void)fprintf(stderr, "musterctl: --name: no quotes, backslashes, tabs and line breaks\n");
         return false;
     }
+    if (setup->cluster[0] == '\0' || strlen(setup->cluster) > PKI_COMMON_NAME_MAX) {
+        (void)fprintf(stderr, "musterctl: --name: 1 to %d bytes\n", PKI_COMMON_NAME_MAX);
+        return false;
+    }
     return true;
 }
 

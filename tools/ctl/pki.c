@@ -7,9 +7,14 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-#define VALID_S         (10L * 365 * 24 * 3600)
-#define BACKDATED_S     (24L * 3600) /* clocks of other nodes may be behind */
-#define COMMON_NAME_MAX 64
+#define VALID_S     (10L * 365 * 24 * 3600)
+#define BACKDATED_S (24L * 3600) /* clocks of other nodes may be behind */
+
+/* For steps of libcrypto that fail only by a mistake of ours. */
+static void must(bool done)
+{
+    ASSERT(done);
+}
 
 void pki_pair_deinit(struct pki_pair *pair)
 {
@@ -32,10 +37,10 @@ static void write_pair(X509 *certificate, EVP_PKEY *key, struct pki_pair *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
 
-    ASSERT(PEM_write_bio_X509(bio, certificate) == 1);
+    must(PEM_write_bio_X509(bio, certificate) == 1);
     take_pem(bio, &out->certificate);
     bio = BIO_new(BIO_s_mem());
-    ASSERT(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+    must(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
     take_pem(bio, &out->key);
 }
 
@@ -70,33 +75,35 @@ static void add_extension(X509 *certificate, int nid, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
-    ASSERT(extension != NULL);
-    ASSERT(X509_add_ext(certificate, extension, -1) == 1);
+    must(extension != NULL);
+    must(X509_add_ext(certificate, extension, -1) == 1);
     X509_EXTENSION_free(extension);
 }
 
-/* Not yet signed. */
+/* Not yet signed. A name that is longer than a common name may be is left to subjectAltName, which
+ * is critical then (RFC 5280 §4.2.1.6). */
 static X509 *new_certificate(const char *common_name, EVP_PKEY *key)
 {
     X509 *certificate = X509_new();
     X509_NAME *name = X509_NAME_new();
 
-    ASSERT(X509_set_version(certificate, X509_VERSION_3) == 1);
-    ASSERT(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), random_u64() >> 1) == 1);
+    must(X509_set_version(certificate, X509_VERSION_3) == 1);
+    must(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), random_u64() >> 1) == 1);
     (void)X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATED_S);
     (void)X509_gmtime_adj(X509_getm_notAfter(certificate), VALID_S);
-    ASSERT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
-                                      -1, -1, 0) == 1);
-    ASSERT(X509_set_subject_name(certificate, name) == 1);
-    ASSERT(X509_set_pubkey(certificate, key) == 1);
+    must(strlen(common_name) > PKI_COMMON_NAME_MAX ||
+         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                    -1, -1, 0) == 1);
+    must(X509_set_subject_name(certificate, name) == 1);
+    must(X509_set_pubkey(certificate, key) == 1);
     X509_NAME_free(name);
     return certificate;
 }
 
 static void sign(X509 *certificate, const X509_NAME *issuer, EVP_PKEY *key)
 {
-    ASSERT(X509_set_issuer_name(certificate, issuer) == 1);
-    ASSERT(X509_sign(certificate, key, EVP_sha256()) > 0);
+    must(X509_set_issuer_name(certificate, issuer) == 1);
+    must(X509_sign(certificate, key, EVP_sha256()) > 0);
 }
 
 int pki_make_authority(const char *name, struct pki_pair *out)
@@ -122,7 +129,8 @@ static X509 *new_leaf(const char *name, EVP_PKEY *key, const char *usage)
     X509 *certificate = new_certificate(name, key);
     char alternative[1100];
 
-    (void)snprintf(alternative, sizeof(alternative), "DNS:%s", name);
+    (void)snprintf(alternative, sizeof(alternative), "%sDNS:%s",
+                   strlen(name) > PKI_COMMON_NAME_MAX ? "critical," : "", name);
     add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE");
     add_extension(certificate, NID_key_usage, "critical,digitalSignature");
     add_extension(certificate, NID_ext_key_usage, usage);
@@ -159,9 +167,8 @@ int pki_make_domain(const char *domain, struct pki_pair *out)
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate;
 
-    if (key == NULL || strlen(domain) > COMMON_NAME_MAX) {
-        EVP_PKEY_free(key);
-        return ERR_TLS; /* a common name has at most 64 characters (RFC 5280 A.1) */
+    if (key == NULL) {
+        return ERR_TLS;
     }
     certificate = new_leaf(domain, key, "serverAuth");
     sign(certificate, X509_get_subject_name(certificate), key);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PKI_COMMON_NAME_MAX 64 /* RFC 5280 A.1 */
+
 struct pki_pair {
     struct buf certificate; /* PEM */
     struct buf key;         /* PEM; wiped by pki_pair_deinit() */
@@ -16,7 +18,7 @@ struct pki_pair {
 
 void pki_pair_deinit(struct pki_pair *pair);
 
-/** An authority that signs the certificates of nodes. */
+/** An authority that signs the certificates of nodes. name: PKI_COMMON_NAME_MAX bytes at most. */
 NODISCARD int pki_make_authority(const char *name, struct pki_pair *out);
 /** The certificate "CN=node-ID" for both ends of a link. ERR_TLS: authority is none. */
 NODISCARD int pki_make_node(const struct pki_pair *authority, uint32_t node_id,
