@@ -142,7 +142,7 @@ int admin_start(const struct admin_config *config, struct admin **out)
         admin_free(&admin);
         return rc;
     }
-    admin->helpers = helpers_start("deriver");
+    admin->helpers = helpers_start("derive");
     rc = pthread_create(&admin->thread, NULL, run, admin);
     ASSERT(rc == 0);
     *out = admin;

@@ -1,6 +1,6 @@
 /* request - one request on the control socket, from its line to its answer. A verb starts it and it
- * ends by exactly one of request_ok(), request_fail() and request_unknown(). Admin thread, but for
- * the functions of jobs. */
+ * ends by exactly one of request_ok() and the request_fail functions. Admin thread, but for the
+ * functions of jobs. */
 #ifndef NODE_ADMIN_REQUEST_H
 #define NODE_ADMIN_REQUEST_H
 

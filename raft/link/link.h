@@ -1,5 +1,5 @@
-/* link - messages between the nodes of a cluster: one TLS 1.3 connection a pair and purpose, both
- * sides proven by certificates of the cluster CA ("CN=node-<id>"), on the raft thread's uv loop.
+/* link - messages between the nodes of a cluster: one TLS 1.3 connection a pair, both sides
+ * proven by certificates of the cluster CA ("CN=node-<id>"), on the raft thread's uv loop.
  * Knows nothing of Raft: frames in, frames out. The node with the higher id dials; it dials again
  * every LINK_RETRY_MS while the link is down. */
 #ifndef RAFT_LINK_LINK_H

@@ -82,6 +82,7 @@ static void *resolve_main(void *arg)
 {
     struct resolver *resolver = arg;
 
+    (void)pthread_setname_np(pthread_self(), "resolve");
     (void)pthread_mutex_lock(&resolver->mutex);
     while (!resolver->closed) {
         struct question *question = resolver->asked;

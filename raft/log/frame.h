@@ -15,7 +15,7 @@ enum frame_type {
     FRAME_HASH = 6,        /* bulk: state hash at a mark */
     FRAME_MEMBER_ASK = 7,  /* bulk: a change of membership, to the leader */
     FRAME_MEMBER_ANSWER = 8,
-    FRAME_COPY_FIRST = 32, /* bulk: copies of the store (raft/snapshot), by frame_handler */
+    FRAME_COPY_FIRST = 32, /* bulk: copies of the store (raft/snapshot), by struct rlog_extension */
     FRAME_COPY_LAST = 47
 };
 

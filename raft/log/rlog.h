@@ -108,8 +108,8 @@ NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_eve
 /** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
 void rlog_stop(struct rlog **rlog);
 
-/** Any thread: submit one command of this node. Takes a reference of its own. ERR_BUSY: too much is
- * outstanding, stop reading from clients until on_role or time passes. */
+/** Any thread: submit one command of this node; the bytes are copied. ERR_BUSY: too much is
+ * outstanding; read nothing more from clients, and try again after what is applied next. */
 NODISCARD int rlog_submit(struct rlog *rlog, struct slice command);
 /** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). ERR_BUSY is the
  * answer to rlog_submit() until then. */

@@ -84,6 +84,7 @@ static void *writer_main(void *ctx)
     const struct snapshot_config *config = &writer->snapshot->config;
     sigset_t pipe_signal;
 
+    (void)pthread_setname_np(pthread_self(), "copy-writer");
     (void)sigemptyset(&pipe_signal);
     (void)sigaddset(&pipe_signal, SIGPIPE);
     (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
@@ -247,6 +248,7 @@ void *source_main(void *ctx)
     struct snapshot *snapshot = ctx;
     struct source *source = &snapshot->source;
 
+    (void)pthread_setname_np(pthread_self(), "copy-source");
     (void)pthread_mutex_lock(&snapshot->mutex);
     while (!snapshot->stopping) {
         if (source->wanted.node == 0) {

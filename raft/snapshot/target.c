@@ -297,6 +297,7 @@ void *target_main(void *ctx)
 {
     struct snapshot *snapshot = ctx;
 
+    (void)pthread_setname_np(pthread_self(), "copy-target");
     (void)pthread_mutex_lock(&snapshot->mutex);
     while (!snapshot->stopping) {
         if (!snapshot->target.wanted) {

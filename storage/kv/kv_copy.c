@@ -24,7 +24,10 @@ struct copy {
 static void *copy_thread_main(void *argument)
 {
     struct copy *copy = argument;
-    int rc = mdb_env_copyfd2(copy->kv->store.env, copy->pipe_write, MDB_CP_COMPACT);
+    int rc;
+
+    (void)pthread_setname_np(pthread_self(), "copy-reader");
+    rc = mdb_env_copyfd2(copy->kv->store.env, copy->pipe_write, MDB_CP_COMPACT);
 
     copy->status = rc == EPIPE ? ERR_CLOSED : store_err(rc);
     (void)close(copy->pipe_write);

@@ -1,4 +1,4 @@
-"""Which folder may include what: the table of the layers in ARCHITECTURE.md."""
+"""Which folder may include what: the layers of ARCHITECTURE.md."""
 
 import re
 import tempfile
