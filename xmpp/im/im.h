@@ -19,9 +19,9 @@ struct im_sender {
 
 /** Turn one stanza of a bound session into the encoded Command of schema.proto, appended to out.
  * Always yields a command: a stanza that cannot be served becomes an Answer with the error that
- * RFC 6120 §8.3 names, an answer that nobody wants becomes a count. ERR_MALFORMED only for what ends
- * the stream: an element that is no stanza (unsupported-stanza-type), or a wrong from (RFC 6120
- * §8.1.2.1: invalid-from, ERR_CONFLICT). */
+ * RFC 6120 §8.3 names, an answer that nobody wants becomes a count. ERR_MALFORMED only for what
+ * ends the stream: an element that is no stanza (unsupported-stanza-type), or a wrong from
+ * (RFC 6120 §8.1.2.1: invalid-from, ERR_CONFLICT). */
 NODISCARD int im_command(const struct im_sender *sender, const struct xml_element *stanza,
                          struct arena *arena, struct buf *out);
 
