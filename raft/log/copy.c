@@ -13,6 +13,8 @@
 #define KEEP_MEMORY_SHARE 4
 /* After a failed copy: the source may be gone, and another node leads soon. */
 #define COPY_RETRY_MS 500
+/* Libraft is at a snapshot, which takes as long as a small file. */
+#define OFFER_RETRY_MS 100
 
 static void ask(struct rlog *rlog)
 {
@@ -27,14 +29,19 @@ static void ask(struct rlog *rlog)
     rlog->events.on_copy_wanted(rlog->events.ctx, node, offer->index);
 }
 
+/* Libraft tells the leader, also when the log had all of it already. A snapshot of our own that
+ * waits for its window would be in the way for long, and is older anyhow. */
+static void install(struct rlog *rlog)
+{
+    rlog->manifest_index = 0;
+    shim_snapshot_ready(rlog->shim, RAFT_BUSY);
+    rlog->offer.retry_ms = shim_install_snapshot(rlog->shim) ? 0 : clock_mono_ms() + OFFER_RETRY_MS;
+}
+
 static void go_on(struct rlog *rlog)
 {
-    if (rlog->raft.last_applied >= rlog->offer.index) {
-        /* Another leader had the entries after all. */
-        rlog->offer.retry_ms = 0;
-        shim_refuse_snapshot(rlog->shim);
-    } else if (rlog->durable_index >= rlog->offer.index) {
-        shim_install_snapshot(rlog->shim);
+    if (rlog->raft.last_applied >= rlog->offer.index || rlog->durable_index >= rlog->offer.index) {
+        install(rlog);
     } else {
         ask(rlog); /* also when the leader offered a later snapshot while a copy came */
     }

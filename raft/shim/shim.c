@@ -42,6 +42,14 @@ static void close_when_written(struct shim *shim)
     }
 }
 
+static void drop_offer(struct shim *shim)
+{
+    if (shim->offered) {
+        shim->offered = false;
+        wire_release(&shim->offer);
+    }
+}
+
 static void io_close(struct raft_io *io, raft_io_close_cb closed)
 {
     struct shim *shim = shim_of(io);
@@ -50,7 +58,7 @@ static void io_close(struct raft_io *io, raft_io_close_cb closed)
     shim->closed = closed;
     shim_complete_sends(shim);
     shim_snapshot_ready(shim, RAFT_CANCELED);
-    shim_refuse_snapshot(shim);
+    drop_offer(shim);
     close_when_written(shim);
 }
 
@@ -283,7 +291,7 @@ static void offer_snapshot(struct shim *shim, struct raft_message *message)
         wire_release(message);
         return;
     }
-    shim_refuse_snapshot(shim);
+    drop_offer(shim);
     shim->offer = *message;
     shim->offered = true;
     shim->config.on_snapshot_offered(shim->config.ctx, from, index);
@@ -349,24 +357,28 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
     return 0;
 }
 
-void shim_install_snapshot(struct shim *shim)
+/* Offered a snapshot while it takes or installs one, 0.15 drops the message without an answer, and
+ * the leader waits minutes for it (defect 32). */
+static bool is_at_a_snapshot(const struct shim *shim)
+{
+    return (shim->raft->snapshot.pending.term != 0 || shim->raft->snapshot.put.data != NULL) &&
+           shim_guards(shim, SHIM_GUARD_OFFER_BUSY);
+}
+
+bool shim_install_snapshot(struct shim *shim)
 {
     struct raft_message message = shim->offer;
 
     if (!shim->offered) {
-        return;
+        return true;
+    }
+    if (is_at_a_snapshot(shim)) {
+        return false;
     }
     shim->offered = false;
     message.server_address = address_of(shim, message.server_id);
     shim->receive(&shim->io, &message);
-}
-
-void shim_refuse_snapshot(struct shim *shim)
-{
-    if (shim->offered) {
-        shim->offered = false;
-        wire_release(&shim->offer);
-    }
+    return true;
 }
 
 /* What libraft's own assertions, compiled out in the package, would say cheaply. */

@@ -37,7 +37,8 @@ enum shim_guard {
     SHIM_GUARD_CONFIGURATION = 1 << 10, /* 9, 28: the newest change in the log counts */
     SHIM_GUARD_NUMBERS = 1 << 11,       /* 29: believe no term and no leader that can not be */
     SHIM_GUARD_ALONE = 1 << 12,         /* 30: the only voter leads in a term of its own */
-    SHIM_GUARD_TERM_FAILED = 1 << 13    /* 31: stop when term or vote can not be written */
+    SHIM_GUARD_TERM_FAILED = 1 << 13,   /* 31: stop when term or vote can not be written */
+    SHIM_GUARD_OFFER_BUSY = 1 << 14     /* 32: show no offered snapshot that would be ignored */
 };
 
 /* Where outgoing messages go: node links in a node, queues in tests. */
@@ -55,7 +56,7 @@ struct shim_config {
     /** The log can not be trusted any more: end the process. Must not return in a node. */
     void (*fail_stop)(void *ctx, const char *reason);
     /** A leader offers the snapshot that ends at index. The message is kept back until
-     * shim_install_snapshot() or shim_refuse_snapshot(); a newer offer replaces it. */
+     * shim_install_snapshot(); a newer offer replaces it. */
     void (*on_snapshot_offered)(void *ctx, raft_id from, raft_index index);
     unsigned guards_off; /* enum shim_guard; 0 in a node */
 };
@@ -88,9 +89,10 @@ bool shim_snapshot_allowed(const struct shim *shim);
  * waits. */
 void shim_snapshot_ready(struct shim *shim, int status);
 bool shim_snapshot_waits(const struct shim *shim);
-/** The store now holds what the offered snapshot stands for: show it to libraft. */
-void shim_install_snapshot(struct shim *shim);
-void shim_refuse_snapshot(struct shim *shim);
+/** The store now holds what the offered snapshot stands for: show it to libraft, which tells the
+ * leader, also when its log has all of that already. False: not now, ask again; libraft is at a
+ * snapshot. True also when none is offered. */
+NODISCARD bool shim_install_snapshot(struct shim *shim);
 
 /** Term of an entry in libraft's log, 0 when it is not there. */
 raft_term shim_term_of(const struct raft *raft, raft_index index);

@@ -111,21 +111,6 @@ static void test_no_snapshot_of_an_uncommitted_change(void **state)
     lab_free(&lab);
 }
 
-static void receive(struct lab *lab, int from, struct raft_message *message)
-{
-    int to = (int)shim_node_of(message->server_id);
-    struct wire_frame frame = {0};
-    struct buf bytes = BUF_EMPTY;
-
-    wire_encode(message, lab_id(from), &frame);
-    for (size_t i = 0; i < frame.part_count; i++) {
-        buf_append(&bytes, frame.parts[i]);
-    }
-    assert_int_equal(shim_receive(lab->nodes[to].shim, (uint32_t)from, buf_slice(&bytes)), 0);
-    buf_deinit(&bytes);
-    wire_frame_deinit(&frame);
-}
-
 /* Goal: the same for a snapshot that libraft takes while it handles entries, when it is not told of
  * the change. Method: a heartbeat commits the entry before the change. */
 static void test_no_snapshot_while_a_change_is_hidden(void **state)
@@ -143,7 +128,7 @@ static void test_no_snapshot_while_a_change_is_hidden(void **state)
     lab_put_members(node, 2, 3);
     lab_start(lab, 0);
     raft_set_snapshot_threshold(&node->raft, 1);
-    receive(lab, 1, &heartbeat);
+    lab_receive(lab, 1, &heartbeat);
     assert_int_equal(node->raft.last_applied, 2);
     assert_int_equal(node->raft.configuration_uncommitted_index, 3);
     assert_int_equal(node->snapshot.index, 0);
@@ -259,14 +244,14 @@ static bool run_install(unsigned guards_off)
     node->raft.configuration.servers[3].role = RAFT_STANDBY;
     assert_int_equal(raft_configuration_encode(&node->raft.configuration, &change.buf), 0);
     append.append_entries.entries = &change;
-    receive(lab, 1, &append);
+    lab_receive(lab, 1, &append);
     lab_write(lab, 2, 0);
     assert_int_equal(node->raft.configuration_uncommitted_index, 2);
     assert_int_equal(node->raft.configuration.servers[3].role, RAFT_STANDBY);
     lab_copy_members(&lab->nodes[1].raft.configuration, &install.install_snapshot.conf);
-    receive(lab, 1, &install);
+    lab_receive(lab, 1, &install);
     assert_int_equal(node->offered, 10);
-    shim_install_snapshot(node->shim);
+    assert_true(shim_install_snapshot(node->shim));
     lab_write(lab, 2, 0);
     assert_int_equal(node->raft.last_applied, 10);
     assert_int_equal(node->raft.configuration_index, 5);

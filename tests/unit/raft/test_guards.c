@@ -591,6 +591,46 @@ static void test_closed_intake_takes_only_heartbeats(void **state)
     lab_free(&lab);
 }
 
+/* Goal: defect 32: a snapshot that is offered at the wrong moment is answered all the same.
+ * Method: offer one to node 2 while it takes one itself; it ends; show the offer again. Returns the
+ * snapshot that node 2 has then. */
+static raft_index run_busy_offer(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    struct lab_node *node = &lab->nodes[2];
+    char manifest[8] = "manifest";
+    struct raft_message install = {
+        .type = RAFT_IO_INSTALL_SNAPSHOT,
+        .server_id = node->id,
+        .install_snapshot = {.term = 3,
+                             .last_index = 10,
+                             .last_term = 3,
+                             .conf_index = 1,
+                             .data = {manifest, sizeof(manifest)}},
+    };
+    raft_index index;
+
+    lab_start(lab, guards_off);
+    lab_copy_members(&lab->nodes[1].raft.configuration, &install.install_snapshot.conf);
+    lab_receive(lab, 1, &install);
+    node->raft.snapshot.pending.term = 2;
+    assert_int_equal(shim_install_snapshot(node->shim), guards_off != 0);
+    node->raft.snapshot.pending.term = 0;
+    assert_true(shim_install_snapshot(node->shim));
+    lab_write(lab, 2, 0);
+    index = node->raft.log.snapshot.last_index;
+    raft_configuration_close(&install.install_snapshot.conf);
+    lab_free(&lab);
+    return index;
+}
+
+static void test_an_offered_snapshot_is_put_off(void **state)
+{
+    (void)state;
+    assert_int_equal(run_busy_offer(SHIM_GUARD_OFFER_BUSY), 0);
+    assert_int_equal(run_busy_offer(0), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_retired_ids_are_not_heard),
         cmocka_unit_test(test_close_waits_for_writes),
         cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
+        cmocka_unit_test(test_an_offered_snapshot_is_put_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

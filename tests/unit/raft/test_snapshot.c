@@ -151,6 +151,90 @@ static void test_far_behind_node_wants_a_copy(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Answers a node that wants a copy; has it done so much? */
+static bool catches_up(struct replica *late, struct replica *source, size_t count)
+{
+    if (peek(late, &late->copy_wanted) != 0) {
+        late->copy_wanted = 0;
+        copy_store(late, source);
+        rlog_copy_installed(late->rlog, late->applied_index, 0);
+    }
+    return done_count(late) == count;
+}
+
+/* Goal: a node that stops when it has a snapshot, before the leader knows, goes on where it was:
+ * the leader offers the same snapshot again, and waits minutes for what became of it. Method: stop
+ * as soon as the copy is there, while the log takes the snapshot; more than once. */
+static void test_an_offer_of_what_is_there_is_answered(void **state)
+{
+    static struct cluster cluster;
+    struct replica *late;
+    size_t leader;
+    size_t at;
+    size_t sent = 0;
+    (void)state;
+
+    start_three(&cluster);
+    leader = (size_t)cluster_leader(&cluster);
+    late = &cluster.replicas[(leader + 1) % 3];
+    at = (leader + 2) % 3;
+    cluster_stop(&cluster, (leader + 1) % 3);
+    for (int round = 0; round < 5; round++) {
+        submit_with_marks(&cluster, at, 8 * ENTRIES);
+        sent += 8 * ENTRIES;
+        cluster_start(&cluster, (leader + 1) % 3, true);
+        UNTIL(peek(late, &late->copy_wanted) != 0);
+        late->copy_wanted = 0;
+        copy_store(late, &cluster.replicas[at]);
+        rlog_copy_installed(late->rlog, late->applied_index, 0);
+        cluster_stop(&cluster, (leader + 1) % 3);
+        cluster_start(&cluster, (leader + 1) % 3, true);
+        submit_with_marks(&cluster, at, 10);
+        sent += 10;
+        UNTIL(catches_up(late, &cluster.replicas[at], sent));
+        cluster_stop(&cluster, (leader + 1) % 3);
+    }
+    cluster_stop(&cluster, leader);
+    cluster_stop(&cluster, at);
+    assert_same_order(&cluster.replicas[at], late);
+    cluster_deinit(&cluster);
+}
+
+/* Goal: a node whose store is slow, so that its own snapshot waits and it falls behind, is caught
+ * up by a copy. Method: no manifest for its snapshot, back-pressure, and more than the log holds.
+ */
+static void test_a_copy_comes_during_an_own_snapshot(void **state)
+{
+    static struct cluster cluster;
+    struct replica *late;
+    size_t leader;
+    size_t at;
+    (void)state;
+
+    start_three(&cluster);
+    leader = (size_t)cluster_leader(&cluster);
+    late = &cluster.replicas[(leader + 1) % 3];
+    at = (leader + 2) % 3;
+    (void)pthread_mutex_lock(&late->mutex);
+    late->answers_manifests = false;
+    late->manifest_wanted = 0;
+    (void)pthread_mutex_unlock(&late->mutex);
+    submit_with_marks(&cluster, at, 2 * ENTRIES);
+    UNTIL(peek(late, &late->manifest_wanted) != 0);
+    rlog_set_store_full(late->rlog, true);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    rlog_set_store_full(late->rlog, false);
+    UNTIL(peek(late, &late->copy_wanted) != 0);
+    UNTIL(catches_up(late, &cluster.replicas[at], 10 * ENTRIES));
+    submit_with_marks(&cluster, at, 10); /* what no copy brings */
+    UNTIL(catches_up(late, &cluster.replicas[at], 10 * ENTRIES + 10));
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[at], late);
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a copy that takes longer than the leader needs to fill its log is followed by the log, not
  * by another copy. Method: copy the store when asked, install it after several snapshots' worth. */
 static void test_log_is_kept_while_a_copy_is_made(void **state)
@@ -298,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_manifest_and_restart),
         cmocka_unit_test(test_far_behind_node_wants_a_copy),
+        cmocka_unit_test(test_an_offer_of_what_is_there_is_answered),
+        cmocka_unit_test(test_a_copy_comes_during_an_own_snapshot),
         cmocka_unit_test(test_log_is_kept_while_a_copy_is_made),
         cmocka_unit_test(test_copies_in_vain_come_to_an_end),
         cmocka_unit_test(test_a_damaged_log_is_refused),
