@@ -359,9 +359,9 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
     if (link_set_is_retired(conn->set, hello.raft_id)) {
         return "raft id was removed from the cluster";
     }
-    reason = events->refuse == NULL
-                 ? NULL
-                 : events->refuse(events->ctx, hello.raft_id, hello.log_is_empty);
+    reason = events->refuse == NULL ? NULL
+                                    : events->refuse(events->ctx, conn->peer->node_id,
+                                                     hello.raft_id, hello.log_is_empty);
     if (reason != NULL) {
         return reason;
     }

@@ -34,7 +34,7 @@ struct link_events {
     void (*on_down)(void *ctx, uint32_t node_id);
     /** Why a peer that says hello, with certificate and version in order, is refused; NULL: it is
      * not. May be NULL itself. Called while the link comes up. */
-    const char *(*refuse)(void *ctx, uint64_t raft_id, bool log_is_empty);
+    const char *(*refuse)(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty);
     /** A whole frame; bytes are borrowed for the call. */
     void (*on_frame)(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes);
 };

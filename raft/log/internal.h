@@ -92,7 +92,9 @@ struct role {
 struct peer {
     uint32_t node_id;
     raft_id raft_id; /* 0: known from the configuration file only */
+    bool was_member; /* raft_id stood in a committed configuration */
     bool wanted;
+    unsigned hash_count; /* reports of state hashes since the last beat */
     char address[RLOG_ADDRESS_MAX + 1];
 };
 
@@ -248,6 +250,11 @@ NODISCARD int rlog_open_links(struct rlog *rlog);
 /** Let the links know whether this node's log holds anything. */
 void rlog_tell_log(struct rlog *rlog);
 void rlog_follow_members(struct rlog *rlog);
+void rlog_peers_beat(struct rlog *rlog);
+/** Why a node that says hello may not link; NULL: it may. ctx: the rlog. */
+const char *rlog_refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty);
+/** What came over the link to a node. An error: it is not as it should be. */
+NODISCARD int rlog_on_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes);
 raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id);
 int rlog_send_raft(void *ctx, raft_id to, const struct slice *parts, size_t part_count);
 /** Send one frame made of one part; false when the link is down or full. */

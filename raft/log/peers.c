@@ -9,8 +9,10 @@
 /* Nothing heard for this many heartbeats: the link is taken for dead (a cut cable; a dead process
  * is noticed at once). */
 #define SILENCE_HEARTBEATS 20
-#define QUEUE_BYTES_URGENT (8 * 1024 * 1024)
-#define QUEUE_BYTES_BULK   (16 * 1024 * 1024)
+/* Marks are at least 50 ms apart; what was held back may come at once. */
+#define HASHES_PER_BEAT_MAX 32
+#define QUEUE_BYTES_URGENT  (8 * 1024 * 1024)
+#define QUEUE_BYTES_BULK    (16 * 1024 * 1024)
 
 raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id)
 {
@@ -72,29 +74,66 @@ static void on_down(void *ctx, uint32_t node_id)
     tell_extension(rlog, node_id, false);
 }
 
+/* An earlier membership of a node, which came back after the node was replaced and this one was
+ * started again, is as good as retired (DESIGN 4). A later one may lead us already. */
+static bool is_replaced(const struct rlog *rlog, uint32_t node_id, raft_id raft_id)
+{
+    return raft_id < rlog_raft_id_of(rlog, node_id);
+}
+
 /* A voter whose log is empty has lost it, and its votes with it: it may not give them again (DESIGN
  * 4). The members are in the log, so whoever could count its votes knows that it is a voter. A
  * member that is new is a spare until it has caught up. */
-static const char *refuse(void *ctx, uint64_t raft_id, bool log_is_empty)
+const char *rlog_refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty)
 {
     const struct rlog *rlog = ctx;
     int i = shim_member_index(&rlog->raft, raft_id);
 
+    if (shim_node_of(raft_id) != node_id) {
+        return "raft id is another node's";
+    }
+    if (is_replaced(rlog, node_id, raft_id)) {
+        return "raft id was replaced by a later one";
+    }
     if (!log_is_empty || i < 0 || rlog->raft.configuration.servers[i].role != RAFT_VOTER) {
         return NULL;
     }
     return "its log is lost: it must join again under a new raft id";
 }
 
+static struct peer *find_peer(struct rlog *rlog, uint32_t node_id)
+{
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        if (rlog->peers[i].node_id == node_id) {
+            return &rlog->peers[i];
+        }
+    }
+    return NULL;
+}
+
+void rlog_peers_beat(struct rlog *rlog)
+{
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        rlog->peers[i].hash_count = 0;
+    }
+}
+
+/* What comes faster is no report of marks, and would pile up before the state thread. */
 static int on_hash(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
+    struct peer *peer = find_peer(rlog, node_id);
     struct hash_report report;
     int rc = hash_report_decode(bytes, &report);
 
-    if (rc == 0) {
-        rlog->events.on_hash(rlog->events.ctx, node_id, report.mark_index, report.hash);
+    if (rc != 0 || peer == NULL) {
+        return rc;
     }
-    return rc;
+    if (peer->hash_count == HASHES_PER_BEAT_MAX) {
+        return ERR_LIMIT;
+    }
+    peer->hash_count++;
+    rlog->events.on_hash(rlog->events.ctx, node_id, report.mark_index, report.hash);
+    return 0;
 }
 
 static int on_extension_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes)
@@ -108,7 +147,7 @@ static int on_extension_frame(struct rlog *rlog, uint32_t node_id, uint8_t type,
     return 0;
 }
 
-static int dispatch(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes)
+int rlog_on_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slice bytes)
 {
     switch (type) {
     case FRAME_RAFT:
@@ -137,7 +176,7 @@ static void on_frame(void *ctx, uint32_t node_id, uint8_t type, struct slice byt
     if (rlog->life == LIFE_CLOSES) {
         return;
     }
-    rc = dispatch(rlog, node_id, type, bytes);
+    rc = rlog_on_frame(rlog, node_id, type, bytes);
     if (rc != 0) {
         log_warn("raft.bad_frame", LOG_UINT("node", node_id), LOG_UINT("type", type),
                  LOG_STR("cause", err_text(rc)));
@@ -161,8 +200,11 @@ int rlog_open_links(struct rlog *rlog)
         .queue_bytes_urgent = QUEUE_BYTES_URGENT,
         .queue_bytes_bulk = QUEUE_BYTES_BULK,
     };
-    const struct link_events events = {
-        .ctx = rlog, .on_up = on_up, .on_down = on_down, .refuse = refuse, .on_frame = on_frame};
+    const struct link_events events = {.ctx = rlog,
+                                       .on_up = on_up,
+                                       .on_down = on_down,
+                                       .refuse = rlog_refuse,
+                                       .on_frame = on_frame};
     int rc = link_set_open(&config, &events, &rlog->links);
 
     if (rc == 0) {
@@ -173,12 +215,10 @@ int rlog_open_links(struct rlog *rlog)
 
 static struct peer *find_or_add_peer(struct rlog *rlog, uint32_t node_id)
 {
-    struct peer *peer;
+    struct peer *peer = find_peer(rlog, node_id);
 
-    for (size_t i = 0; i < rlog->peer_count; i++) {
-        if (rlog->peers[i].node_id == node_id) {
-            return &rlog->peers[i];
-        }
+    if (peer != NULL) {
+        return peer;
     }
     if (rlog->peer_count == ARRAY_COUNT(rlog->peers)) {
         log_error("raft.too_many_peers", LOG_UINT("node", node_id));
@@ -187,6 +227,14 @@ static struct peer *find_or_add_peer(struct rlog *rlog, uint32_t node_id)
     peer = &rlog->peers[rlog->peer_count++];
     *peer = (struct peer){.node_id = node_id};
     return peer;
+}
+
+/* Of a membership that ends. One that was never committed may be tried again under the same id. */
+static void retire(struct rlog *rlog, const struct peer *peer)
+{
+    if (peer->was_member) {
+        link_retire(rlog->links, peer->raft_id);
+    }
 }
 
 static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const char *address)
@@ -201,10 +249,12 @@ static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const cha
         return;
     }
     peer->wanted = true;
-    if (peer->raft_id != id && peer->raft_id != 0) {
-        link_retire(rlog->links, peer->raft_id);
+    if (peer->raft_id != id) {
+        retire(rlog, peer);
+        peer->was_member = false;
     }
     peer->raft_id = id;
+    peer->was_member = peer->was_member || (id != 0 && rlog->members_committed);
     if (strcmp(peer->address, address) != 0) {
         (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
         link_set_peer(rlog->links, node_id, address);
@@ -221,9 +271,7 @@ static void drop_unwanted_peers(struct rlog *rlog)
             continue;
         }
         log_info("raft.member_gone", LOG_UINT("node", peer->node_id));
-        if (peer->raft_id != 0) {
-            link_retire(rlog->links, peer->raft_id);
-        }
+        retire(rlog, peer);
         link_drop_peer(rlog->links, peer->node_id);
         *peer = rlog->peers[--rlog->peer_count];
     }

@@ -90,8 +90,10 @@ static void turn(struct rlog *rlog)
         shim_turn(rlog->shim); /* may still have something to write */
         return;
     }
-    rlog_execute_orders(rlog);
+    /* In this order: what the state thread ordered because of an entry is done before the entry
+     * counts as applied. */
     rlog_read_progress(rlog);
+    rlog_execute_orders(rlog);
     shim_turn(rlog->shim);
     rlog_deliver_gaps(rlog);
     rlog_follow_members(rlog);
@@ -145,6 +147,7 @@ static void on_beat(uv_timer_t *beat)
     rlog_shed_beat(rlog);
     rlog_bound_log(rlog);
     rlog_copy_beat(rlog);
+    rlog_peers_beat(rlog);
     watch_space(rlog);
 }
 

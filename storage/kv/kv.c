@@ -301,7 +301,7 @@ int kv_replace(struct kv *kv, const char *path, uint64_t *applied_out)
     }
     if (rc != 0) {
         log_error("kv.replace_failed", LOG_STR("path", path), LOG_STR("cause", err_text(rc)));
-        return rc;
+        return ERR_STORAGE; /* whatever it was: the old store is closed */
     }
     forget_windows(kv);
     checkpoint_restart(&kv->checkpoint, &mark);

@@ -133,6 +133,70 @@ static void grant(struct rlog *rlog, uint32_t node_id, uint64_t term)
     buf_deinit(&frame);
 }
 
+/* Goal: who links is the newest membership of the node that its certificate names. Method: hellos
+ * of the member, of an earlier and a later membership, under another node's id, of a stranger, and
+ * of a voter and a spare that lost their logs. */
+static void test_who_may_link(void **state)
+{
+    struct rlog *rlog = new_rlog(false);
+    const raft_id voter = (raft_id)2 << 32 | 2;
+    const raft_id spare = (raft_id)3 << 32 | 1;
+    (void)state;
+
+    raft_configuration_init(&rlog->raft.configuration);
+    assert_int_equal(raft_configuration_add(&rlog->raft.configuration, voter, "b", RAFT_VOTER), 0);
+    assert_int_equal(raft_configuration_add(&rlog->raft.configuration, spare, "c", RAFT_SPARE), 0);
+    assert_null(rlog_refuse(rlog, 2, voter, false));
+    assert_non_null(rlog_refuse(rlog, 2, voter - 1, false));
+    assert_null(rlog_refuse(rlog, 2, voter + 1, false)); /* it may lead us already */
+    assert_non_null(rlog_refuse(rlog, 3, voter, false));
+    assert_null(rlog_refuse(rlog, 4, (raft_id)4 << 32 | 1, true));
+    assert_non_null(rlog_refuse(rlog, 2, voter, true));
+    assert_null(rlog_refuse(rlog, 3, spare, true));
+    raft_configuration_close(&rlog->raft.configuration);
+    free_rlog(rlog);
+}
+
+static unsigned hash_count;
+
+static void count_hash(void *ctx, uint32_t node_id, uint64_t mark_index, uint64_t hash)
+{
+    (void)ctx;
+    (void)node_id;
+    (void)mark_index;
+    (void)hash;
+    hash_count++;
+}
+
+/* Goal: reports of state hashes do not pile up before the state thread. Method: many of one node
+ * between two beats, and one of another; the rest is refused, and after a beat they count again. */
+static void test_hashes_are_rationed(void **state)
+{
+    const struct hash_report report = {.mark_index = 1, .hash = 2};
+    struct rlog *rlog = new_rlog(false);
+    struct buf frame = BUF_EMPTY;
+    (void)state;
+
+    rlog->events.on_hash = count_hash;
+    for (uint32_t node = 2; node <= 3; node++) {
+        rlog->peers[rlog->peer_count++] = (struct peer){.node_id = node};
+    }
+    hash_report_encode(&report, &frame);
+    hash_count = 0;
+    while (rlog_on_frame(rlog, 2, FRAME_HASH, buf_slice(&frame)) == 0) {
+        assert_in_range(hash_count, 1, 100);
+    }
+    assert_int_equal(rlog_on_frame(rlog, 2, FRAME_HASH, buf_slice(&frame)), ERR_LIMIT);
+    assert_int_equal(rlog_on_frame(rlog, 3, FRAME_HASH, buf_slice(&frame)), 0);
+    assert_int_equal(rlog_on_frame(rlog, 4, FRAME_HASH, buf_slice(&frame)), 0);
+    hash_count = 0;
+    rlog_peers_beat(rlog);
+    assert_int_equal(rlog_on_frame(rlog, 2, FRAME_HASH, buf_slice(&frame)), 0);
+    assert_int_equal(hash_count, 1);
+    buf_deinit(&frame);
+    free_rlog(rlog);
+}
+
 /* A node that has sent the one command that it keeps. */
 static struct rlog *new_follower(void)
 {
@@ -184,6 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_incarnation_only),
+        cmocka_unit_test(test_hashes_are_rationed),
+        cmocka_unit_test(test_who_may_link),
         cmocka_unit_test(test_bad_command_is_replaced),
         cmocka_unit_test(test_grant_of_a_node_that_does_not_lead),
         cmocka_unit_test(test_first_grant_sends_again),

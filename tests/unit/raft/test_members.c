@@ -65,6 +65,74 @@ static void submit_many(struct cluster *cluster, size_t at, int count)
     }
 }
 
+/* The picture that a replica has of another node; NULL: none. Until the next call. */
+static const struct rlog_peer_status *look_at(struct replica *replica, uint32_t node_id)
+{
+    static struct rlog_status status;
+
+    rlog_get_status(replica->rlog, &status);
+    for (size_t i = 0; i < status.peer_count; i++) {
+        if (status.peers[i].node_id == node_id) {
+            return &status.peers[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_linked(struct replica *replica, uint32_t node_id)
+{
+    const struct rlog_peer_status *peer = look_at(replica, node_id);
+
+    return peer != NULL && peer->connected;
+}
+
+/* Goal: a node whose membership was taken back, never committed, is added again under the same id
+ * and has all its links. Method: a leader alone writes the change and loses its power; the others
+ * go on, it comes back and takes the change back, and the change is asked for again. */
+static void test_an_add_that_was_taken_back(void **state)
+{
+    static struct cluster cluster;
+    struct answer lost = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct replica *old;
+    size_t leader;
+    size_t a;
+    size_t b;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL(cluster_leader(&cluster) >= 0);
+    leader = (size_t)cluster_leader(&cluster);
+    old = &cluster.replicas[leader];
+    a = (leader + 1) % 3;
+    b = (leader + 2) % 3;
+    UNTIL(rlog_lease_held(cluster.replicas[a].rlog) && rlog_lease_held(cluster.replicas[b].rlog));
+    cluster_stop(&cluster, a);
+    cluster_stop(&cluster, b);
+    rlog_member_add(old->rlog, &cluster.members[3], on_answer, &lost);
+    UNTIL(look_at(old, 4) != NULL);
+    cluster_stop(&cluster, leader);
+    cluster_start(&cluster, a, true);
+    cluster_start(&cluster, b, true);
+    UNTIL(cluster_leader(&cluster) >= 0);
+    submit_many(&cluster, a, 5);
+    UNTIL(done_count(&cluster.replicas[b]) == 5);
+    cluster_start(&cluster, leader, true);
+    UNTIL(done_count(old) == 5);
+    UNTIL(look_at(old, 4) == NULL);
+    cluster_start(&cluster, 3, false);
+    assert_int_equal(add(&cluster, a, 3), 0);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(is_linked(&cluster.replicas[i], 4));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        cluster_stop(&cluster, i);
+    }
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a node joins an existing cluster, serves as voter, and another leaves; asked at any node.
  * Method: three nodes with commands, a fourth joins as spare, standby, voter; the first leaves; the
  * commands must be everywhere, and an ask repeated changes nothing. */
@@ -302,9 +370,13 @@ static void test_hash_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_and_leave), cmocka_unit_test(test_unsafe_changes),
-        cmocka_unit_test(test_demote_leader),  cmocka_unit_test(test_wiped_voter_is_refused),
-        cmocka_unit_test(test_transfer),       cmocka_unit_test(test_hash_is_told),
+        cmocka_unit_test(test_an_add_that_was_taken_back),
+        cmocka_unit_test(test_join_and_leave),
+        cmocka_unit_test(test_unsafe_changes),
+        cmocka_unit_test(test_demote_leader),
+        cmocka_unit_test(test_wiped_voter_is_refused),
+        cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_hash_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
