@@ -17,6 +17,7 @@
 static void begin_stop(struct admin *admin)
 {
     admin->is_stopping = true;
+    atomic_store(&admin->is_over, true);
     request_all_unknown(admin);
     control_close_all(admin);
     uv_close((uv_handle_t *)&admin->listener, NULL);
@@ -166,7 +167,7 @@ void admin_free(struct admin **address)
 {
     struct admin *admin = *address;
 
-    drain(admin); /* jobs that came back late: their peers are gone, the requests are freed */
+    drain(admin); /* jobs that came back late: their requests only end */
     mailbox_deinit(&admin->inbox);
     (void)uv_loop_close(&admin->loop);
     backlog_clear(&admin->backlog);

@@ -29,6 +29,7 @@ struct admin {
     uv_pipe_t listener;
     struct mailbox inbox;
     bool is_stopping;
+    atomic_bool is_over; /* the same, for the helpers */
 
     struct helpers *helpers; /* derive passwords */
     struct backlog backlog;

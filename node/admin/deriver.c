@@ -8,6 +8,14 @@
 const enum hash_kind derived_kinds[DERIVER_KINDS] = {HASH_SHA1, HASH_SHA256};
 const char *const derived_names[DERIVER_KINDS] = {"SCRAM-SHA-1", "SCRAM-SHA-256"};
 
+static void wipe(struct derived *item)
+{
+    if (item->password != NULL) {
+        explicit_bzero(item->password, strlen(item->password));
+        mem_free(&item->password);
+    }
+}
+
 static void derive(struct derived *item, uint32_t iterations)
 {
     struct slice password = slice_str(item->password);
@@ -21,8 +29,7 @@ static void derive(struct derived *item, uint32_t iterations)
             scram_derive(derived_kinds[i], password, slice_make(key->salt, sizeof(key->salt)),
                          iterations, key->stored_key, key->server_key);
     }
-    explicit_bzero(item->password, password.len);
-    mem_free(&item->password);
+    wipe(item);
 }
 
 static void run(struct helper_job *job)
@@ -30,7 +37,9 @@ static void run(struct helper_job *job)
     struct derivation *work = CONTAINER_OF(job, struct derivation, helper_job);
 
     for (size_t i = 0; i < work->count; i++) {
-        if (work->items[i].password != NULL) {
+        if (atomic_load(work->is_over)) {
+            work->items[i].rc = ERR_CLOSED;
+        } else if (work->items[i].password != NULL) {
             derive(&work->items[i], work->iterations);
         }
     }
@@ -41,4 +50,13 @@ void deriver_give(struct helpers *helpers, struct derivation *derivation)
 {
     derivation->helper_job.run = run;
     helpers_give(helpers, &derivation->helper_job);
+}
+
+void derivation_clear(struct derivation *derivation)
+{
+    for (size_t i = 0; i < derivation->count; i++) {
+        wipe(&derivation->items[i]);
+    }
+    derivation->count = 0;
+    mem_free(&derivation->items);
 }

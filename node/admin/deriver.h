@@ -6,6 +6,7 @@
 #include "node/base/crypto.h"
 #include "node/base/helpers.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define DERIVER_SALT_BYTES 16
@@ -19,7 +20,7 @@ struct derived_key {
 
 struct derived {
     char *password; /* wiped when done; NULL: nothing to derive */
-    int rc;         /* ERR_MALFORMED: SASLprep refused it */
+    int rc;         /* ERR_MALFORMED: SASLprep refused it; ERR_CLOSED: the node stops */
     struct derived_key keys[DERIVER_KINDS];
 };
 
@@ -28,7 +29,8 @@ struct derivation {
     struct derived *items; /* owned by the asker */
     size_t count;
     uint32_t iterations;
-    /** Called on a helper thread when all are done. */
+    const atomic_bool *is_over; /* true: nobody waits for the keys any more */
+    /** Called on a helper thread when all are done, or left out because it is over. */
     void (*done)(struct derivation *derivation);
 };
 
@@ -37,5 +39,7 @@ extern const enum hash_kind derived_kinds[DERIVER_KINDS];
 extern const char *const derived_names[DERIVER_KINDS];
 
 void deriver_give(struct helpers *helpers, struct derivation *derivation);
+/** Free the items, with passwords that are still there. */
+void derivation_clear(struct derivation *derivation);
 
 #endif

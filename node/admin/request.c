@@ -42,6 +42,8 @@ static void end(struct request *request, json_t *answer)
     control_send(request->control, answer);
     json_decref(answer);
     json_decref(request->message);
+    json_decref(request->result);
+    derivation_clear(&request->derivation);
     control_unref(&request->control);
     mem_free(&request);
 }
@@ -144,7 +146,11 @@ void request_on_job(struct core_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
 
-    request->then(request);
+    if (request->admin->is_stopping) { /* nobody is there to hear it; the core may be gone, too */
+        request_fail(request, ERR_CLOSED, NULL);
+    } else {
+        request->then(request);
+    }
 }
 
 /* From another thread: come back to the admin thread by its mailbox. */
@@ -165,6 +171,7 @@ void request_derive(struct request *request, void (*then)(struct request *reques
 {
     request->then = then;
     request->derivation.iterations = request->admin->scram_iterations;
+    request->derivation.is_over = &request->admin->is_over;
     request->derivation.done = on_derived;
     deriver_give(request->admin->helpers, &request->derivation);
 }
@@ -245,7 +252,6 @@ void request_all_unknown(struct admin *admin)
         struct request *request = admin->waiting;
 
         admin->waiting = request->next_waiting;
-        json_decref(request->result);
         fail_named(request, "unknown",
                    "this node lost its place in the cluster: look whether the "
                    "command was carried out");

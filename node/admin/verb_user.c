@@ -73,14 +73,6 @@ static Pb__UserSet *user_set_derived(struct arena *arena, const struct jid *user
 
 /* ---- add, passwd, remove */
 
-static void free_derived(struct request *request)
-{
-    for (size_t i = 0; i < request->derivation.count; i++) {
-        mem_release(request->derivation.items[i].password);
-    }
-    mem_free(&request->derivation.items);
-}
-
 static void submit_password(struct request *request, bool create)
 {
     struct derived *derived = request->derivation.items;
@@ -88,7 +80,6 @@ static void submit_password(struct request *request, bool create)
     struct jid user;
 
     if (derived->rc != 0) {
-        free_derived(request);
         request_fail(request, ERR_INVALID, "this password cannot be used (RFC 4013)");
         return;
     }
@@ -100,7 +91,6 @@ static void submit_password(struct request *request, bool create)
     scratch.command.user_set =
         user_set_derived(&scratch.arena, &user, derived, request->derivation.iterations);
     scratch.command.user_set->create = create;
-    free_derived(request);
     request_submit(request, &scratch.command);
     arena_deinit(&scratch.arena);
 }
@@ -221,7 +211,6 @@ static void fail_row(struct request *request, size_t index, const char *what)
     char text[100];
 
     (void)snprintf(text, sizeof(text), "row %zu of the batch: %s", index + 1, what);
-    free_derived(request);
     request_fail(request, ERR_INVALID, text);
 }
 
@@ -270,7 +259,6 @@ static void submit_import(struct request *request)
             return;
         }
     }
-    free_derived(request);
     scratch.command.body_case = PB__COMMAND__BODY_USER_IMPORT;
     scratch.command.user_import = &import;
     request->result = json_pack("{s:I}", "imported", (json_int_t)count);

@@ -27,6 +27,15 @@ def threads(pid: int) -> dict[int, str]:
             for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
+def busy(pid: int, name: str) -> bool:
+    """Has a thread of this name used processor time?"""
+    for thread, its_name in threads(pid).items():
+        fields = Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()
+        if its_name == name and int(fields[11]) > 0:  # utime, proc(5)
+            return True
+    return False
+
+
 @contextmanager
 def hanging(pid: int, name: str) -> Iterator[None]:
     """The thread of this name does not run inside the block."""

@@ -1,22 +1,25 @@
 """The systemd unit, and what a node tells the service manager (sd_notify)."""
 
+import asyncio
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lib.cluster import ROOT
-from tests.operator.hang import hanging
-from tests.operator.test_setup import MachinesTest
+from tests.operator.hang import busy, hanging
+from tests.operator.test_setup import DOMAIN, MachinesTest
 from tools.local.main import find_program
 
 UNIT = ROOT / "deploy" / "systemd" / "musterd.service"
 PERIOD_S = 0.5         # how often a node that moves feeds the watchdog
 HANG_S = 4 * PERIOD_S
 TIMEOUT_S = 30.0
+IMPORT_ROWS = 10000    # far more than are derived until the stop
 EXPOSURE_MAX = 1.5     # of 10, as systemd-analyze security counts
 
 
@@ -110,6 +113,23 @@ class Service(MachinesTest):
                 node.signal(again)
             self.manager.listen(PERIOD_S)
         self.assertEqual(0, node.process.wait(TIMEOUT_S))
+
+    async def test_stop_during_an_import(self) -> None:
+        """A node that stops while passwords become keys ends with 0; the import is told."""
+        node = self.machines[0]
+        self.found()
+        assert node.process is not None
+        pid = node.process.pid
+        rows = node.folder / "rows.csv"
+        rows.write_text("".join(f"user{i}@{DOMAIN},word\n" for i in range(IMPORT_ROWS)))
+        with ThreadPoolExecutor() as pool:
+            said = pool.submit(node.ctl, "user", "import", str(rows))
+            deadline = time.monotonic() + TIMEOUT_S
+            while not busy(pid, "derive"):
+                self.assertLess(time.monotonic(), deadline, "nothing is derived")
+                await asyncio.sleep(0.01)
+            self.assertEqual(0, node.stop())
+        self.assertNotEqual(0, said.result().code)
 
     async def test_not_ready_without_a_majority(self) -> None:
         """A node that waits for its cluster is not ready, and a SIGHUP does not make it so."""
