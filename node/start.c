@@ -183,7 +183,10 @@ int process_start(struct process *process)
 void process_stop(struct process *process)
 {
     for (uint32_t i = 0; i < process->worker_count; i++) {
-        worker_stop(process->workers[i]);
+        worker_begin_stop(process->workers[i]);
+    }
+    for (uint32_t i = 0; i < process->worker_count; i++) {
+        worker_end_stop(process->workers[i]);
     }
     if (process->admin != NULL) {
         admin_stop(process->admin);

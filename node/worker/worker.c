@@ -437,9 +437,13 @@ struct mailbox *worker_mailbox(struct worker *worker)
     return &worker->inbox;
 }
 
-void worker_stop(struct worker *worker)
+void worker_begin_stop(struct worker *worker)
 {
     mailbox_push_take(&worker->inbox, &port_new(PORT_STOP)->mail);
+}
+
+void worker_end_stop(struct worker *worker)
+{
     (void)pthread_join(worker->thread, NULL);
     atomic_store(&worker->is_over, true);
 }

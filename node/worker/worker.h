@@ -47,8 +47,11 @@ struct worker_config {
 struct worker *worker_start(const struct worker_config *config);
 /** Where PORT messages for it go. */
 struct mailbox *worker_mailbox(struct worker *worker);
-/** End its streams in order and join the thread; the memory stays, for late mail. */
-void worker_stop(struct worker *worker);
+/** Let it take no more clients and end its streams in order. All workers of a node are told before
+ * the first one is waited for. */
+void worker_begin_stop(struct worker *worker);
+/** Wait for the end of that, and of the thread; the memory stays, for late mail. */
+void worker_end_stop(struct worker *worker);
 /** After the end of its helpers. */
 void worker_free(struct worker **worker);
 

@@ -19,6 +19,7 @@ UNIT = ROOT / "deploy" / "systemd" / "musterd.service"
 PERIOD_S = 0.5         # how often a node that moves feeds the watchdog
 HANG_S = 4 * PERIOD_S
 TIMEOUT_S = 30.0
+WORKERS = 4
 IMPORT_ROWS = 10000    # far more than are derived until the stop
 EXPOSURE_MAX = 1.5     # of 10, as systemd-analyze security counts
 
@@ -130,6 +131,27 @@ class Service(MachinesTest):
                 await asyncio.sleep(0.01)
             self.assertEqual(0, node.stop())
         self.assertNotEqual(0, said.result().code)
+
+    async def test_stop_of_all_workers(self) -> None:
+        """All workers end their streams at once: none waits for the one before it."""
+        node = self.machines[0]
+        self.init()
+        conf = node.conf / "muster.yaml"
+        conf.write_text(conf.read_text() + f"limits: {{workers: {WORKERS}}}\n")
+        node.start()
+        assert node.process is not None
+        count = 10 * WORKERS  # the kernel spreads them over the workers
+        peers = [await asyncio.open_connection(node.host, node.ports["c2s"]) for _ in range(count)]
+        with hanging(node.process.pid, "worker"):
+            node.signal(signal.SIGTERM)
+            ends = [asyncio.ensure_future(reader.read()) for reader, _ in peers]
+            async with asyncio.timeout(TIMEOUT_S):
+                while sum(end.done() for end in ends) < count // WORKERS:
+                    await asyncio.sleep(0.01)
+        await asyncio.gather(*ends, return_exceptions=True)  # some may not be accepted yet
+        for _, writer in peers:
+            writer.close()
+        self.assertEqual(0, node.process.wait(TIMEOUT_S))
 
     async def test_not_ready_without_a_majority(self) -> None:
         """A node that waits for its cluster is not ready, and a SIGHUP does not make it so."""
