@@ -15,7 +15,7 @@
 struct process {
     const char *conf_file;
     struct conf *conf;
-    pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
+    pthread_mutex_t reload_mutex; /* the start, SIGHUP and musterctl reload may meet */
     struct tls_store *tls;
     struct addresses *addresses;
     struct failures *failures;

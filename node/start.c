@@ -149,7 +149,7 @@ static int start_admin(struct process *process)
     return admin_start(&config, &process->admin);
 }
 
-int process_start(struct process *process)
+static int start_parts(struct process *process)
 {
     char fault[TLS_FAULT_BYTES_MAX] = "";
     int rc;
@@ -176,6 +176,17 @@ int process_start(struct process *process)
         log_info("node.started", LOG_STR("name", process->conf->node.name),
                  LOG_STR("version", MUSTER_VERSION), LOG_UINT("workers", process->worker_count));
     }
+    return rc;
+}
+
+/* The control socket may ask for a reload before all of it is there. */
+int process_start(struct process *process)
+{
+    int rc;
+
+    (void)pthread_mutex_lock(&process->reload_mutex);
+    rc = start_parts(process);
+    (void)pthread_mutex_unlock(&process->reload_mutex);
     return rc;
 }
 
