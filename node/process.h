@@ -24,6 +24,7 @@ struct process {
     struct worker *workers[WORKERS_MAX];
     struct mailbox *worker_boxes[WORKERS_MAX];
     uint32_t worker_count;
+    uint64_t files_max; /* that the kernel lets this process open */
     struct admin *admin;
 
     uv_loop_t loop;
@@ -38,7 +39,8 @@ struct process {
 NODISCARD int process_load_certificates(struct tls_store *store, const struct conf *conf,
                                         char fault[TLS_FAULT_BYTES_MAX]);
 uint32_t process_count_workers(const struct conf *conf);
-struct worker_settings process_worker_settings(const struct conf *conf, uint32_t worker_count);
+/** files_max: what the kernel lets this process open. Warns when that is too few. */
+struct worker_settings process_worker_settings(const struct conf *conf, uint64_t files_max);
 /** Members as of the start of the cluster. */
 size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX]);
 

@@ -7,7 +7,7 @@
 
 static void tell_workers(struct process *process)
 {
-    struct worker_settings settings = process_worker_settings(process->conf, process->worker_count);
+    struct worker_settings settings = process_worker_settings(process->conf, process->files_max);
     struct blob *bytes = blob_new(slice_make(&settings, sizeof(settings)));
 
     for (uint32_t i = 0; i < process->worker_count; i++) {

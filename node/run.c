@@ -7,7 +7,8 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
-#define PULSE_MS 500 /* how often the main thread looks at the others */
+#define PULSE_MS      500  /* how often the main thread looks at the others */
+#define FILES_DEFAULT 1024 /* the soft limit of most systems */
 
 static void on_stop_signal(uv_signal_t *handle, int number)
 {
@@ -88,15 +89,17 @@ static void init_loop(struct process *process)
     (void)uv_timer_start(&process->pulse, on_pulse, PULSE_MS, PULSE_MS);
 }
 
-/* Every client is a file; systemd's default soft limit is 1024. */
-static void raise_file_limit(void)
+/* Every client is a file; systemd's default soft limit is 1024. Returns how many there may be. */
+static uint64_t raise_file_limit(void)
 {
     struct rlimit limit;
+    struct rlimit raised;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return FILES_DEFAULT;
     }
+    raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 int process_run(struct process *process)
@@ -104,7 +107,7 @@ int process_run(struct process *process)
     int rc;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
+    process->files_max = raise_file_limit();
     log_set_level((enum log_level)process->conf->log.level);
     (void)pthread_mutex_init(&process->reload_mutex, NULL);
     init_loop(process);

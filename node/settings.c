@@ -1,4 +1,5 @@
 /* The configuration, put into the words of the parts that are built from it. */
+#include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/core/identity.h"
 #include "node/process.h"
@@ -6,6 +7,8 @@
 
 #include <stdio.h>
 #include <unistd.h>
+
+#define FILES_RESERVE 512 /* for store, log, links, copies, loops, and the control socket */
 
 _Static_assert(CONF_SILENCE_S_MAX * 1000u <= STATE_SILENCE_MS_MAX,
                "presence is forgotten too early");
@@ -37,7 +40,22 @@ uint32_t process_count_workers(const struct conf *conf)
     return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (uint32_t)cores;
 }
 
-struct worker_settings process_worker_settings(const struct conf *conf, uint32_t worker_count)
+/* Every client is a file. Strangers must not take those that the log and the store need next: a
+ * node that cannot open one stops. */
+static uint32_t connections_max(const struct conf *conf, uint64_t files_max)
+{
+    uint64_t reserve = files_max / 2 < FILES_RESERVE ? files_max / 2 : FILES_RESERVE;
+
+    if (conf->limits.connections <= files_max - reserve) {
+        return conf->limits.connections;
+    }
+    log_warn("node.few_files", LOG_UINT("files", files_max), LOG_UINT("reserve", reserve),
+             LOG_UINT("wanted", conf->limits.connections),
+             LOG_UINT("connections", files_max - reserve));
+    return (uint32_t)(files_max - reserve);
+}
+
+struct worker_settings process_worker_settings(const struct conf *conf, uint64_t files_max)
 {
     return (struct worker_settings){
         .stanza_bytes_max = conf->limits.stanza_bytes,
@@ -46,7 +64,7 @@ struct worker_settings process_worker_settings(const struct conf *conf, uint32_t
         .bytes_per_second = conf->limits.bytes_per_second,
         .burst_s = conf->limits.burst_seconds,
         .connections_per_address_max = conf->limits.connections_per_address,
-        .connections_max = (conf->limits.connections + worker_count - 1) / worker_count,
+        .connections_max = connections_max(conf, files_max),
         .resume_window_s = conf->timers.resume_window_s,
         .idle_probe_ms = conf->timers.idle_probe_s * 1000,
         .idle_dead_ms = conf->timers.idle_dead_s * 1000,

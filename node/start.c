@@ -125,7 +125,7 @@ static int start_workers(struct process *process)
     if (rc != 0) {
         return rc;
     }
-    config.settings = process_worker_settings(conf, count);
+    config.settings = process_worker_settings(conf, process->files_max);
     for (uint32_t i = 0; i < count; i++) {
         config.index = i;
         process->workers[i] = worker_start(&config);

@@ -26,6 +26,7 @@ struct addresses {
     uint8_t secret[16];
     pthread_mutex_t mutex; /* guards what follows; held for a look-up, once a connection */
     struct count *counts;
+    uint32_t connections; /* the sum of all counts */
 };
 
 struct addresses *addresses_new(void)
@@ -85,10 +86,10 @@ static struct count *find(struct addresses *addresses, const struct address_key 
     return count;
 }
 
-uint32_t addresses_add(struct addresses *addresses, const struct address_key *key)
+struct address_counts addresses_add(struct addresses *addresses, const struct address_key *key)
 {
+    struct address_counts counts;
     struct count *count;
-    uint32_t connections;
 
     (void)pthread_mutex_lock(&addresses->mutex);
     count = find(addresses, key);
@@ -97,9 +98,10 @@ uint32_t addresses_add(struct addresses *addresses, const struct address_key *ke
         count->key = *key;
         HASH_ADD(hh, addresses->counts, key, sizeof(count->key), count);
     }
-    connections = ++count->connections;
+    counts.of_address = ++count->connections;
+    counts.of_node = ++addresses->connections;
     (void)pthread_mutex_unlock(&addresses->mutex);
-    return connections;
+    return counts;
 }
 
 void addresses_remove(struct addresses *addresses, const struct address_key *key)
@@ -109,6 +111,7 @@ void addresses_remove(struct addresses *addresses, const struct address_key *key
     (void)pthread_mutex_lock(&addresses->mutex);
     count = find(addresses, key);
     ASSERT(count != NULL);
+    addresses->connections--;
     if (--count->connections == 0) {
         HASH_DEL(addresses->counts, count);
         mem_free(&count);

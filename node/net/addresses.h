@@ -1,5 +1,5 @@
-/* addresses - how many connections of this node come from where, all workers together; an IPv6 /64
- * counts as one address, since one customer has all of it. Any thread. */
+/* addresses - how many connections this node has, and how many of them come from where, all workers
+ * together; an IPv6 /64 counts as one address, since one customer has all of it. Any thread. */
 #ifndef NODE_NET_ADDRESSES_H
 #define NODE_NET_ADDRESSES_H
 
@@ -18,8 +18,13 @@ struct addresses *addresses_new(void);
 void addresses_free(struct addresses **addresses);
 
 struct address_key address_key(const struct sockaddr *address);
-/** Count one connection more; returns how many there are now. */
-uint32_t addresses_add(struct addresses *addresses, const struct address_key *key);
+struct address_counts {
+    uint32_t of_address;
+    uint32_t of_node;
+};
+
+/** Count one connection more; returns how many there are now, this one included. */
+struct address_counts addresses_add(struct addresses *addresses, const struct address_key *key);
 void addresses_remove(struct addresses *addresses, const struct address_key *key);
 
 #endif

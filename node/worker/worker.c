@@ -139,6 +139,7 @@ static void on_connection(struct door *door)
     uint32_t index = take_slot(worker);
     struct slot *slot = &worker->slots[index];
     struct conn *conn = conn_accept(worker, index, slot->generation, door);
+    struct address_counts counts;
 
     if (conn == NULL) {
         slot->next_free = worker->first_free;
@@ -147,9 +148,11 @@ static void on_connection(struct door *door)
     }
     slot->conn = conn;
     worker->conn_count++;
-    if (addresses_add(worker->addresses, &conn->address) > settings->connections_per_address_max ||
-        worker->conn_count > settings->connections_max) {
-        log_debug("worker.connection_refused", LOG_UINT("connections", worker->conn_count));
+    counts = addresses_add(worker->addresses, &conn->address);
+    if (counts.of_address > settings->connections_per_address_max ||
+        counts.of_node > settings->connections_max) {
+        log_debug("worker.connection_refused", LOG_UINT("of_address", counts.of_address),
+                  LOG_UINT("of_node", counts.of_node));
         refuse(conn, door->direct_tls);
     }
 }

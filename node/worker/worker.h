@@ -18,7 +18,7 @@ struct worker_settings {
     uint32_t bytes_per_second;
     uint32_t burst_s; /* of both */
     uint32_t connections_per_address_max;
-    uint32_t connections_max; /* of this worker */
+    uint32_t connections_max; /* of this node */
     uint32_t resume_window_s;
     uint32_t idle_probe_ms;
     uint32_t idle_dead_ms;

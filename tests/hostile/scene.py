@@ -36,6 +36,7 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
     node_id: int
     timers: list[str] = []
     limits: list[str] = []
+    launcher = ""  # in front of musterd
     # Beyond one of a kind and second: what the test does several times at once.
     due_warnings: collections.Counter[str] = collections.Counter()
     counter = 0
@@ -44,7 +45,7 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls) -> None:
         options = [word for timer in cls.timers for word in ("--timer", timer)]
         options += [word for limit in cls.limits for word in ("--limit", limit)]
-        cls.cluster = TestCluster("--nodes", "3", *options)
+        cls.cluster = TestCluster("--nodes", "3", *options, launcher=cls.launcher)
         cls.addClassCleanup(cls.cluster.close)
         cls.node_id = cls.cluster.ids[0]
         logging.getLogger("asyncio").setLevel(logging.ERROR)  # writes to closed connections
@@ -110,8 +111,12 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(found, "the node is dead")
         return int(found[0])
 
+    def log_text(self) -> str:
+        """What the node has said so far."""
+        return Path(self.cluster.node(self.node_id).log).read_text(errors="replace")
+
     def _log_lines(self) -> list[str]:
-        return Path(self.cluster.node(self.node_id).log).read_text(errors="replace").splitlines()
+        return self.log_text().splitlines()
 
     def new_user(self, name: str, node_id: int | None = None) -> str:
         """An account that no other test uses; its bare address. It is made through the node that

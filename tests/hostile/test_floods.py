@@ -14,6 +14,7 @@ from tests.lib.xmpp_client import IQ, SM_NS
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # of all workers together, as this test sets it
 CONNECTIONS = 400
+CONNECTIONS_OF_NODE = 40     # as a test sets it
 OUTPUT_BYTES = 256 * 1024    # as these tests set it; a connection holds four times as much
 BOMB_MESSAGES = 70           # together more than that, and less than may be pending
 BOMB = "x" * 50_000
@@ -68,6 +69,17 @@ class Floods(HostileCase):
         again = await self.peer().dial(self.address(direct=False), "127.0.0.66")
         await again.open()
         again.abort()
+
+    async def test_connections_of_a_node(self) -> None:
+        """As many connections as the limit says, however the kernel spreads them over workers."""
+        self._limit(connections=CONNECTIONS_OF_NODE)
+        peers = [await self.peer().dial(self.address(direct=False))
+                 for _ in range(3 * CONNECTIONS_OF_NODE)]
+        ends = await asyncio.gather(*(self._is_refused(peer) for peer in peers))
+        self.assertEqual(CONNECTIONS_OF_NODE - 1, ends.count(None), "one is a bystander's")
+        self.assertEqual({None}, set(ends[:CONNECTIONS_OF_NODE - 1]))
+        for peer in peers:
+            peer.abort()
 
     async def _is_refused(self, peer: Peer) -> list[str] | None:
         """The last words of the server; None: it lets the peer stay."""

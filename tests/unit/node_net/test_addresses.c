@@ -52,14 +52,15 @@ static void test_counts(void **state)
     struct address_key b = key_v4("192.0.2.2");
 
     (void)state;
-    assert_int_equal(addresses_add(addresses, &a), 1);
-    assert_int_equal(addresses_add(addresses, &a), 2);
-    assert_int_equal(addresses_add(addresses, &b), 1);
+    assert_int_equal(addresses_add(addresses, &a).of_address, 1);
+    assert_int_equal(addresses_add(addresses, &a).of_address, 2);
+    assert_int_equal(addresses_add(addresses, &b).of_address, 1);
     addresses_remove(addresses, &a);
-    assert_int_equal(addresses_add(addresses, &a), 2);
+    assert_int_equal(addresses_add(addresses, &a).of_address, 2);
     addresses_remove(addresses, &a);
     addresses_remove(addresses, &a);
-    assert_int_equal(addresses_add(addresses, &a), 1);
+    assert_int_equal(addresses_add(addresses, &a).of_address, 1);
+    assert_int_equal(addresses_add(addresses, &a).of_node, 3); /* one of them is b's */
     addresses_free(&addresses);
     assert_null(addresses);
 }
@@ -93,7 +94,7 @@ static void test_threads(void **state)
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    assert_int_equal(addresses_add(addresses, &key), 1);
+    assert_int_equal(addresses_add(addresses, &key).of_node, 1);
     addresses_free(&addresses);
 }
 
