@@ -108,6 +108,7 @@ int process_run(struct process *process)
 
     (void)signal(SIGPIPE, SIG_IGN);
     process->files_max = raise_file_limit();
+    log_start();
     log_set_level((enum log_level)process->conf->log.level);
     (void)pthread_mutex_init(&process->reload_mutex, NULL);
     init_loop(process);
@@ -121,5 +122,6 @@ int process_run(struct process *process)
     if (rc == 0) {
         log_info("node.stopped");
     }
+    log_flush();
     return rc == 0 ? 0 : EXIT_START_FAILED;
 }

@@ -1,13 +1,12 @@
 #include "node/base/log.h"
 
-#include "node/base/buf.h"
 #include "node/base/clock.h"
+#include "node/base/log_writer.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The process has one log; everything else in the program is per object. */
 static atomic_int threshold = LOG_INFO;
@@ -64,6 +63,12 @@ static void append_time(struct buf *line)
     buf_printf(line, "%s.%03uZ", text, (unsigned)(now_ms % 1000));
 }
 
+static void append_head(struct buf *line, enum log_level level, const char *event)
+{
+    append_time(line);
+    buf_printf(line, " %s %s", level_names[level], event);
+}
+
 static struct event_rate *rate_of(const char *event)
 {
     size_t start = ((uintptr_t)event >> 3) % EVENTS_MAX;
@@ -112,15 +117,13 @@ static bool take_line(const char *event, unsigned *suppressed_out)
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct buf line = BUF_EMPTY;
-    struct slice out;
     unsigned suppressed;
 
     if ((int)level < atomic_load_explicit(&threshold, memory_order_relaxed) ||
         !take_line(event, &suppressed)) {
         return;
     }
-    append_time(&line);
-    buf_printf(&line, " %s %s", level_names[level], event);
+    append_head(&line, level, event);
     for (; fields->name != NULL; fields++) {
         buf_printf(&line, " %s=", fields->name);
         switch (fields->kind) {
@@ -141,9 +144,22 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         buf_printf(&line, " suppressed=%u", suppressed);
     }
     buf_append_u8(&line, '\n');
-    out = buf_slice(&line);
-    if (write(STDERR_FILENO, out.data, out.len) < 0) {
-        /* nowhere left to say it */
-    }
+    log_writer_put(buf_slice(&line));
     buf_deinit(&line);
+}
+
+static void append_lost(struct buf *line, uint64_t count)
+{
+    append_head(line, LOG_WARN, "log.lines_lost");
+    buf_printf(line, " lines=%" PRIu64 "\n", count);
+}
+
+void log_start(void)
+{
+    log_writer_start(append_lost);
+}
+
+void log_flush(void)
+{
+    log_writer_flush();
 }

@@ -1,7 +1,8 @@
 /* log - one line an event, the event's name first: log_info("session.bound", LOG_STR("jid", jid)).
  * error = someone must act; warn = degraded; info = life cycle; debug = per stanza, off by default.
  * Never bodies, passwords or tokens. An event that comes too often in one second is left out; its
- * next line tells how often (suppressed=). Any thread. */
+ * next line tells how often (suppressed=). When stderr does not take what comes, lines are left
+ * out, too, and log.lines_lost says how many. Any thread. */
 #ifndef NODE_BASE_LOG_H
 #define NODE_BASE_LOG_H
 
@@ -37,6 +38,10 @@ struct log_field {
 
 /** Lines below level are not written. Default LOG_INFO. Any thread, any time. */
 void log_set_level(enum log_level level);
+/** From now on no thread waits for stderr but one that is started here. For main(), once. */
+void log_start(void);
+/** Before the end of the process: wait for the lines under way, but not long. */
+void log_flush(void);
 /** Write one line to stderr; fields end with a zeroed one. Use the macros above. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -1,5 +1,6 @@
 /* The state thread: its mailbox, one note after the other, and what each turn ends with. */
 #include "node/base/clock.h"
+#include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/core/core_private.h"
 
@@ -9,6 +10,7 @@
 
 void core_fail_stop(enum exit_code code)
 {
+    log_flush();
     _exit((int)code);
 }
 static void answer_credentials(struct core *core, const struct note *note)

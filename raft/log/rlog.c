@@ -21,6 +21,7 @@
 void rlog_fail_stop(struct rlog *rlog, const char *reason)
 {
     log_error("raft.fail_stop", LOG_STR("reason", reason), LOG_STR("io", rlog->disk.errmsg));
+    log_flush();
     _exit(EXIT_FAIL_STOP);
 }
 

@@ -29,6 +29,7 @@ class Machine:
         self.ports = ports.choose(self.host, None, number)
         self.link = f"{self.host}:{self.ports['link']}"
         self.process: subprocess.Popen | None = None
+        self.stderr: int | None = None  # of the node, instead of a file
 
     def setup(self, *arguments: str) -> Said:
         """A command that makes or uses this machine's folders."""
@@ -65,7 +66,8 @@ class Machine:
         launcher = shlex.split(os.environ.get("MUSTER_LAUNCHER", ""))
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([*launcher, find_program("musterd"), "-c", file],
-                                            stdout=log, stderr=log,
+                                            stdout=log,
+                                            stderr=log if self.stderr is None else self.stderr,
                                             env={**os.environ, **environment})
 
     def log(self) -> str:
