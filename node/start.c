@@ -135,7 +135,7 @@ static int start_workers(struct process *process)
     return 0;
 }
 
-static int start_admin(struct process *process)
+static int open_admin(struct process *process)
 {
     const struct admin_config config = {.socket_path = process->conf->control.socket,
                                         .core = process->core,
@@ -146,10 +146,10 @@ static int start_admin(struct process *process)
                                         .reload = process_reload,
                                         .ctx = process};
 
-    return admin_start(&config, &process->admin);
+    return admin_open(&config, &process->admin);
 }
 
-static int start_parts(struct process *process)
+int process_start(struct process *process)
 {
     char fault[TLS_FAULT_BYTES_MAX] = "";
     int rc;
@@ -168,25 +168,15 @@ static int start_parts(struct process *process)
         rc = start_workers(process);
     }
     if (rc == 0) {
-        rc = start_admin(process);
+        rc = open_admin(process);
     }
     if (rc == 0) {
         core_run(process->core, process->worker_boxes, process->worker_count,
                  admin_mailbox(process->admin));
         log_info("node.started", LOG_STR("name", process->conf->node.name),
                  LOG_STR("version", MUSTER_VERSION), LOG_UINT("workers", process->worker_count));
+        admin_run(process->admin); /* last: it may ask for a reload at once */
     }
-    return rc;
-}
-
-/* The control socket may ask for a reload before all of it is there. */
-int process_start(struct process *process)
-{
-    int rc;
-
-    (void)pthread_mutex_lock(&process->reload_mutex);
-    rc = start_parts(process);
-    (void)pthread_mutex_unlock(&process->reload_mutex);
     return rc;
 }
 

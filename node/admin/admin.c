@@ -132,7 +132,7 @@ static struct admin *admin_new(const struct admin_config *config)
     return admin;
 }
 
-int admin_start(const struct admin_config *config, struct admin **out)
+int admin_open(const struct admin_config *config, struct admin **out)
 {
     struct admin *admin = admin_new(config);
     int rc = listen_at(admin, config->socket_path);
@@ -143,11 +143,17 @@ int admin_start(const struct admin_config *config, struct admin **out)
         admin_free(&admin);
         return rc;
     }
+    *out = admin;
+    return 0;
+}
+
+void admin_run(struct admin *admin)
+{
+    int rc;
+
     admin->helpers = helpers_start("derive");
     rc = pthread_create(&admin->thread, NULL, run, admin);
     ASSERT(rc == 0);
-    *out = admin;
-    return 0;
 }
 
 struct mailbox *admin_mailbox(struct admin *admin)

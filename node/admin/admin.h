@@ -26,8 +26,10 @@ struct admin_config {
     void *ctx;
 };
 
-/** Open the socket and start the thread. ERR_IO, logged. */
-NODISCARD int admin_start(const struct admin_config *config, struct admin **out);
+/** Open the socket; who connects waits for admin_run(). ERR_IO, logged. */
+NODISCARD int admin_open(const struct admin_config *config, struct admin **out);
+/** Start the thread: what it asks must be there. admin_open() is followed by it. */
+void admin_run(struct admin *admin);
 /** Where PORT messages for it go. */
 struct mailbox *admin_mailbox(struct admin *admin);
 /** End the thread; the memory stays, for late mail. */
