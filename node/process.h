@@ -10,19 +10,17 @@
 #include <pthread.h>
 #include <uv.h>
 
-#define WORKERS_MAX 64
-
 struct process {
     const char *conf_file;
     struct conf *conf;
-    pthread_mutex_t reload_mutex; /* the start, SIGHUP and musterctl reload may meet */
+    pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
     struct tls_store *tls;
     struct addresses *addresses;
     struct failures *failures;
     struct helpers *login_helpers;
     struct core *core;
-    struct worker *workers[WORKERS_MAX];
-    struct mailbox *worker_boxes[WORKERS_MAX];
+    struct worker *workers[CORE_WORKERS_MAX];
+    struct mailbox *worker_boxes[CORE_WORKERS_MAX];
     uint32_t worker_count;
     uint64_t files_max; /* that the kernel lets this process open */
     struct admin *admin;
@@ -31,6 +29,7 @@ struct process {
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t pulse;
     bool was_ready;
+    bool told_serving;   /* what the service manager knows */
     uint64_t turns_seen; /* what the watchdog saw move last */
     uint64_t log_seen_ms;
 };

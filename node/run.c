@@ -36,8 +36,20 @@ static void on_hup_signal(uv_signal_t *handle, int number)
     }
 }
 
+static void tell_serving(struct process *process, bool is_serving)
+{
+    if (is_serving && !process->was_ready) {
+        process->was_ready = true;
+        (void)sd_notify(0, "READY=1\nSTATUS=serving");
+    } else if (is_serving != process->told_serving) {
+        (void)sd_notify(0, is_serving ? "STATUS=serving" : "STATUS=not serving");
+    }
+    process->told_serving = is_serving;
+}
+
 /* The watchdog is fed while both threads that the cluster depends on move: the state thread counts
- * its turns, the raft thread dates its status. */
+ * its turns, the raft thread dates its status. A worker that hangs is no reason to kill the node,
+ * which still votes and serves the clients of the others: the status tells of it. */
 static void on_pulse(uv_timer_t *timer)
 {
     struct process *process = timer->data;
@@ -51,10 +63,7 @@ static void on_pulse(uv_timer_t *timer)
         process->log_seen_ms = log.as_of_ms;
         (void)sd_notify(0, "WATCHDOG=1");
     }
-    if (core.serving && !process->was_ready) {
-        process->was_ready = true;
-        (void)sd_notify(0, "READY=1\nSTATUS=serving");
-    }
+    tell_serving(process, core.serving);
 }
 
 static void start_signal(struct process *process, uv_signal_t *handle, uv_signal_cb callback,

@@ -37,7 +37,7 @@ uint32_t process_count_workers(const struct conf *conf)
     if (conf->limits.workers != 0) {
         return conf->limits.workers;
     }
-    return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (uint32_t)cores;
+    return cores < 1 ? 1 : cores > CORE_WORKERS_MAX ? CORE_WORKERS_MAX : (uint32_t)cores;
 }
 
 /* Every client is a file. Strangers must not take those that the log and the store need next: a

@@ -1,6 +1,9 @@
 /* What other threads ask of the core, by its mailbox or a copied status, and jobs of the state. */
+#include "node/base/clock.h"
 #include "node/base/mem.h"
 #include "node/core/core_private.h"
+
+#define WORKER_HUNG_MS 5000
 
 struct rlog *core_log(struct core *core)
 {
@@ -19,6 +22,25 @@ void core_note_doors(struct core *core, bool are_open)
     } else {
         atomic_fetch_sub(&core->open_workers, 1);
     }
+}
+
+void core_note_turn(struct core *core, uint32_t worker, uint64_t now_ms)
+{
+    atomic_store_explicit(&core->worker_turns_ms[worker], now_ms, memory_order_relaxed);
+}
+
+/* A worker turns ten times a second, whatever its clients do. */
+static uint32_t count_hung(const struct core *core)
+{
+    uint64_t now_ms = clock_mono_ms();
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        uint64_t turn_ms = atomic_load_explicit(&core->worker_turns_ms[i], memory_order_relaxed);
+
+        count += turn_ms + WORKER_HUNG_MS < now_ms ? 1 : 0;
+    }
+    return count;
 }
 
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user)
@@ -64,7 +86,9 @@ void core_get_status(struct core *core, struct core_status *out)
     (void)pthread_mutex_lock(&core->status_mutex);
     *out = core->status;
     (void)pthread_mutex_unlock(&core->status_mutex);
-    out->serving = out->serving && atomic_load(&core->open_workers) == core->worker_count;
+    out->workers_hung = count_hung(core);
+    out->serving = out->serving && out->workers_hung == 0 &&
+                   atomic_load(&core->open_workers) == core->worker_count;
 }
 
 struct state *core_state(struct core *core)

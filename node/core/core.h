@@ -12,6 +12,8 @@
 
 struct core;
 
+#define CORE_WORKERS_MAX 64
+
 /* How the process ends when it must not go on; 0 is a graceful stop. Documented in musterd(8). */
 enum exit_code {
     EXIT_START_FAILED = 1,
@@ -63,6 +65,8 @@ struct rlog *core_log(struct core *core);
 bool core_may_serve(struct core *core);
 /** A worker's doors opened, or closed again. Any thread. */
 void core_note_doors(struct core *core, bool are_open);
+/** A worker ended a turn: it is alive. Any thread. */
+void core_note_turn(struct core *core, uint32_t worker, uint64_t now_ms);
 /** Look up an account; answered by PORT_CREDENTIALS to the worker of ref. Any thread. */
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user);
 /** Ask for a part of what waits for a session; it comes as PORT_DELIVERY. Any thread. */
@@ -99,11 +103,12 @@ struct core_scrub core_scrub(struct core *core);
 bool core_close_window(struct core *core);
 
 struct core_status {
-    bool serving;       /* the gate is open, and the doors of all workers are */
+    bool serving;       /* the gate is open, the doors of all workers are, and all of them move */
     bool state_differs; /* alarm: other nodes have another state hash, without a majority, or a
                            scrub found other rows than were written */
     bool has_pressure;
-    uint64_t incarnation; /* 0: not started in the cluster yet */
+    uint32_t workers_hung; /* that have not moved for seconds */
+    uint64_t incarnation;  /* 0: not started in the cluster yet */
     uint64_t applied_index;
     uint64_t mark_index;
     uint64_t turns; /* moves while the state thread lives: for the watchdog */

@@ -81,7 +81,8 @@ struct core {
     uint64_t secrets_made_ms;
 
     atomic_bool may_serve;
-    atomic_uint open_workers; /* with open doors */
+    atomic_uint open_workers;                               /* with open doors */
+    atomic_uint_fast64_t worker_turns_ms[CORE_WORKERS_MAX]; /* when each ended its last turn */
     pthread_mutex_t status_mutex;
     struct core_status status;
 };

@@ -328,6 +328,7 @@ static void end_turn(struct worker *worker)
 {
     uint64_t now_ms = clock_mono_ms();
 
+    core_note_turn(worker->core, worker->index, now_ms);
     backlog_retry(&worker->backlog, core_log(worker->core));
     step_may_read(worker);
     while (worker->dirty != NULL) {
@@ -425,6 +426,7 @@ struct worker *worker_start(const struct worker_config *config)
         worker->doors[i].on_connection = on_connection;
     }
     worker->doors[1].direct_tls = true;
+    core_note_turn(worker->core, worker->index, clock_mono_ms());
     init_loop(worker);
     /* Stanzas in it are bounded by node/core/outbox.h; the rest is what its connections asked for:
      * a stream reads no more while AWAITED_MAX outcomes are outstanding, one look-up, one pull. */

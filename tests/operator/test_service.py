@@ -1,6 +1,8 @@
 """The systemd unit, and what a node tells the service manager (sd_notify)."""
 
 import asyncio
+import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -72,7 +74,8 @@ class Service(MachinesTest):
 
     async def test_watchdog(self) -> None:
         """READY=1 when the node serves; the watchdog is fed while both the raft and the state
-        thread move, whatever a worker does."""
+        thread move, whatever a worker does; a worker that hangs is an alarm, and the node says that it
+        does not serve."""
         node = self.machines[0]
         self.init()
         node.run(NOTIFY_SOCKET=self.manager.path)
@@ -88,6 +91,34 @@ class Service(MachinesTest):
             self.manager.wait("WATCHDOG=1")
         with hanging(pid, "worker"):
             self.assertGreaterEqual(self.manager.fed(HANG_S), HANG_S / PERIOD_S / 2)
+            self.manager.wait("STATUS=not serving")
+            status = node.ctl("--json", "node", "status").json()
+            self.assertEqual((False, 1, ["worker-hung"]),
+                             (status["serving"], status["workers_hung"], status["alarms"]))
+            self.manager.wait("WATCHDOG=1")
+        self.manager.wait("STATUS=serving")
+
+    async def test_stalled_log(self) -> None:
+        """A node whose log nobody reads serves, reloads and stops."""
+        node = self.machines[0]
+        self.init()
+        conf = node.conf / "muster.yaml"
+        conf.write_text(conf.read_text() + "log: {level: debug}\n")
+        reading, node.stderr = os.pipe()
+        os.set_blocking(node.stderr, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(node.stderr, b"x" * 4096)
+        os.set_blocking(node.stderr, True)
+        node.start()
+        for name in ("a", "b"):
+            client = self.client(name, 1)
+            await client.start()
+            await client.close()
+        self.ok(node.ctl("reload"))
+        self.assertEqual(0, node.stop())
+        os.close(reading)
+        os.close(node.stderr)
 
     async def test_reload_and_stop(self) -> None:
         """SIGHUP: RELOADING=1 with the time, then READY=1, also when the reload is refused.
