@@ -18,15 +18,14 @@ static int usage(FILE *out, int code)
 
 static int check_only(const struct conf *conf)
 {
-    struct tls_store *store = tls_store_new();
+    struct tls_set *certificates;
     char fault[TLS_FAULT_BYTES_MAX] = "";
-    int rc = process_load_certificates(store, conf, fault);
 
-    tls_store_free(&store);
-    if (rc != 0) {
+    if (process_load_certificates(conf, fault, &certificates) != 0) {
         (void)fprintf(stderr, "%s\n", fault);
         return EXIT_START_FAILED;
     }
+    tls_set_free(&certificates);
     (void)printf("configuration ok\n");
     return 0;
 }

@@ -13,7 +13,10 @@
 struct process {
     const char *conf_file;
     struct conf *conf;
-    pthread_mutex_t reload_mutex; /* SIGHUP and musterctl reload may meet */
+    pthread_mutex_t reload_mutex; /* guards the next two: SIGHUP and musterctl reload may meet */
+    struct reload *reload;        /* under way, or NULL */
+    bool reload_over;             /* the process ends: no more of them */
+    struct reload_call hup_call;  /* of SIGHUP */
     struct tls_store *tls;
     struct addresses *addresses;
     struct failures *failures;
@@ -28,6 +31,7 @@ struct process {
     uv_loop_t loop;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t pulse;
+    uv_async_t reload_read;
     bool was_ready;
     bool told_serving;   /* what the service manager knows */
     uint64_t turns_seen; /* what the watchdog saw move last */
@@ -35,16 +39,20 @@ struct process {
 };
 
 /* settings.c */
-NODISCARD int process_load_certificates(struct tls_store *store, const struct conf *conf,
-                                        char fault[TLS_FAULT_BYTES_MAX]);
+NODISCARD int process_load_certificates(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX],
+                                        struct tls_set **out);
 uint32_t process_count_workers(const struct conf *conf);
 /** files_max: what the kernel lets this process open. Warns when that is too few. */
 struct worker_settings process_worker_settings(const struct conf *conf, uint64_t files_max);
 /** Members as of the start of the cluster. */
 size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX]);
 
-/** Read the configuration again; ctx is the process. Main and admin thread. */
-int process_reload(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+/** Read the configuration again; ctx is the process. Any thread. See admin.h. */
+NODISCARD int process_reload(void *ctx, struct reload_call *call);
+/** The files of a reload are read. */
+void process_on_reload_read(uv_async_t *async);
+/** No more reloads; one under way is answered with ERR_CLOSED. */
+void process_end_reloads(struct process *process);
 
 /** Build all parts; errors are logged. process_stop() also after a failure. */
 NODISCARD int process_start(struct process *process);

@@ -20,19 +20,35 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 }
 
 /* A node that still waits for its cluster is not made ready by a signal. */
+static void end_hup(const struct process *process)
+{
+    if (process->was_ready) {
+        (void)sd_notify(0, "READY=1");
+    }
+}
+
+static void on_hup_done(struct reload_call *call, int status, const char *fault)
+{
+    (void)status;
+    (void)fault;
+    end_hup(CONTAINER_OF(call, struct process, hup_call));
+}
+
 static void on_hup_signal(uv_signal_t *handle, int number)
 {
-    const struct process *process = handle->data;
-    char fault[ADMIN_FAULT_BYTES_MAX] = "";
+    struct process *process = handle->data;
+    int rc;
 
     (void)number;
     if (process->was_ready) {
         (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                          (unsigned long long)clock_mono_us());
     }
-    (void)process_reload(handle->data, fault);
-    if (process->was_ready) {
-        (void)sd_notify(0, "READY=1");
+    process->hup_call.done = on_hup_done;
+    rc = process_reload(process, &process->hup_call);
+    if (rc != 0) {
+        log_error("node.reload_refused", LOG_STR("cause", err_text(rc)));
+        end_hup(process);
     }
 }
 
@@ -93,6 +109,8 @@ static void init_loop(struct process *process)
     start_signal(process, &process->on_term, on_stop_signal, SIGTERM);
     start_signal(process, &process->on_int, on_stop_signal, SIGINT);
     start_signal(process, &process->on_hup, on_hup_signal, SIGHUP);
+    (void)uv_async_init(&process->loop, &process->reload_read, process_on_reload_read);
+    process->reload_read.data = process;
     (void)uv_timer_init(&process->loop, &process->pulse);
     process->pulse.data = process;
     (void)uv_timer_start(&process->pulse, on_pulse, PULSE_MS, PULSE_MS);

@@ -13,8 +13,8 @@
 _Static_assert(CONF_SILENCE_S_MAX * 1000u <= STATE_SILENCE_MS_MAX,
                "presence is forgotten too early");
 
-int process_load_certificates(struct tls_store *store, const struct conf *conf,
-                              char fault[TLS_FAULT_BYTES_MAX])
+int process_load_certificates(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX],
+                              struct tls_set **out)
 {
     size_t count = conf->c2s.certificates_count;
     struct tls_certificate *certificates = mem_zalloc(count * sizeof(*certificates));
@@ -25,7 +25,7 @@ int process_load_certificates(struct tls_store *store, const struct conf *conf,
         certificates[i].cert_file = conf->c2s.certificates[i].certificate;
         certificates[i].key_file = conf->c2s.certificates[i].key;
     }
-    rc = tls_store_load(store, certificates, count, fault);
+    rc = tls_set_load(certificates, count, fault, out);
     mem_free(&certificates);
     return rc;
 }

@@ -152,16 +152,18 @@ static int open_admin(struct process *process)
 int process_start(struct process *process)
 {
     char fault[TLS_FAULT_BYTES_MAX] = "";
+    struct tls_set *certificates;
     int rc;
 
     process->tls = tls_store_new();
     process->addresses = addresses_new();
     process->failures = failures_new(clock_mono_ms());
     process->login_helpers = helpers_start("login");
-    rc = process_load_certificates(process->tls, process->conf, fault);
+    rc = process_load_certificates(process->conf, fault, &certificates);
     if (rc != 0) {
         log_error("node.certificate_unusable", LOG_STR("cause", fault));
     } else {
+        tls_store_use_take(process->tls, certificates);
         rc = start_core(process);
     }
     if (rc == 0) {
@@ -183,6 +185,7 @@ int process_start(struct process *process)
 /* Workers first, so that their clients' last commands still get into the log. */
 void process_stop(struct process *process)
 {
+    process_end_reloads(process);
     for (uint32_t i = 0; i < process->worker_count; i++) {
         worker_begin_stop(process->workers[i]);
     }

@@ -14,6 +14,12 @@
 
 struct admin;
 
+/** Whoever asks for a reload. */
+struct reload_call {
+    /** Called once, on the main thread; 0, or an error and its text. */
+    void (*done)(struct reload_call *call, int status, const char *fault);
+};
+
 struct admin_config {
     const char *socket_path; /* made with mode 0600 */
     struct core *core;       /* borrowed */
@@ -21,8 +27,9 @@ struct admin_config {
     const char *cluster;       /* name, copied */
     const char *domain;        /* of the cluster's start, copied */
     uint32_t scram_iterations; /* of keys derived from passwords */
-    /** Read the configuration again; all or nothing. Any thread. 0, or an error and its text. */
-    int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+    /** Read the configuration again; all or nothing. call->done() follows, unless it returns
+     * ERR_BUSY, another reload is under way, or ERR_CLOSED, the node stops. Any thread. */
+    int (*reload)(void *ctx, struct reload_call *call);
     void *ctx;
 };
 

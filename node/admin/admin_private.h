@@ -18,7 +18,7 @@ struct admin {
     char *cluster;
     char *domain;
     uint32_t scram_iterations;
-    int (*reload)(void *ctx, char fault[ADMIN_FAULT_BYTES_MAX]);
+    int (*reload)(void *ctx, struct reload_call *call);
     void *reload_ctx;
     char *socket_path;
 

@@ -44,6 +44,7 @@ static void end(struct request *request, json_t *answer)
     json_decref(request->message);
     json_decref(request->result);
     derivation_clear(&request->derivation);
+    mem_free(&request->fault);
     control_unref(&request->control);
     mem_free(&request);
 }
@@ -118,7 +119,7 @@ static void answer_with_result(struct request *request)
     request->result = NULL;
     if (request->rc != 0) {
         json_decref(result);
-        request_fail(request, request->rc, NULL);
+        request_fail(request, request->rc, request->fault);
     } else {
         request_ok(request, result);
     }
@@ -174,6 +175,27 @@ void request_derive(struct request *request, void (*then)(struct request *reques
     request->derivation.is_over = &request->admin->is_over;
     request->derivation.done = on_derived;
     deriver_give(request->admin->helpers, &request->derivation);
+}
+
+static void on_reloaded(struct reload_call *call, int status, const char *fault)
+{
+    struct request *request = CONTAINER_OF(call, struct request, reload);
+
+    request->rc = status;
+    request->fault = mem_strdup(fault);
+    request->then = answer_with_result;
+    post_done(request);
+}
+
+void request_reload(struct request *request)
+{
+    int rc;
+
+    request->reload.done = on_reloaded;
+    rc = request->admin->reload(request->admin->reload_ctx, &request->reload);
+    if (rc != 0) {
+        request_fail(request, rc, rc == ERR_BUSY ? "another reload is under way" : NULL);
+    }
 }
 
 void request_on_log_done(void *ctx, int status)

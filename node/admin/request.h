@@ -17,8 +17,10 @@ struct request {
     struct core_job job; /* work elsewhere: on the state thread, the raft thread or a deriver */
     void (*read)(struct request *request, struct core *core);
     void (*then)(struct request *request);
-    int rc;         /* of that work */
-    json_t *result; /* of that work */
+    struct reload_call reload; /* the same, for a reload */
+    int rc;                    /* of that work */
+    char *fault;               /* of that work; NULL: what rc says */
+    json_t *result;            /* of that work */
 
     struct derivation derivation;
     uint64_t cookie; /* of the command in the log */
@@ -44,6 +46,8 @@ void request_scrub(struct request *request,
 void request_submit(struct request *request, Pb__Command *command);
 /** Let the derivers make keys for request->derivation, then go on with then(). */
 void request_derive(struct request *request, void (*then)(struct request *request));
+/** Have the configuration read again and answer how it went. */
+void request_reload(struct request *request);
 /** For rlog_done: answers by status, from the raft thread. ctx is the request. */
 void request_on_log_done(void *ctx, int status);
 

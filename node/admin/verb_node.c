@@ -151,14 +151,7 @@ void verb_state_scrub(struct request *request)
 
 void verb_reload(struct request *request)
 {
-    char fault[ADMIN_FAULT_BYTES_MAX] = "";
-    int rc = request->admin->reload(request->admin->reload_ctx, fault);
-
-    if (rc != 0) {
-        request_fail(request, rc, fault);
-    } else {
-        request_ok(request, NULL);
-    }
+    request_reload(request);
 }
 
 void verb_log_level(struct request *request)

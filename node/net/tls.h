@@ -12,6 +12,8 @@
 
 struct tls_store;
 struct tls_conn;
+/** What was read of all domains at once. Never changed; the store and connections count it. */
+struct tls_set;
 
 /** One served domain; several may name the same files. */
 struct tls_certificate {
@@ -36,11 +38,14 @@ struct tls_store *tls_store_new(void);
 void tls_store_free(struct tls_store **store);
 #define TLS_FAULT_BYTES_MAX 512
 
-/** Read all certificates anew and use them for new connections; the first is for clients that name
- * no domain. All or nothing: on ERR_TLS the old ones stay, and fault says which file has what. Any
- * thread. */
-NODISCARD int tls_store_load(struct tls_store *store, const struct tls_certificate *certificates,
-                             size_t count, char fault[TLS_FAULT_BYTES_MAX]);
+/** Read all certificates; the first is for clients that name no domain. ERR_TLS: fault says which
+ * file has what. Any thread; as long as the files take. */
+NODISCARD int tls_set_load(const struct tls_certificate *certificates, size_t count,
+                           char fault[TLS_FAULT_BYTES_MAX], struct tls_set **out);
+/** For a set that no store has. */
+void tls_set_free(struct tls_set **set);
+/** Use these certificates for new connections. Any thread. */
+void tls_store_use_take(struct tls_store *store, struct tls_set *set);
 /** keys[0] makes new tickets, all of them open old ones. Copied. Any thread. */
 void tls_store_set_ticket_keys(struct tls_store *store, const struct tls_ticket_key *keys,
                                size_t count);

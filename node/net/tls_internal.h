@@ -9,9 +9,6 @@
 
 #define TLS_ALPN_BYTES_MAX 31
 
-/* What one tls_store_load() read. Never changed; lives until the last connection made from it. */
-struct tls_set;
-
 struct tls_conn {
     SSL *ssl;
     struct bio_pipe pipe;

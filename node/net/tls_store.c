@@ -37,7 +37,7 @@ struct tls_store {
 
 /* ---------------------------------------------------------------- sets */
 
-static void set_free(struct tls_set **set_address)
+void tls_set_free(struct tls_set **set_address)
 {
     struct tls_set *set = *set_address;
 
@@ -72,7 +72,7 @@ void tls_store_drop_set(struct tls_store *store, struct tls_set **set)
     last = --(*set)->users == 0;
     (void)pthread_mutex_unlock(&store->mutex);
     if (last) {
-        set_free(set);
+        tls_set_free(set);
     }
     *set = NULL;
 }
@@ -250,11 +250,10 @@ void tls_store_free(struct tls_store **store_address)
     mem_free(store_address);
 }
 
-int tls_store_load(struct tls_store *store, const struct tls_certificate *certificates,
-                   size_t count, char fault[TLS_FAULT_BYTES_MAX])
+int tls_set_load(const struct tls_certificate *certificates, size_t count,
+                 char fault[TLS_FAULT_BYTES_MAX], struct tls_set **out)
 {
     struct tls_set *set;
-    struct tls_set *old;
 
     ASSERT(count > 0);
     set = mem_zalloc(sizeof(*set) + count * sizeof(set->entries[0]));
@@ -263,17 +262,24 @@ int tls_store_load(struct tls_store *store, const struct tls_certificate *certif
         struct tls_entry *entry = &set->entries[set->count];
 
         if (ctx_load(&certificates[set->count], &entry->ctx, fault) != 0) {
-            set_free(&set);
+            tls_set_free(&set);
             return ERR_TLS;
         }
         entry->domain = mem_strdup(certificates[set->count].domain);
     }
+    *out = set;
+    return 0;
+}
+
+void tls_store_use_take(struct tls_store *store, struct tls_set *set)
+{
+    struct tls_set *old;
+
     (void)pthread_mutex_lock(&store->mutex);
     old = store->newest;
     store->newest = set;
     (void)pthread_mutex_unlock(&store->mutex);
     tls_store_drop_set(store, &old);
-    return 0;
 }
 
 void tls_store_set_ticket_keys(struct tls_store *store, const struct tls_ticket_key *keys,

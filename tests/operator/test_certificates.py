@@ -1,10 +1,13 @@
 """Certificates of domains and of the links, replaced on the disk of a node that runs."""
 
 import asyncio
+import contextlib
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.operator.test_setup import DOMAIN, MachinesTest
@@ -75,6 +78,42 @@ class Certificates(MachinesTest):
                 return line
             self.assertLess(time.monotonic(), deadline, lines[-5:])
             await asyncio.sleep(0.05)
+
+    async def test_hanging_file(self) -> None:
+        """A file that hangs holds up its reload, and nothing else: the control socket answers, a
+        second reload is refused, and once the file can be read its certificate is served."""
+        file, key = self.files[OTHER]
+        make_pair(file, key, OTHER)
+        fresh = file.read_text()
+        file.unlink()
+        os.mkfifo(file)
+        with ThreadPoolExecutor() as pool:
+            reload = pool.submit(self.node.ctl, "reload")
+            end = await self.writing_end(file)
+            self.assertTrue(self.node.serves())
+            self.refused(self.node.ctl("reload"), "another reload")
+            self.node.signal(signal.SIGHUP)
+            await self.log_line(lambda line: " node.reload_refused " in line)
+            os.write(end, fresh.encode())
+            os.close(end)
+            self.ok(reload.result())
+        self.assertEqual(fresh, self.served(OTHER))
+        self.node.signal(signal.SIGHUP)
+        os.close(await self.writing_end(file))  # no certificate at all
+        await self.log_line(lambda line: " node.reload_refused " in line and str(file) in line)
+        self.node.signal(signal.SIGHUP)
+        end = await self.writing_end(file)
+        self.assertEqual(0, self.node.stop(), "a reload that hangs holds up the stop")
+        os.close(end)
+
+    async def writing_end(self, fifo: Path) -> int:
+        """Open a FIFO once somebody reads it, that is hangs."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            with contextlib.suppress(OSError):
+                return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            self.assertLess(time.monotonic(), deadline, "nobody reads the file")
+            await asyncio.sleep(0.01)
 
     async def test_replaced(self) -> None:
         """After a reload, by command or signal, new connections see the new certificate; one that

@@ -149,9 +149,10 @@ static void load(struct world *world, const struct pki_files *a, const struct pk
     };
 
     char fault[TLS_FAULT_BYTES_MAX];
+    struct tls_set *set;
 
-    assert_int_equal(tls_store_load(world->store, certificates, ARRAY_COUNT(certificates), fault),
-                     0);
+    assert_int_equal(tls_set_load(certificates, ARRAY_COUNT(certificates), fault, &set), 0);
+    tls_store_use_take(world->store, set);
 }
 
 static int setup(void **state)
@@ -262,6 +263,7 @@ static void test_reload(void **state)
     const struct tls_certificate missing = {
         .domain = "a.example", .cert_file = "/nonexistent", .key_file = world->a.key};
     char fault[TLS_FAULT_BYTES_MAX] = "";
+    struct tls_set *set;
     struct pair old;
     struct pair new;
     char name[64];
@@ -274,9 +276,9 @@ static void test_reload(void **state)
     assert_string_equal(seen_name(&new, name), "cert b");
     close_pair(&new);
 
-    assert_int_equal(tls_store_load(world->store, bad, ARRAY_COUNT(bad), fault), ERR_TLS);
+    assert_int_equal(tls_set_load(bad, ARRAY_COUNT(bad), fault, &set), ERR_TLS);
     assert_non_null(strstr(fault, world->b.key));
-    assert_int_equal(tls_store_load(world->store, &missing, 1, fault), ERR_TLS);
+    assert_int_equal(tls_set_load(&missing, 1, fault, &set), ERR_TLS);
     assert_non_null(strstr(fault, "/nonexistent: No such file"));
     open_pair(world, &plain_options, &(struct client_options){.sni = "a.example"}, &new);
     turn(&new, SIZE_MAX);
