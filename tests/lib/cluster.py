@@ -26,7 +26,9 @@ POLL_S = 0.02
 APPLY_TIMEOUT_S = 10.0
 UP_TIMEOUT_S = 120.0
 LOG_LINES_SHOWN = 60
-COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid)|assertion")
+# Sanitizers, valgrind, assertions (ours, libraft's, glibc's), and glibc on a broken heap or stack.
+COMPLAINT = re.compile(r"Sanitizer|runtime error:|^==\d+==.*(lost|Invalid)|(?i:assert)"
+                       r"|^(double free|free\(\)|malloc|realloc\(\)|corrupted |\*\*\* )")
 
 
 def own_address() -> str:
@@ -56,17 +58,17 @@ class TestCluster:
     def close(self) -> None:
         """Stop it gracefully and remove it.
 
-        AssertionError: a node died by itself, or a sanitizer or valgrind has something to say.
+        AssertionError: a node died by itself or in its stop, or somebody complains in its log.
         """
         try:
             if (self.folder / FILE).exists():
                 died = [node.id for node in load(self.folder).nodes
                         if not processes.is_running(node)]
-                self._tool("down")
+                stop = self._run_tool("down")
                 complaints = self._complaints()
-                if died or complaints:
+                if died or stop.returncode != 0 or complaints:
                     self.show_logs()
-                    raise AssertionError(f"not running at the end: {died}; "
+                    raise AssertionError(f"not running at the end: {died}; {stop.stderr}"
                                          f"said: {complaints}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,10 +78,13 @@ class TestCluster:
         return [f"{log.parent.name}: {line}" for log in sorted(self.folder.glob("n*/log"))
                 for line in log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
 
-    def _tool(self, verb: str, *arguments: str) -> None:
-        done = subprocess.run(
+    def _run_tool(self, verb: str, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
             [str(ROOT / "tools" / "cluster"), verb, "--dir", str(self.folder), *arguments],
             capture_output=True, text=True, timeout=UP_TIMEOUT_S, check=False)
+
+    def _tool(self, verb: str, *arguments: str) -> None:
+        done = self._run_tool(verb, *arguments)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
 

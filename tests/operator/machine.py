@@ -72,7 +72,8 @@ class Machine:
 
     def log(self) -> str:
         """What the node has said."""
-        return (self.folder / "log").read_text()
+        log = self.folder / "log"
+        return log.read_text() if log.exists() else ""
 
     def runs(self) -> bool:
         """Is there a process?"""

@@ -137,17 +137,22 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def stop_nodes(nodes: list[Node]) -> None:
-    """Stop gracefully; a node that does not in time is killed and reported."""
+    """Stop gracefully; one that does not in time is killed, and every bad end is reported."""
+    told = {node.id: processes.log_size(node) for node in nodes if processes.is_running(node)}
     for node in nodes:
-        if processes.is_running(node):
+        if node.id in told:
             os.kill(node.pid, signal.SIGTERM)
             os.kill(node.pid, signal.SIGCONT)  # a paused one must hear it
     late = [node for node in nodes if not processes.wait_gone(node)]
     for node in late:
         os.kill(node.pid, signal.SIGKILL)
         processes.wait_gone(node)
-    if late:
-        raise LocalError("had to be killed: " + ", ".join(f"node {node.id}" for node in late))
+    faults = [f"node {node.id} had to be killed" for node in late]
+    faults += [f"node {node.id} died in its stop:\n{processes.log_tail(node)}" for node in nodes
+               if node.id in told and node not in late
+               and not processes.stopped_well(node, told[node.id])]
+    if faults:
+        raise LocalError("\n".join(faults))
 
 
 def start(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from tools.local.layout import Cluster, LocalError, Node
 
 POLL_S = 0.02
 STOP_TIMEOUT_S = 30.0
+STOPPED = " node.stopped"  # how the last line of a graceful stop ends
 
 
 def is_running(node: Node) -> bool:
@@ -62,6 +63,19 @@ def wait_gone(node: Node, timeout_s: float = STOP_TIMEOUT_S) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def log_size(node: Node) -> int:
+    """How long the node's log is: what comes later begins there."""
+    return Path(node.log).stat().st_size
+
+
+def stopped_well(node: Node, since: int) -> bool:
+    """Whether a node that is gone came to the end of its stop: nobody but init hears the exit code
+    of a process that another tools/cluster started. Valgrind has a word after the node's last."""
+    said = Path(node.log).read_bytes()[since:].decode(errors="replace").splitlines()
+    lines = [line for line in said if not line.startswith("==")]
+    return bool(lines) and lines[-1].endswith(STOPPED)
 
 
 def status(node: Node) -> dict:
