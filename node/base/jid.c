@@ -1,10 +1,12 @@
 #include "node/base/jid.h"
 
+#include "node/base/assert.h"
 #include "node/base/utf8.h"
 
 #include <arpa/inet.h>
 #include <idn-free.h>
 #include <idna.h>
+#include <stdio.h>
 #include <stringprep.h>
 
 /* The limit of a part counts after preparation (RFC 6122 §2.3), which may shorten it; but longer
@@ -261,6 +263,21 @@ int jid_prep_domain(struct slice text, char out[JID_PART_BYTES_MAX + 1])
     }
     buf_deinit(&prepared);
     return rc;
+}
+
+void jid_domain_to_dns(const char *prepared, char out[JID_PART_BYTES_MAX + 1])
+{
+    char *ascii = NULL;
+    int rc;
+
+    if (prepared[0] == '[') { /* an IPv6 literal */
+        (void)snprintf(out, JID_PART_BYTES_MAX + 1, "%s", prepared);
+        return;
+    }
+    rc = idna_to_ascii_8z(prepared, &ascii, IDNA_USE_STD3_ASCII_RULES);
+    ASSERT(rc == IDNA_SUCCESS); /* prep_label() has seen that it can be done */
+    (void)snprintf(out, JID_PART_BYTES_MAX + 1, "%s", ascii);
+    idn_free(ascii);
 }
 
 /* Offset of the first byte c, or the length. */

@@ -23,6 +23,8 @@ NODISCARD int jid_prep_local(struct slice text, char out[JID_PART_BYTES_MAX + 1]
 /** Also refuses what no DNS name can be; an ACE label ("xn--...") comes out as its text. */
 NODISCARD int jid_prep_domain(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
 NODISCARD int jid_prep_resource(struct slice text, char out[JID_PART_BYTES_MAX + 1]);
+/** What DNS, TLS and certificates call a prepared domain: labels with more than ASCII as ACE. */
+void jid_domain_to_dns(const char *prepared, char out[JID_PART_BYTES_MAX + 1]);
 /** SASLprep (RFC 4013) of a password or user name of at most JID_SASLPREP_BYTES_MAX bytes, as a
  * stored string (RFC 5802 §2.2); else ERR_MALFORMED. */
 NODISCARD int jid_saslprep(struct slice text, struct buf *out);

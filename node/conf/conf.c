@@ -164,7 +164,13 @@ static int check_address(const char *file, const char *path, const char *text, c
     return address_parse(text, &address) == 0 ? 0 : describe(file, path, "is not host:port", fault);
 }
 
-static int check_cluster(const struct conf *conf, const char *file, char *fault)
+static void replace(char **text, const char *value)
+{
+    mem_free(text);
+    *text = mem_strdup(value);
+}
+
+static int check_cluster(struct conf *conf, const char *file, char *fault)
 {
     char domain[JID_PART_BYTES_MAX + 1];
     int rc;
@@ -175,6 +181,7 @@ static int check_cluster(const struct conf *conf, const char *file, char *fault)
     if (jid_prep_domain(slice_str(conf->cluster.domain), domain) != 0) {
         return describe(file, "cluster.domain", "is not a domain", fault);
     }
+    replace(&conf->cluster.domain, domain); /* the form that accounts are compared in */
     rc = check_address(file, "cluster.bind", conf->cluster.bind, fault);
     if (rc == 0) {
         rc = check_address(file, "cluster.address", conf->cluster.address, fault);
@@ -183,6 +190,23 @@ static int check_cluster(const struct conf *conf, const char *file, char *fault)
         rc = check_address(file, "cluster.members", conf->cluster.members[i].address, fault);
     }
     return rc;
+}
+
+/* TLS and certificates know a domain by its name in DNS. */
+static int check_certificates(struct conf *conf, const char *file, char *fault)
+{
+    for (uint32_t i = 0; i < conf->c2s.certificates_count; i++) {
+        char **domain = &conf->c2s.certificates[i].domain;
+        char prepared[JID_PART_BYTES_MAX + 1];
+        char dns[JID_PART_BYTES_MAX + 1];
+
+        if (jid_prep_domain(slice_str(*domain), prepared) != 0) {
+            return describe(file, "c2s.certificates", "of what is not a domain", fault);
+        }
+        jid_domain_to_dns(prepared, dns);
+        replace(domain, dns);
+    }
+    return 0;
 }
 
 static int check_timers(const struct conf *conf, const char *file, char *fault)
@@ -228,6 +252,9 @@ int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_M
     rc = check_numbers(conf, file, fault);
     if (rc == 0) {
         rc = check_cluster(conf, file, fault);
+    }
+    if (rc == 0) {
+        rc = check_certificates(conf, file, fault);
     }
     if (rc == 0) {
         rc = check_timers(conf, file, fault);

@@ -1,5 +1,6 @@
 #include "storage/state/vet.h"
 
+#include "node/base/jid.h"
 #include "storage/state/substitute.h"
 
 /* Empty and Bounce stand for a command that the leader read: it makes them itself. */
@@ -17,6 +18,14 @@ static bool is_leaders_own(const Pb__Command *command)
     }
 }
 
+/* Accounts and clients name domains in prepared form: nobody could get at another one. */
+static bool is_prepared_domain(const char *name)
+{
+    char prepared[JID_PART_BYTES_MAX + 1];
+
+    return jid_prep_domain(slice_str(name), prepared) == 0 && strcmp(name, prepared) == 0;
+}
+
 static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *command)
 {
     bool is_start;
@@ -27,6 +36,10 @@ static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *comm
     is_start = command->body_case == PB__COMMAND__BODY_START;
     if (is_start != (incarnation == 0) || (is_start && command->start->node != node_id)) {
         return ERR_NOT_ALLOWED;
+    }
+    if (command->body_case == PB__COMMAND__BODY_DOMAIN_SET &&
+        !is_prepared_domain(command->domain_set->name)) {
+        return ERR_MALFORMED;
     }
     return is_leaders_own(command) ? ERR_NOT_ALLOWED : 0;
 }

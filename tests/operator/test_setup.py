@@ -114,6 +114,20 @@ class Setup(MachinesTest):
             self.assertEqual(0, key.stat().st_mode & 0o007, key)
         self.refused(first.setup("cluster", "init", first.link, "--domain", DOMAIN), "File exists")
 
+    async def test_domain_in_another_spelling(self) -> None:
+        """A domain means the same in capitals: accounts of it are made and log in, and while there
+        are some it is not removed."""
+        first = self.machines[0]
+        self.ok(first.setup("cluster", "init", first.link, "--domain", DOMAIN.title()))
+        first.adapt()
+        await asyncio.to_thread(first.start)
+        await asyncio.to_thread(self.join, 2)
+        client = self.client("a", 2)
+        await client.start()
+        await client.close()
+        self.assertEqual(f"{DOMAIN}\n", first.ctl("domain", "list").out)
+        self.refused(first.ctl("domain", "remove", DOMAIN), "busy")
+
 
 class Tokens(MachinesTest):
     """Which tokens are good, and where."""

@@ -48,15 +48,19 @@ static bool is_plain(const char *text)
     return strpbrk(text, "\"\\\n\t") == NULL;
 }
 
-static bool is_sound(const struct setup *setup)
+static bool read_domain(const char *text, char out[JID_PART_BYTES_MAX + 1])
 {
-    struct address address;
-    char domain[JID_PART_BYTES_MAX + 1];
-
-    if (setup->domain == NULL || jid_prep_domain(slice_str(setup->domain), domain) != 0) {
+    if (text == NULL || jid_prep_domain(slice_str(text), out) != 0) {
         (void)fprintf(stderr, "musterctl: --domain with a domain name is needed\n");
         return false;
     }
+    return true;
+}
+
+static bool is_sound(const struct setup *setup)
+{
+    struct address address;
+
     if (address_parse(setup->address, &address) != 0 || address.port == 0 ||
         !is_plain(setup->address)) {
         (void)fprintf(stderr, "musterctl: \"%s\" is no address (host:port) for other nodes\n",
@@ -77,15 +81,16 @@ static bool is_sound(const struct setup *setup)
 int run_cluster_init(const struct options *options, char **arguments, int count)
 {
     struct place place = place_of(options);
+    char domain[JID_PART_BYTES_MAX + 1];
     struct setup setup = {.node = 1,
                           .cluster = options->name != NULL ? options->name : "muster",
-                          .domain = options->domain,
+                          .domain = domain,
                           .address = arguments[0]};
     json_t *members;
     int rc;
 
     (void)count;
-    if (!is_sound(&setup)) {
+    if (!read_domain(options->domain, domain) || !is_sound(&setup)) {
         return EXIT_USAGE;
     }
     members = json_pack("[{s:i,s:s}]", "node", 1, "address", setup.address);

@@ -5,6 +5,7 @@
 
 #include "node/base/clock.h"
 #include "node/base/crypto.h"
+#include "node/base/jid.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -48,23 +49,27 @@ struct grant {
     json_int_t expires; /* wall time, seconds */
     const char *ca;
     struct pki_pair pair; /* owned */
+    char domain[JID_PART_BYTES_MAX + 1];
     struct setup setup;
 };
 
 static int read_grant(const json_t *token, struct grant *out)
 {
     const char *certificate;
+    const char *domain;
     const char *key;
 
     if (json_unpack((json_t *)(uintptr_t)token, "{s:I,s:I,s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "node",
                     &out->node, "raft_id", &out->raft_id, "expires", &out->expires, "address",
-                    &out->setup.address, "cluster", &out->setup.cluster, "domain",
-                    &out->setup.domain, "members", &out->setup.members, "ca", &out->ca,
-                    "certificate", &certificate, "key", &key) != 0) {
+                    &out->setup.address, "cluster", &out->setup.cluster, "domain", &domain,
+                    "members", &out->setup.members, "ca", &out->ca, "certificate", &certificate,
+                    "key", &key) != 0 ||
+        jid_prep_domain(slice_str(domain), out->domain) != 0) {
         (void)fprintf(stderr, "musterctl: the token lacks something\n");
         return ERR_MALFORMED;
     }
     out->setup.node = (uint32_t)out->node;
+    out->setup.domain = out->domain;
     buf_append_str(&out->pair.certificate, certificate);
     buf_append_str(&out->pair.key, key);
     return 0;

@@ -1,5 +1,7 @@
 #include "tools/ctl/place.h"
 
+#include "node/base/jid.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -70,8 +72,10 @@ int place_write_conf(struct place *place, const struct setup *setup)
 {
     const char *port = strrchr(setup->address, ':');
     struct buf text = BUF_EMPTY;
+    char dns[JID_PART_BYTES_MAX + 1];
     int rc;
 
+    jid_domain_to_dns(setup->domain, dns);
     buf_printf(&text,
                "# Made by musterctl; every key is explained in muster.yaml(5).\n"
                "node:\n  id: %u\n  data: \"%s\"\n",
@@ -89,7 +93,7 @@ int place_write_conf(struct place *place, const struct setup *setup)
     buf_printf(&text,
                "  port: 5222\n  tls_port: 5223\n  certificates:\n    - domain: \"%s\"\n"
                "      certificate: \"%s/tls/%s.pem\"\n      key: \"%s/tls/%s.key\"\n",
-               setup->domain, place->conf_dir, setup->domain, place->conf_dir, setup->domain);
+               dns, place->conf_dir, dns, place->conf_dir, dns);
     rc = files_write(place_conf_path(place, CONF_FILE), buf_slice(&text), FILE_PUBLIC);
     buf_deinit(&text);
     return rc;
@@ -111,11 +115,14 @@ int place_make_dirs(struct place *place)
 int place_make_domain_certificate(struct place *place, const char *domain)
 {
     struct pki_pair pair = {0};
+    char dns[JID_PART_BYTES_MAX + 1];
     struct buf names[2] = {BUF_EMPTY, BUF_EMPTY};
-    int rc = pki_make_domain(domain, &pair);
+    int rc;
 
-    buf_printf(&names[0], "%s.pem", domain);
-    buf_printf(&names[1], "%s.key", domain);
+    jid_domain_to_dns(domain, dns);
+    rc = pki_make_domain(dns, &pair);
+    buf_printf(&names[0], "%s.pem", dns);
+    buf_printf(&names[1], "%s.key", dns);
     if (rc == 0) {
         rc = place_write_pair(place, buf_text(&names[0]), buf_text(&names[1]), FILE_PRIVATE, &pair);
     }

@@ -21,8 +21,8 @@ struct place {
 /** What the configuration of a node is made from. */
 struct setup {
     uint32_t node;
-    const char *cluster; /* name */
-    const char *domain;
+    const char *cluster;   /* name */
+    const char *domain;    /* in prepared form */
     const char *address;   /* of the link */
     const json_t *members; /* [{node, address}]: whom to ask first */
 };
@@ -38,7 +38,7 @@ NODISCARD int place_make_dirs(struct place *place);
 NODISCARD int place_write_pair(struct place *place, const char *certificate_file,
                                const char *key_file, enum file_kind key_kind,
                                const struct pki_pair *pair);
-/** A first certificate of the domain, signed by itself. */
+/** A first certificate of the (prepared) domain, signed by itself. */
 NODISCARD int place_make_domain_certificate(struct place *place, const char *domain);
 /** muster.yaml */
 NODISCARD int place_write_conf(struct place *place, const struct setup *setup);

@@ -199,6 +199,34 @@ static void test_domain(void **state)
     run_cases(jid_prep_domain, domain_cases, ARRAY_COUNT(domain_cases));
 }
 
+/* Goal: a prepared domain goes back to the name that DNS has for it.
+ * Method: prepare each, then ask for that name; a literal stays what it is. */
+static void test_domain_to_dns(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *dns;
+    } cases[] = {
+        {"Example.ORG.", "example.org"},
+        {"B\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example"},
+        {"XN--BCHER-KVA.example", "xn--bcher-kva.example"},
+        {"127.0.0.1", "127.0.0.1"},
+        {"[::1]", "[::1]"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char prepared[JID_PART_BYTES_MAX + 1];
+        char dns[JID_PART_BYTES_MAX + 1];
+
+        assert_int_equal(jid_prep_domain(slice_str(cases[i].text), prepared), 0);
+        jid_domain_to_dns(prepared, dns);
+        assert_string_equal(dns, cases[i].dns);
+    }
+}
+
 static void append_repeated(struct buf *out, const char *text, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -376,10 +404,15 @@ static void test_saslprep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_local),    cmocka_unit_test(test_resource),
-        cmocka_unit_test(test_domain),   cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_parse),    cmocka_unit_test(test_format_and_cut),
-        cmocka_unit_test(test_saslprep), cmocka_unit_test(test_saslprep_is_bounded),
+        cmocka_unit_test(test_local),
+        cmocka_unit_test(test_resource),
+        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_domain_to_dns),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_format_and_cut),
+        cmocka_unit_test(test_saslprep),
+        cmocka_unit_test(test_saslprep_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

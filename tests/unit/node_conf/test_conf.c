@@ -15,10 +15,11 @@
 
 #include <cmocka.h>
 
-#define GOOD                                                                                       \
+/* The cluster's domain, and that of a certificate. */
+#define GOOD_WITH(domain, other)                                                                   \
     "node: {id: 2, data: /var/lib/muster}\n"                                                       \
     "cluster:\n"                                                                                   \
-    "  domain: example.org\n"                                                                      \
+    "  domain: " domain "\n"                                                                       \
     "  bind: \"[::]:7101\"\n"                                                                      \
     "  address: a.example.org:7101\n"                                                              \
     "  ca: ca.pem\n"                                                                               \
@@ -26,7 +27,8 @@
     "  key: node.key\n"                                                                            \
     "  members: [{node: 1, address: \"b:7101\"}, {node: 2, address: \"a:7101\"}]\n"                \
     "c2s:\n"                                                                                       \
-    "  certificates: [{domain: example.org, certificate: c.pem, key: c.key}]\n"
+    "  certificates: [{domain: " other ", certificate: c.pem, key: c.key}]\n"
+#define GOOD GOOD_WITH("example.org", "example.org")
 
 static char path[SCRATCH_BYTES];
 
@@ -117,6 +119,7 @@ static void test_cluster_faults(void **state)
     } cases[] = {
         {"id: 2", "id: 0", "is not between 1 and"},
         {"example.org\n", "exa mple\n", "is not a domain"},
+        {"{domain: example.org", "{domain: exa mple", ":11:3: c2s.certificates: of what is not"},
         {"a.example.org:7101", "a.example.org", "is not host:port"},
     };
 
@@ -134,6 +137,38 @@ static void test_cluster_faults(void **state)
         if (strstr(fault, cases[i].fault) == NULL) {
             fail_msg("case %zu: '%s' lacks '%s'", i, fault, cases[i].fault);
         }
+    }
+}
+
+/* Goal: whatever the spelling, domains come out as those who look for them have them: accounts in
+ * prepared form, TLS by the name in DNS.
+ * Method: two spellings each. */
+static void test_domains(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *prepared;
+        const char *dns;
+    } cases[] = {
+        {"Example.ORG", "example.org", "example.org"},
+        {"XN--bcher-kva.example",
+         "b\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example"},
+        {"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char fault[CONF_FAULT_BYTES_MAX] = "";
+        struct conf *conf = NULL;
+        char text[2048];
+
+        (void)snprintf(text, sizeof(text), GOOD_WITH("%s", "%s"), cases[i].text, cases[i].text);
+        assert_int_equal(load(text, &conf, fault), 0);
+        assert_string_equal(conf->cluster.domain, cases[i].prepared);
+        assert_string_equal(conf->c2s.certificates[0].domain, cases[i].dns);
+        conf_free(&conf);
     }
 }
 
@@ -213,7 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
-        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_domains),        cmocka_unit_test(test_example),
     };
     int rc;
 

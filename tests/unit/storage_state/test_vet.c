@@ -82,6 +82,23 @@ static void test_with_incarnation(void **state)
     }
 }
 
+/* Goal: a domain gets into the state only as accounts and clients name it.
+ * Method: other spellings of one, what is none, and a literal. */
+static void test_domain(void **state)
+{
+    static const char *const lines[] = {"domain_set name=Example.ORG", "domain_set name=a.example.",
+                                        "domain_set name=xn--bcher-kva.example",
+                                        "domain_set name=a@b"};
+    struct buf substitute = BUF_EMPTY;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        assert_int_equal(vet(lines[i], 5, &substitute), ERR_MALFORMED);
+        assert_empty(&substitute, ERR_MALFORMED, 7);
+    }
+    assert_int_equal(vet("domain_set name=127.0.0.1", 5, &substitute), 0);
+}
+
 /* Goal: what this program can not read, of a newer one or of none, does not get into the log; its
  * origin hears of it when it can be named. Method: noise, an unknown body without and with a Ref.
  */
@@ -131,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_without_incarnation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_with_incarnation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_form, setup, teardown),
     };
