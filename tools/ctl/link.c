@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define READ_BYTES (64 * 1024)
+#define READ_BYTES      (64 * 1024)
+#define CONNECT_POLL_MS 20
 
 struct link {
     int fd;
@@ -19,8 +21,26 @@ struct link {
     struct buf in;
 };
 
+/* A socket of this kind is connected at once or not at all; what waits is a place in the backlog of
+ * a node that takes nobody off it (it is stopped, say), and no poll() tells when there is one. */
+static bool connect_until(int fd, const struct sockaddr_un *address, uint64_t deadline_ms)
+{
+    while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            return false;
+        }
+        if (clock_mono_ms() >= deadline_ms) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        (void)poll(NULL, 0, CONNECT_POLL_MS);
+    }
+    return true;
+}
+
 struct link *link_open(const char *path, long timeout_s, const char **fault)
 {
+    const uint64_t deadline_ms = clock_mono_ms() + (uint64_t)timeout_s * 1000;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct link *link;
     int fd;
@@ -30,9 +50,9 @@ struct link *link_open(const char *path, long timeout_s, const char **fault)
         return NULL;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-        *fault = strerror(errno);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || !connect_until(fd, &address, deadline_ms)) {
+        *fault = errno == ETIMEDOUT ? "it takes no connection in time" : strerror(errno);
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -40,7 +60,7 @@ struct link *link_open(const char *path, long timeout_s, const char **fault)
     }
     link = mem_zalloc(sizeof(*link));
     link->fd = fd;
-    link->deadline_ms = clock_mono_ms() + (uint64_t)timeout_s * 1000;
+    link->deadline_ms = deadline_ms;
     return link;
 }
 

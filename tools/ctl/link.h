@@ -8,7 +8,8 @@
 
 struct link;
 
-/** NULL: nobody listens there; *fault says why (static text). */
+/** NULL: nobody listens there, or takes the connection in time, which then is for all that follows;
+ * *fault says why (static text). */
 struct link *link_open(const char *path, long timeout_s, const char **fault);
 void link_close(struct link **link);
 
