@@ -1,20 +1,19 @@
 #include "node/conf/conf.h"
 
-#include "node/base/address.h"
 #include "node/base/assert.h"
-#include "node/base/jid.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/base/paths.h"
+#include "node/conf/check.h"
 #include "node/conf/place.h"
 #include "node/conf/schema.h"
+#include "node/conf/strict.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define C2S_PORT_DEFAULT     5222
 #define LINE_BYTES_MAX       300
-#define NODE_ID_MAX          0x7fffffffu
 #define CONF_MESSAGE_UNKNOWN "Unexpected key: "
 
 /* What libcyaml said: its first line is the fault, the innermost place follows in the backtrace. */
@@ -72,20 +71,6 @@ static void describe_load(const char *file, cyaml_err_t rc, struct report *repor
                    report->first[0] != '\0' ? report->first : cyaml_strerror(rc));
 }
 
-static int describe(const char *file, const char *path, const char *text, char *fault)
-{
-    struct place place = {0};
-
-    (void)place_of_path(file, path, &place);
-    if (place.line != 0) {
-        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s:%zu:%zu: %s: %s", file, place.line,
-                       place.column, path, text);
-    } else {
-        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: %s: %s", file, path, text);
-    }
-    return ERR_CONFIG;
-}
-
 /* ---- numbers */
 
 struct number {
@@ -120,7 +105,7 @@ static int check_numbers(struct conf *conf, const char *file, char *fault)
         if (*value < number->min || *value > number->max) {
             (void)snprintf(text, sizeof(text), "%u is not between %u and %u", *value, number->min,
                            number->max);
-            return describe(file, number->path, text, fault);
+            return check_tell(file, number->path, text, fault);
         }
     }
     return 0;
@@ -144,9 +129,8 @@ static void fill_defaults(struct conf *conf, const char *file)
     set_default(&conf->node.name, name);
     set_default(&conf->cluster.name, "muster");
     set_default(&conf->c2s.bind, "0.0.0.0");
-    set_default(&conf->c2s.address, conf->c2s.bind);
     set_default(&conf->control.socket, CONTROL_PATH_DEFAULT);
-    if (conf->c2s.port == 0) {
+    if (conf->c2s.port == 0 && !place_of_path(file, "c2s.port", &place)) {
         conf->c2s.port = C2S_PORT_DEFAULT;
     }
     if (conf->c2s.tls_unique_on_tls13 == CONF_UNSET) {
@@ -155,78 +139,6 @@ static void fill_defaults(struct conf *conf, const char *file)
     if (!place_of_path(file, "log.level", &place)) {
         conf->log.level = LOG_INFO;
     }
-}
-
-static int check_address(const char *file, const char *path, const char *text, char *fault)
-{
-    struct address address;
-
-    return address_parse(text, &address) == 0 ? 0 : describe(file, path, "is not host:port", fault);
-}
-
-static void replace(char **text, const char *value)
-{
-    mem_free(text);
-    *text = mem_strdup(value);
-}
-
-static int check_cluster(struct conf *conf, const char *file, char *fault)
-{
-    char domain[JID_PART_BYTES_MAX + 1];
-    int rc;
-
-    if (conf->node.id == 0 || conf->node.id > NODE_ID_MAX) {
-        return describe(file, "node.id", "is not between 1 and 2147483647", fault);
-    }
-    if (jid_prep_domain(slice_str(conf->cluster.domain), domain) != 0) {
-        return describe(file, "cluster.domain", "is not a domain", fault);
-    }
-    replace(&conf->cluster.domain, domain); /* the form that accounts are compared in */
-    rc = check_address(file, "cluster.bind", conf->cluster.bind, fault);
-    if (rc == 0) {
-        rc = check_address(file, "cluster.address", conf->cluster.address, fault);
-    }
-    for (uint32_t i = 0; rc == 0 && i < conf->cluster.members_count; i++) {
-        rc = check_address(file, "cluster.members", conf->cluster.members[i].address, fault);
-    }
-    return rc;
-}
-
-/* TLS and certificates know a domain by its name in DNS. */
-static int check_certificates(struct conf *conf, const char *file, char *fault)
-{
-    for (uint32_t i = 0; i < conf->c2s.certificates_count; i++) {
-        char **domain = &conf->c2s.certificates[i].domain;
-        char prepared[JID_PART_BYTES_MAX + 1];
-        char dns[JID_PART_BYTES_MAX + 1];
-
-        if (jid_prep_domain(slice_str(*domain), prepared) != 0) {
-            return describe(file, "c2s.certificates", "of what is not a domain", fault);
-        }
-        jid_domain_to_dns(prepared, dns);
-        replace(domain, dns);
-    }
-    return 0;
-}
-
-static int check_timers(const struct conf *conf, const char *file, char *fault)
-{
-    if (conf->timers.heartbeat_ms * 3 > conf->timers.election_ms) {
-        return describe(file, "timers.heartbeat_ms", "is more than a third of election_ms", fault);
-    }
-    if (conf->timers.idle_probe_s + conf->timers.idle_dead_s > CONF_SILENCE_S_MAX) {
-        return describe(file, "timers.idle_probe_s", "and idle_dead_s are more than 600 s together",
-                        fault);
-    }
-    return 0;
-}
-
-static int check_limits(const struct conf *conf, const char *file, char *fault)
-{
-    if (conf->limits.reserve_mib / 1024 >= conf->limits.map_gib) {
-        return describe(file, "limits.reserve_mib", "is not less than map_gib", fault);
-    }
-    return 0;
 }
 
 /* ---- */
@@ -248,19 +160,13 @@ int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_M
         (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: is empty", file);
         return ERR_CONFIG;
     }
-    fill_defaults(conf, file);
-    rc = check_numbers(conf, file, fault);
+    rc = strict_check(file, fault);
     if (rc == 0) {
-        rc = check_cluster(conf, file, fault);
+        fill_defaults(conf, file);
+        rc = check_numbers(conf, file, fault);
     }
     if (rc == 0) {
-        rc = check_certificates(conf, file, fault);
-    }
-    if (rc == 0) {
-        rc = check_timers(conf, file, fault);
-    }
-    if (rc == 0) {
-        rc = check_limits(conf, file, fault);
+        rc = check_all(conf, file, fault);
     }
     if (rc != 0) {
         conf_free(&conf);

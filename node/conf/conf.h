@@ -80,7 +80,7 @@ struct conf_cluster {
 
 struct conf_c2s {
     char *bind;
-    char *address; /* host as other nodes name it to clients; default: bind */
+    char *address; /* host as other nodes name it to clients */
     uint16_t port;
     uint16_t tls_port; /* 0: no direct TLS */
     struct conf_certificate *certificates;

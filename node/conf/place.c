@@ -1,38 +1,13 @@
 #include "node/conf/place.h"
 
-#include <stdio.h>
+#include "node/conf/document.h"
+
 #include <string.h>
-#include <yaml.h>
-
-static bool load(const char *file, yaml_document_t *document)
-{
-    FILE *stream = fopen(file, "re");
-    yaml_parser_t parser;
-    bool loaded;
-
-    if (stream == NULL) {
-        return false;
-    }
-    if (yaml_parser_initialize(&parser) == 0) {
-        (void)fclose(stream);
-        return false;
-    }
-    yaml_parser_set_input_file(&parser, stream);
-    loaded = yaml_parser_load(&parser, document) != 0;
-    yaml_parser_delete(&parser);
-    (void)fclose(stream);
-    return loaded;
-}
 
 static bool is_scalar(const yaml_node_t *node, const char *text, size_t len)
 {
     return node->type == YAML_SCALAR_NODE && node->data.scalar.length == len &&
            memcmp(node->data.scalar.value, text, len) == 0;
-}
-
-static struct place place_of_node(const yaml_node_t *node)
-{
-    return (struct place){.line = node->start_mark.line + 1, .column = node->start_mark.column + 1};
 }
 
 bool place_of_path(const char *file, const char *path, struct place *out)
@@ -41,7 +16,7 @@ bool place_of_path(const char *file, const char *path, struct place *out)
     yaml_node_t *node;
     bool found = false;
 
-    if (!load(file, &document)) {
+    if (!document_load(file, &document)) {
         return false;
     }
     *out = (struct place){0};
@@ -59,7 +34,7 @@ bool place_of_path(const char *file, const char *path, struct place *out)
             yaml_node_t *key = yaml_document_get_node(&document, pair->key);
 
             if (is_scalar(key, path, len)) {
-                *out = place_of_node(key);
+                *out = document_place(key);
                 found = true;
                 next = yaml_document_get_node(&document, pair->value);
             }
@@ -77,7 +52,7 @@ bool place_of_key(const char *file, const char *name, size_t line, struct place 
     yaml_document_t document;
     bool found = false;
 
-    if (!load(file, &document)) {
+    if (!document_load(file, &document)) {
         return false;
     }
     for (int i = 1; !found && yaml_document_get_node(&document, i) != NULL; i++) {
@@ -91,7 +66,7 @@ bool place_of_key(const char *file, const char *name, size_t line, struct place 
             const yaml_node_t *key = yaml_document_get_node(&document, pair->key);
 
             if (is_scalar(key, name, strlen(name)) && key->start_mark.line + 1 >= line) {
-                *out = place_of_node(key);
+                *out = document_place(key);
                 found = true;
             }
         }

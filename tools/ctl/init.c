@@ -86,17 +86,13 @@ int run_cluster_init(const struct options *options, char **arguments, int count)
                           .cluster = options->name != NULL ? options->name : "muster",
                           .domain = domain,
                           .address = arguments[0]};
-    json_t *members;
     int rc;
 
     (void)count;
     if (!read_domain(options->domain, domain) || !is_sound(&setup)) {
         return EXIT_USAGE;
     }
-    members = json_pack("[{s:i,s:s}]", "node", 1, "address", setup.address);
-    setup.members = members;
     rc = make_first_node(&place, &setup);
-    json_decref(members);
     if (rc == 0 && options->json) {
         print_json_take(
             json_pack("{s:i,s:s,s:s}", "node", 1, "dir", place.conf_dir, "data", place.data_dir));

@@ -47,7 +47,7 @@ static void write_members(const struct setup *setup, struct buf *out)
     const json_t *member;
     size_t i;
 
-    buf_append_str(out, "  members:\n");
+    buf_printf(out, "  members:\n    - {node: %u, address: \"%s\"}\n", setup->node, setup->address);
     json_array_foreach(setup->members, i, member)
     {
         buf_printf(out, "    - {node: %lld, address: \"%s\"}\n",

@@ -24,7 +24,7 @@ struct setup {
     const char *cluster;   /* name */
     const char *domain;    /* in prepared form */
     const char *address;   /* of the link */
-    const json_t *members; /* [{node, address}]: whom to ask first */
+    const json_t *members; /* [{node, address}] of the others: whom to ask first */
 };
 
 struct place place_of(const struct options *options);

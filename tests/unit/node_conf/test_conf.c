@@ -90,6 +90,13 @@ static void test_faults(void **state)
         {GOOD "timers: {idle_probe_s: 571}\n",
          ":12:10: timers.idle_probe_s: and idle_dead_s are more than 600 s together"},
         {GOOD "log: {level: loud}\n", ":12:14: Invalid INT value: 'loud'"},
+        {GOOD "timers: {scrub_s: 10m}\n", ":12:19: '10m' is not a decimal number"},
+        {GOOD "timers:\n  mark_ms: 1000.7\n", ":13:12: '1000.7' is not a decimal number"},
+        {GOOD "timers: {lease_ms: 01750}\n", ":12:20: '01750' is not a decimal number"},
+        {GOOD "timers: {lease_ms: 0x400}\n", ":12:20: '0x400' is not a decimal number"},
+        {GOOD "limits: {map_gib: \"2 \"}\n", ":12:19: '2 ' is not a decimal number"},
+        {GOOD "---\nlog: {level: debug}\n", ":12:1: more follows the first document"},
+        {GOOD "---\nlog: [\n", ":14:1: more follows the first document"},
         {"node: {id: 1}\n", "Missing required mapping field: data"},
         {"node: [\n", ":"},
         {"", ": is empty"},
@@ -121,6 +128,16 @@ static void test_cluster_faults(void **state)
         {"example.org\n", "exa mple\n", "is not a domain"},
         {"{domain: example.org", "{domain: exa mple", ":11:3: c2s.certificates: of what is not"},
         {"a.example.org:7101", "a.example.org", "is not host:port"},
+        {"a.example.org:7101", "\"[::0]:7101\"", ":5:3: cluster.address: is no address that other"},
+        {"node: 1,", "node: 1x,", ":9:20: '1x' is not a decimal number"},
+        {"node: 1,", "node: 0,", ":9:3: cluster.members: a node is not between 1 and"},
+        {"node: 1,", "node: 2,", ":9:3: cluster.members: a node or an address is there twice"},
+        {"\"b:7101\"", "\"a:7101\"", ":9:3: cluster.members: a node or an address is there"},
+        {"id: 2", "id: 3", ":9:3: cluster.members: this node (node.id) is not there"},
+        {"c2s:\n", "c2s:\n  port: 0\n", ":11:3: c2s.port: 0 is not between 1 and 65535"},
+        {"c2s:\n", "c2s:\n  port: 1\n  tls_port: 1\n", ":12:3: c2s.tls_port: is that of STARTTLS"},
+        {"c2s:\n", "c2s:\n  tls_port: 5222\n", ":11:3: c2s.tls_port: is that of STARTTLS"},
+        {"c2s:\n", "c2s:\n  address: 0.0.0.0\n", ":11:3: c2s.address: is no address that"},
     };
 
     (void)state;
@@ -168,6 +185,36 @@ static void test_domains(void **state)
         assert_int_equal(load(text, &conf, fault), 0);
         assert_string_equal(conf->cluster.domain, cases[i].prepared);
         assert_string_equal(conf->c2s.certificates[0].domain, cases[i].dns);
+        conf_free(&conf);
+    }
+}
+
+/* Goal: clients are told an address that they can reach.
+ * Method: bind to one address and to all, with and without saying what clients are to be told. */
+static void test_client_address(void **state)
+{
+    static const struct {
+        const char *to;
+        const char *address;
+    } cases[] = {
+        {"c2s:\n", "a.example.org"},
+        {"c2s:\n  bind: 0.0.0.0\n", "a.example.org"},
+        {"c2s:\n  bind: \"::\"\n", "a.example.org"},
+        {"c2s:\n  bind: 192.0.2.1\n", "192.0.2.1"},
+        {"c2s:\n  bind: \"::\"\n  address: chat.example.org\n", "chat.example.org"},
+    };
+    const char *at = strstr(GOOD, "c2s:\n");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char fault[CONF_FAULT_BYTES_MAX] = "";
+        struct conf *conf = NULL;
+        char text[2048];
+
+        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - GOOD), GOOD, cases[i].to,
+                       at + strlen("c2s:\n"));
+        assert_int_equal(load(text, &conf, fault), 0);
+        assert_string_equal(conf->c2s.address, cases[i].address);
         conf_free(&conf);
     }
 }
@@ -248,7 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
-        cmocka_unit_test(test_domains),        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_domains),        cmocka_unit_test(test_client_address),
+        cmocka_unit_test(test_example),
     };
     int rc;
 
