@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,11 +18,23 @@ static int fail(const char *path)
     return rc;
 }
 
-static int give_to_user(const char *path)
+static const struct passwd *node_user(void)
 {
-    const struct passwd *user = geteuid() == 0 ? getpwnam(FILES_USER) : NULL;
+    return geteuid() == 0 ? getpwnam(FILES_USER) : NULL;
+}
 
-    if (user != NULL && chown(path, user->pw_uid, user->pw_gid) != 0) {
+static int make_part(const char *path, mode_t mode)
+{
+    return mkdir(path, mode) == 0 || errno == EEXIST ? 0 : fail(path);
+}
+
+/* A link stays who it is to: its owner might make root give away anything. */
+static int give_dir(const char *path)
+{
+    const struct passwd *user = node_user();
+
+    if (user != NULL &&
+        fchownat(AT_FDCWD, path, user->pw_uid, user->pw_gid, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(path);
     }
     return 0;
@@ -29,22 +42,26 @@ static int give_to_user(const char *path)
 
 int files_make_dir(const char *path, enum file_kind kind)
 {
+    struct slice whole = slice_str(path);
     struct buf part = BUF_EMPTY;
     int rc = 0;
 
-    for (const char *at = path; rc == 0 && *at != '\0';) {
-        size_t len = strcspn(at + 1, "/") + 1;
-        bool is_last = at[len] == '\0';
+    while (whole.len > 1 && whole.data[whole.len - 1] == '/') {
+        whole.len--; /* with it, a link would be followed */
+    }
+    while (rc == 0 && buf_len(&part) < whole.len) {
+        size_t begin = buf_len(&part);
+        size_t end = begin + strcspn(path + begin + 1, "/") + 1;
+        bool is_last = end >= whole.len;
 
-        buf_append(&part, slice_make(at, len));
-        at += len;
-        if (mkdir(buf_text(&part), is_last && kind == FILE_PRIVATE ? 0700 : 0755) != 0 &&
-            errno != EEXIST) {
-            rc = fail(buf_text(&part));
-        }
+        buf_append(&part, slice_sub(whole, begin, end));
+        rc = make_part(buf_text(&part), is_last && kind == FILE_PRIVATE ? 0700 : 0755);
+    }
+    if (rc == 0 && kind == FILE_PRIVATE) {
+        rc = give_dir(buf_text(&part));
     }
     buf_deinit(&part);
-    return rc == 0 && kind == FILE_PRIVATE ? give_to_user(path) : rc;
+    return rc;
 }
 
 /* A name is on the disk when its directory is, whatever became of the file. */
@@ -68,24 +85,32 @@ static int sync_parent(const char *path)
     return rc;
 }
 
+/* The open file and not its name, which the owner of the directory may have given to another. */
+static int fill(int file, struct slice bytes, enum file_kind kind)
+{
+    const struct passwd *user = kind == FILE_PRIVATE ? node_user() : NULL;
+
+    if (write(file, bytes.data, bytes.len) != (ssize_t)bytes.len) {
+        return -1;
+    }
+    if (user != NULL && fchown(file, user->pw_uid, user->pw_gid) != 0) {
+        return -1;
+    }
+    return fsync(file);
+}
+
 int files_write(const char *path, struct slice bytes, enum file_kind kind)
 {
-    int file =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kind == FILE_PUBLIC ? 0644 : 0600);
-
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    kind == FILE_PUBLIC ? 0644 : 0600);
     int rc;
 
     if (file < 0) {
         return fail(path);
     }
-    if (write(file, bytes.data, bytes.len) != (ssize_t)bytes.len || fsync(file) != 0) {
-        rc = fail(path);
-        (void)close(file);
-        return rc;
-    }
+    rc = fill(file, bytes, kind) == 0 ? 0 : fail(path);
     (void)close(file);
-    rc = sync_parent(path);
-    return rc == 0 && kind == FILE_PRIVATE ? give_to_user(path) : rc;
+    return rc == 0 ? sync_parent(path) : rc;
 }
 
 int files_read(const char *path, struct buf *out)

@@ -1,6 +1,7 @@
 /* files - files and folders of a node's installation: private ones belong to the user that runs the
  * node, when there is one of that name; what it need not write stays root's. Nothing that is there
- * already is ever overwritten. */
+ * already is ever overwritten, and no link is followed to what is given away: the node's user, who
+ * can make links where its files are, gets nothing else. */
 #ifndef TOOLS_CTL_FILES_H
 #define TOOLS_CTL_FILES_H
 
