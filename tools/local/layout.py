@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -48,9 +49,21 @@ class Cluster:
         raise LocalError(f"no node {node_id} in this cluster")
 
 
+def check_own(path: Path) -> None:
+    """Nobody else may have had a hand in it: cluster.json names programs that are run, and below
+    /tmp anybody may have made a folder first."""
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        raise LocalError(f"{path} is not yours; take another --dir")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise LocalError(f"others may write to {path}: chmod go-w, if nobody did")
+
+
 def load(folder: Path) -> Cluster:
     """Read the cluster that lives in a folder."""
     try:
+        check_own(folder)
+        check_own(folder / FILE)
         fields = json.loads((folder / FILE).read_text())
     except FileNotFoundError:
         raise LocalError(f"no cluster in {folder}") from None
@@ -62,6 +75,7 @@ def save(folder: Path, cluster: Cluster) -> None:
     """Write it whole or not at all: others may read at any time."""
     fresh = folder / (FILE + ".new")
     fresh.write_text(json.dumps(asdict(cluster), indent=2) + "\n")
+    fresh.chmod(0o644)  # whatever the umask: load() wants it so
     os.replace(fresh, folder / FILE)
 
 
@@ -70,6 +84,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Only one tools/cluster at a time changes a cluster."""
     if not folder.is_dir():
         raise LocalError(f"no cluster in {folder}")
+    check_own(folder)
     with open(folder / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -50,7 +50,7 @@ def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -
     control = home / "control"
     if len(os.fsencode(control)) > CONTROL_PATH_MAX:
         raise LocalError(f"{control} is too long for a socket; take another --dir")
-    home.mkdir()
+    home.mkdir(mode=0o755)
     certificates.make_node_certificate(folder / "tls", node_id)
     return Node(id=node_id, pid=0, host=host, ports=chosen, control=str(control),
                 data=str(home / "data"), log=str(home / "log"), config=str(home / "muster.yaml"))
@@ -59,7 +59,7 @@ def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -
 def up(options: argparse.Namespace) -> None:
     """Make a new cluster, or start the stopped nodes of the one in DIR; wait until it serves."""
     folder = options.dir
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     with locked(folder):
         cluster = load(folder) if (folder / FILE).exists() else create(options)
         for node in cluster.nodes:
