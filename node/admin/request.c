@@ -57,7 +57,12 @@ void request_ok(struct request *request, json_t *result)
 
 static void fail_named(struct request *request, const char *name, const char *text)
 {
-    end(request, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", name, "text", text));
+    json_t *answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "error", name, "text", text);
+
+    if (request->row != 0) {
+        (void)json_object_set_new(answer, "row", json_integer((json_int_t)request->row));
+    }
+    end(request, answer);
 }
 
 void request_fail(struct request *request, int code, const char *text)
@@ -264,6 +269,7 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
     }
     *link = request->next_waiting;
     request->rc = outcome->rc;
+    request->row = outcome->row;
     answer_with_result(request);
 }
 

@@ -21,6 +21,7 @@ struct request {
     int rc;                    /* of that work */
     char *fault;               /* of that work; NULL: what rc says */
     json_t *result;            /* of that work */
+    size_t row;                /* of the list in args that it failed for, from 1; 0: of none */
 
     struct derivation derivation;
     uint64_t cookie; /* of the command in the log */

@@ -3,7 +3,6 @@
 #include "node/base/mem.h"
 #include "xmpp/sasl/sasl.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- commands */
@@ -161,7 +160,7 @@ static bool read_key(struct arena *arena, const json_t *item, Pb__ScramKey *key)
     json_int_t iterations = json_integer_value(json_object_get(item, "iterations"));
     size_t size;
 
-    if (mechanism == NULL || iterations < 1 || iterations > SASL_ITERATIONS_MAX) {
+    if (mechanism == NULL || iterations < SASL_ITERATIONS_MIN || iterations > SASL_ITERATIONS_MAX) {
         return false;
     }
     if (strcmp(mechanism, derived_names[0]) != 0 && strcmp(mechanism, derived_names[1]) != 0) {
@@ -199,7 +198,8 @@ static Pb__UserSet *user_set_ready(struct arena *arena, const struct jid *user, 
     }
     set = user_set_new(arena, user, count);
     for (size_t i = 0; i < count; i++) {
-        if (!read_key(arena, json_array_get(keys, i), set->keys[i])) {
+        if (!read_key(arena, json_array_get(keys, i), set->keys[i]) ||
+            (i > 0 && strcmp(set->keys[i]->mechanism, set->keys[0]->mechanism) == 0)) {
             return NULL;
         }
     }
@@ -208,10 +208,8 @@ static Pb__UserSet *user_set_ready(struct arena *arena, const struct jid *user, 
 
 static void fail_row(struct request *request, size_t index, const char *what)
 {
-    char text[100];
-
-    (void)snprintf(text, sizeof(text), "row %zu of the batch: %s", index + 1, what);
-    request_fail(request, ERR_INVALID, text);
+    request->row = index + 1;
+    request_fail(request, ERR_INVALID, what);
 }
 
 static Pb__UserSet *import_row(struct request *request, struct arena *arena, size_t index,

@@ -133,6 +133,7 @@ int user_import(struct apply *a, const Pb__UserImport *command)
         int rc = check_user(a, command->users[i]);
 
         if (rc != 0) {
+            a->outcome.row = (uint32_t)i + 1;
             return rc;
         }
     }

@@ -40,6 +40,7 @@ struct outcome {
     const char *location; /* "" or "host:port" of another node that is up */
     uint32_t count;
     bool count_known;
+    uint32_t row; /* the account that a UserImport failed for, from 1; 0: none */
 };
 
 enum drop_reason {

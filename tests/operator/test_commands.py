@@ -190,7 +190,9 @@ class Answers(unittest.TestCase):
                             ("x@example.test," + "x" * 9000 + "\n", "cannot be read as CSV"),
                             ("x@example.test\n", "neither jid,password nor"),
                             ("x@example.test,\udcff\n", "is not UTF-8"),
-                            ("x@example.test,SCRAM-SHA-1,many,AA==,AA==,AA==\n", "iterations")):
+                            ("x@example.test,SCRAM-SHA-1,many,AA==,AA==,AA==\n", "iterations"),
+                            ("x@example.test,SCRAM-SHA-1,999,AA==,AA==,AA==\n", "iterations"),
+                            ("x@example.test,SCRAM-SHA-1,1000001,AA==,AA==,AA==\n", "iterations")):
             with tempfile.NamedTemporaryFile("w", suffix=".csv", errors="surrogateescape") as file:
                 file.write("before@example.test,word\n" + fault)
                 file.flush()
@@ -198,11 +200,30 @@ class Answers(unittest.TestCase):
                 self.assertEqual(USAGE, said.code, said)
                 self.assertIn(f"{file.name}:2: ", said.err)
                 self.assertIn(what, said.err)
-        for row in ("@,word\n", "x@nowhere.test,word\n",
-                    "x@example.test,SCRAM-SHA-1,4096,!,AA==,AA==\n"):
-            said = self.ctl("user", "import", "-", stdin=row)
+        key = "k@example.test,SCRAM-SHA-1,4096,AA==,AA==,AA==\n"
+        said = self.ctl("user", "import", "-", stdin=key + key)
+        self.assertEqual(USAGE, said.code, said)
+        self.assertIn("-:2: a second key of this mechanism", said.err)
+
+    def test_import_names_the_row(self) -> None:
+        """What the node refuses is named by its line and address, whether it finds the fault
+        before the log or in the state; nothing of that batch is made, all of others is."""
+        key = ",4096,AA==,{0},{0}\n"
+        keys = "".join(f"two@example.test,{mechanism}{key.format(text)}" for mechanism, text in (
+            ("SCRAM-SHA-1", "A" * 27 + "="), ("SCRAM-SHA-256", "A" * 43 + "=")))
+        for number, (row, what) in enumerate((
+                ("x@nowhere.test,word\n", "x@nowhere.test: not found"),
+                ("@,word\n", "@: jid is no local@domain"),
+                ("x@example.test,\x01\n", "x@example.test: this password cannot be used"),
+                ("x@example.test,SCRAM-SHA-1,4096,!,AA==,AA==\n", "x@example.test: neither a"))):
+            full = "".join(f"full{number}-{one}@example.test,SCRAM-SHA-1{key.format('A' * 27 + '=')}"
+                           for one in range(500))
+            rows = f"jid,keys\n\n{full}{keys}good{number}@example.test,word\n{row}"
+            said = self.ctl("user", "import", "-", stdin=rows)
             self.assertIn(said.code, (REFUSED, USAGE), said)
-            self.assertTrue(said.err)
+            self.assertIn(f"-:506: {what}", said.err)
+            self.assertIn("500 accounts imported", said.out)
+            self.assertEqual(REFUSED, self.ctl("user", "show", f"good{number}@example.test").code)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include "tools/ctl/ask.h"
 #include "tools/ctl/csv.h"
 #include "tools/ctl/print.h"
+#include "xmpp/sasl/sasl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct import {
     struct link *link;
     json_t *rows; /* the batch being filled */
     json_t *last; /* its last row: further keys of the same address join it; borrowed */
+    json_t *sent; /* number of a batch -> its rows, until the answer is there */
     json_int_t batches_sent;
     json_int_t batches_done;
     json_int_t imported;
@@ -44,14 +46,12 @@ static json_t *key_item(char **fields)
                      fields[4], "server_key", fields[5]);
 }
 
-/* The same limit is kept by the node (SASL_ITERATIONS_MAX), which names no line. */
-#define ITERATIONS_MAX 1000000
-
-static bool is_key_sound(const struct import *import)
+static bool has_good_iterations(const struct import *import)
 {
     long iterations = 0;
 
-    return arguments_read_number(import->csv.fields[2], ITERATIONS_MAX, &iterations);
+    return arguments_read_number(import->csv.fields[2], SASL_ITERATIONS_MAX, &iterations) &&
+           iterations >= SASL_ITERATIONS_MIN;
 }
 
 /* One address may stand in several lines that follow each other, one for each mechanism. */
@@ -63,34 +63,71 @@ static bool joins_last(const struct import *import, const char *address)
            json_object_get(import->last, "keys") != NULL;
 }
 
-static int add_row(struct import *import)
+static bool has_mechanism(const json_t *keys, const char *mechanism)
 {
-    char **fields = import->csv.fields;
-    json_t *row = NULL;
+    const json_t *key;
+    size_t i;
 
-    if (import->csv.count == 6 && !is_key_sound(import)) {
-        return fail_line(import, "the third field is no number of iterations (at most 1000000)");
-    }
-    if (import->csv.count == 6) {
-        json_t *key = key_item(fields);
-
-        if (key != NULL && joins_last(import, fields[0])) {
-            (void)json_array_append_new(json_object_get(import->last, "keys"), key);
-            return 0;
+    json_array_foreach(keys, i, key)
+    {
+        if (strcmp(json_string_value(json_object_get(key, "mechanism")), mechanism) == 0) {
+            return true;
         }
-        row = key == NULL ? NULL : json_pack("{s:s,s:[o]}", "jid", fields[0], "keys", key);
-    } else if (import->csv.count == 2) {
-        row = json_pack("{s:s,s:s}", "jid", fields[0], "password", fields[1]);
-    } else {
-        return fail_line(import, "neither jid,password nor "
-                                 "jid,mechanism,iterations,salt,stored_key,server_key");
     }
+    return false;
+}
+
+/* Takes row; NULL: a text in it is none. */
+static int append_row(struct import *import, json_t *row)
+{
     if (row == NULL) {
         return fail_line(import, "is not UTF-8");
     }
+    (void)json_object_set_new(row, "line", json_integer((json_int_t)import->csv.line));
     (void)json_array_append_new(import->rows, row);
     import->last = row;
     return 0;
+}
+
+static int add_password(struct import *import)
+{
+    char **fields = import->csv.fields;
+
+    return append_row(import, json_pack("{s:s,s:s}", "jid", fields[0], "password", fields[1]));
+}
+
+static int add_key(struct import *import)
+{
+    char **fields = import->csv.fields;
+    json_t *keys = joins_last(import, fields[0]) ? json_object_get(import->last, "keys") : NULL;
+    json_t *key;
+
+    if (!has_good_iterations(import)) {
+        return fail_line(import, "the third field is no number of iterations (1000 to 1000000)");
+    }
+    if (has_mechanism(keys, fields[1])) {
+        return fail_line(import, "a second key of this mechanism");
+    }
+    key = key_item(fields);
+    if (key != NULL && keys != NULL) {
+        (void)json_array_append_new(keys, key);
+        return 0;
+    }
+    return append_row(import,
+                      key == NULL ? NULL : json_pack("{s:s,s:[o]}", "jid", fields[0], "keys", key));
+}
+
+static int add_row(struct import *import)
+{
+    switch (import->csv.count) {
+    case 2:
+        return add_password(import);
+    case 6:
+        return add_key(import);
+    default:
+        return fail_line(import, "neither jid,password nor "
+                                 "jid,mechanism,iterations,salt,stored_key,server_key");
+    }
 }
 
 static bool is_header(const struct import *import)
@@ -110,9 +147,40 @@ static void show_progress(struct import *import)
     }
 }
 
+static const char *batch_key(json_int_t number, char text[32])
+{
+    (void)snprintf(text, 32, "%" JSON_INTEGER_FORMAT, number);
+    return text;
+}
+
+static json_int_t line_of(const json_t *rows, size_t index)
+{
+    return json_integer_value(json_object_get(json_array_get(rows, index), "line"));
+}
+
+/* A batch is refused as a whole; the node knows for which row, counted from 1, or for none. */
+static void say_refusal(const struct import *import, const json_t *answer)
+{
+    char key[32];
+    const json_t *rows = json_object_get(
+        import->sent, batch_key(json_integer_value(json_object_get(answer, "id")), key));
+    size_t row = (size_t)json_integer_value(json_object_get(answer, "row"));
+    const char *text = json_string_value(json_object_get(answer, "text"));
+    const char *address = json_string_value(json_object_get(json_array_get(rows, row - 1), "jid"));
+
+    if (row > 0 && address != NULL) {
+        (void)fprintf(stderr, "musterctl: %s:%" JSON_INTEGER_FORMAT ": %s: %s\n", import->file,
+                      line_of(rows, row - 1), address, text);
+    } else {
+        (void)fprintf(stderr, "musterctl: %s:%" JSON_INTEGER_FORMAT " and the lines after it: %s\n",
+                      import->file, line_of(rows, 0), text);
+    }
+}
+
 static int take_answer(struct import *import)
 {
     json_t *answer = NULL;
+    char key[32];
     enum link_result result = link_receive(import->link, &answer);
     int code = 0;
 
@@ -121,11 +189,11 @@ static int take_answer(struct import *import)
         return EXIT_UNKNOWN;
     }
     if (!json_is_true(json_object_get(answer, "ok"))) {
-        (void)fprintf(stderr, "musterctl: batch %" JSON_INTEGER_FORMAT " of 500: %s\n",
-                      json_integer_value(json_object_get(answer, "id")),
-                      json_string_value(json_object_get(answer, "text")));
+        say_refusal(import, answer);
         code = ask_code_of(answer);
     }
+    (void)json_object_del(import->sent,
+                          batch_key(json_integer_value(json_object_get(answer, "id")), key));
     import->batches_done++;
     import->imported +=
         json_integer_value(json_object_get(json_object_get(answer, "result"), "imported"));
@@ -136,11 +204,13 @@ static int take_answer(struct import *import)
 
 static int send_batch(struct import *import)
 {
-    json_t *args = json_pack("{s:o}", "rows", import->rows);
+    json_t *args = json_pack("{s:O}", "rows", import->rows);
+    char key[32];
 
+    (void)json_object_set_new(import->sent, batch_key(++import->batches_sent, key), import->rows);
     import->rows = json_array();
     import->last = NULL;
-    if (link_send(import->link, ++import->batches_sent, "user.import", args) != LINK_OK) {
+    if (link_send(import->link, import->batches_sent, "user.import", args) != LINK_OK) {
         (void)fprintf(stderr, "musterctl: the connection was lost, import it again\n");
         return EXIT_UNKNOWN;
     }
@@ -209,6 +279,7 @@ int run_user_import(const struct options *options, char **arguments, int count)
         return code;
     }
     import.rows = json_array();
+    import.sent = json_object();
     code = import_all(&import);
     if (isatty(STDERR_FILENO)) {
         (void)fprintf(stderr, "\r");
@@ -217,6 +288,7 @@ int run_user_import(const struct options *options, char **arguments, int count)
                                : "%" JSON_INTEGER_FORMAT " accounts imported\n",
                  import.imported);
     json_decref(import.rows);
+    json_decref(import.sent);
     link_close(&import.link);
     (void)fclose(import.csv.stream);
     return code;

@@ -99,6 +99,9 @@ static void outcome_to_text(const struct effect *effect, struct buf *out)
     buf_printf(out, "outcome %s", kinds[outcome->kind]);
     if (outcome->rc != 0) {
         buf_printf(out, ": %s", err_text(outcome->rc));
+        if (outcome->row != 0) {
+            buf_printf(out, " row=%u", outcome->row);
+        }
     } else if (outcome->kind == OUTCOME_STARTED) {
         buf_printf(out, " incarnation=%llu", (unsigned long long)outcome->incarnation);
     } else if (outcome->kind == OUTCOME_ENABLED) {
