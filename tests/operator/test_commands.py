@@ -216,7 +216,7 @@ class Answers(unittest.TestCase):
                 ("@,word\n", "@: jid is no local@domain"),
                 ("x@example.test,\x01\n", "x@example.test: this password cannot be used"),
                 ("x@example.test,SCRAM-SHA-1,4096,!,AA==,AA==\n", "x@example.test: neither a"))):
-            full = "".join(f"full{number}-{one}@example.test,SCRAM-SHA-1{key.format('A' * 27 + '=')}"
+            full = "".join(f"full{one}@example.test,SCRAM-SHA-1{key.format('A' * 27 + '=')}"
                            for one in range(500))
             rows = f"jid,keys\n\n{full}{keys}good{number}@example.test,word\n{row}"
             said = self.ctl("user", "import", "-", stdin=rows)
