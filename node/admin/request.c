@@ -310,3 +310,14 @@ bool request_user(struct request *request, struct jid *out)
     }
     return true;
 }
+
+bool request_domain(struct request *request, char out[JID_PART_BYTES_MAX + 1])
+{
+    const char *text = request_text(request, "domain");
+
+    if (text == NULL || jid_prep_domain(slice_str(text), out) != 0) {
+        request_fail_usage(request, "domain must be a domain name");
+        return false;
+    }
+    return true;
+}

@@ -67,5 +67,7 @@ const char *request_text(const struct request *request, const char *name);
 json_int_t request_number(const struct request *request, const char *name, json_int_t otherwise);
 /** The prepared bare address in a text argument; false: the request has failed already. */
 bool request_user(struct request *request, struct jid *out);
+/** The prepared domain in the argument "domain"; false: the request has failed already. */
+bool request_domain(struct request *request, char out[JID_PART_BYTES_MAX + 1]);
 
 #endif

@@ -1,24 +1,13 @@
 /* Verbs about domains. */
 #include "node/admin/verbs.h"
 
-static bool prepare_domain(struct request *request, char domain[JID_PART_BYTES_MAX + 1])
-{
-    const char *text = request_text(request, "domain");
-
-    if (text == NULL || jid_prep_domain(slice_str(text), domain) != 0) {
-        request_fail_usage(request, "domain must be a domain name");
-        return false;
-    }
-    return true;
-}
-
 void verb_domain_add(struct request *request)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__DomainSet set = PB__DOMAIN_SET__INIT;
     char domain[JID_PART_BYTES_MAX + 1];
 
-    if (!prepare_domain(request, domain)) {
+    if (!request_domain(request, domain)) {
         return;
     }
     set.name = domain;
@@ -33,7 +22,7 @@ void verb_domain_remove(struct request *request)
     Pb__DomainRemove remove = PB__DOMAIN_REMOVE__INIT;
     char domain[JID_PART_BYTES_MAX + 1];
 
-    if (!prepare_domain(request, domain)) {
+    if (!request_domain(request, domain)) {
         return;
     }
     remove.name = domain;

@@ -329,6 +329,14 @@ static void read_users(struct request *request, struct core *core)
 
 void verb_user_list(struct request *request)
 {
+    char domain[JID_PART_BYTES_MAX + 1];
+
+    if (json_object_get(request->args, "domain") != NULL) {
+        if (!request_domain(request, domain)) {
+            return;
+        }
+        (void)json_object_set_new(request->args, "domain", json_string(domain));
+    }
     request_read_state(request, read_users);
 }
 

@@ -94,6 +94,8 @@ class Accounts(unittest.IsolatedAsyncioTestCase):
         self.ok("domain", "add", "second.test")
         self.assertIn("second.test", self.ok("domain", "list").out)
         self.ok("user", "add", "a@second.test", "--password-file", "-", stdin="word\n")
+        self.assertEqual("a@second.test\n", self.ok("user", "list", "--domain", "Second.TEST").out)
+        self.assertEqual(USAGE, self.ctl("user", "list", "--domain", "a b").code)
         self.assertEqual(REFUSED, self.ctl("domain", "remove", "second.test").code)
         self.ok("user", "remove", "a@second.test")
         await self.until(lambda: self.ctl("domain", "remove", "second.test").code == 0,

@@ -11,9 +11,10 @@ from typing import ClassVar
 
 from tests.lib.cluster import ROOT, TestCluster
 from tests.operator.ctl import Said, musterctl
+from tools.local.main import find_program
 
 MAN_PAGE = ROOT / "docs" / "man" / "musterctl.1.scd"
-REFUSED, USAGE, UNREACHED = 1, 2, 3
+REFUSED, USAGE, UNREACHED, UNWRITTEN = 1, 2, 3, 5
 HELP_COMMAND = re.compile(r"^  ([a-z]+)(?: ([a-z]+))?((?: \[?[A-Z][A-Za-z.:-]*\]?)*)  +\S")
 MAN_COMMAND = re.compile(r"\*([a-z]+(?: [a-z]+)?)\*((?: \[?_[^_]+_\]?)*)")
 
@@ -115,6 +116,16 @@ class CommandLine(unittest.TestCase):
             said = musterctl(*words)
             self.assertEqual((USAGE, ""), (said.code, said.out))
             self.assertIn(hint, said.err)
+
+    def test_full_disk(self) -> None:
+        """An answer that cannot be written is no success; wrong use is told as ever."""
+        for words, code in ((["--help"], UNWRITTEN), (["--version"], UNWRITTEN),
+                            (["completion", "bash"], UNWRITTEN), (["usr"], USAGE)):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([find_program("musterctl"), *words], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(code, done.returncode, words)
+            self.assertEqual(code == UNWRITTEN, "cannot be written: No space" in done.stderr, words)
 
     def test_no_node(self) -> None:
         """What needs a node says where it asked in vain, and prints nothing else."""

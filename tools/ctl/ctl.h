@@ -18,7 +18,8 @@ enum exit_code {
     EXIT_REFUSED = 1,
     EXIT_USAGE = 2,
     EXIT_UNREACHABLE = 3, /* no node could be asked */
-    EXIT_UNKNOWN = 4      /* sent, but nobody knows whether it was carried out */
+    EXIT_UNKNOWN = 4,     /* sent, but nobody knows whether it was carried out */
+    EXIT_UNWRITTEN = 5    /* done, but standard output did not take the answer */
 };
 
 /* Options that only some commands take; each command names its own. */

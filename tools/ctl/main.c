@@ -2,9 +2,11 @@
 #include "tools/ctl/arguments.h"
 #include "tools/ctl/help.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct options options;
     const struct command *command;
@@ -28,4 +30,22 @@ int main(int argc, char **argv)
     words += command->verb == NULL ? 1 : 2;
     count -= command->verb == NULL ? 1 : 2;
     return command->run(&options, words, count);
+}
+
+/* An answer that got nowhere, on a full disk, must not pass for one: node token prints a key that
+ * is nowhere else. */
+static int finish(int code)
+{
+    bool is_written = ferror(stdout) == 0;
+
+    if (fclose(stdout) == 0 && is_written) {
+        return code;
+    }
+    (void)fprintf(stderr, "musterctl: the answer cannot be written: %s\n", strerror(errno));
+    return code == EXIT_OK ? EXIT_UNWRITTEN : code;
+}
+
+int main(int argc, char **argv)
+{
+    return finish(run(argc, argv));
 }
