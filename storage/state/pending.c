@@ -258,11 +258,9 @@ static void note_ack(struct apply *a, const Pb__Notes__Ack *ack)
     if (row == NULL) {
         return;
     }
-    list = rows_all(a->state, a->arena, TABLE_PENDING, key_u64(ack->session));
+    list = rows_up_to(a->state, a->arena, TABLE_PENDING, key_u64(ack->session),
+                      key_u64_u64(ack->session, ack->done_position));
     for (size_t i = 0; i < list.count; i++) {
-        if (key_last_u64(list.items[i].key) > ack->done_position) {
-            break;
-        }
         remove_done(a, row, &list.items[i]);
     }
     if (ack->presence_position > row->presence_position &&

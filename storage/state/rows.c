@@ -81,26 +81,42 @@ void row_delete(struct state *state, enum table table, struct key key)
     }
 }
 
-void rows_each(struct state *state, struct arena *arena, enum table table, struct key prefix,
-               struct slice from, row_visit visit, void *ctx)
+/* Keys with a prefix, from one key to another. from and last may be empty. */
+struct range {
+    struct slice prefix;
+    struct slice from;
+    struct slice last;
+};
+
+static bool is_in(const struct range *range, struct slice key)
 {
-    struct slice start = key_slice(&prefix);
-    struct kv_iter *iter;
+    return slice_starts_with(key, range->prefix) &&
+           (range->last.len == 0 || slice_cmp(key, range->last) <= 0);
+}
+
+static void range_each(struct state *state, struct arena *arena, enum table table,
+                       const struct range *range, row_visit visit, void *ctx)
+{
+    struct slice start = slice_cmp(range->from, range->prefix) > 0 ? range->from : range->prefix;
+    struct kv_iter *iter = kv_iter_open(state->kv, table, start);
     struct slice key, value;
 
-    if (prefix.invalid) {
-        return;
-    }
-    if (from.len > 0 && slice_cmp(from, start) > 0) {
-        start = from;
-    }
-    iter = kv_iter_open(state->kv, table, start);
-    while (kv_iter_next(iter, &key, &value) && slice_starts_with(key, key_slice(&prefix))) {
+    while (kv_iter_next(iter, &key, &value) && is_in(range, key)) {
         if (!visit(ctx, key, row_decode(arena, table, value))) {
             break;
         }
     }
     kv_iter_close(&iter);
+}
+
+void rows_each(struct state *state, struct arena *arena, enum table table, struct key prefix,
+               struct slice from, row_visit visit, void *ctx)
+{
+    const struct range range = {.prefix = key_slice(&prefix), .from = from};
+
+    if (!prefix.invalid) {
+        range_each(state, arena, table, &range, visit, ctx);
+    }
 }
 
 struct collection {
@@ -136,6 +152,18 @@ struct row_list rows_collect(struct state *state, struct arena *arena, enum tabl
 
     if (max > 0) {
         rows_each(state, arena, table, prefix, from, collect, &to);
+    }
+    return to.list;
+}
+
+struct row_list rows_up_to(struct state *state, struct arena *arena, enum table table,
+                           struct key prefix, struct key last)
+{
+    const struct range range = {.prefix = key_slice(&prefix), .last = key_slice(&last)};
+    struct collection to = {.arena = arena, .max = SIZE_MAX};
+
+    if (!prefix.invalid && !last.invalid) {
+        range_each(state, arena, table, &range, collect, &to);
     }
     return to.list;
 }

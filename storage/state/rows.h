@@ -38,6 +38,9 @@ struct row_list {
  * the table may change while it is walked. from may be empty. */
 struct row_list rows_collect(struct state *state, struct arena *arena, enum table table,
                              struct key prefix, struct slice from, size_t max);
+/** Rows with prefix up to the key last, included. What stands behind it is not even decoded. */
+struct row_list rows_up_to(struct state *state, struct arena *arena, enum table table,
+                           struct key prefix, struct key last);
 /** All rows with prefix. */
 struct row_list rows_all(struct state *state, struct arena *arena, enum table table,
                          struct key prefix);

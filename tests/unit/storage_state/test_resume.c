@@ -230,6 +230,25 @@ static void test_order_around_confirm(void **state)
                  expected);
 }
 
+/* Goal: an ack costs what it takes off, not what the list holds: a client may ack each stanza of a
+ * list of thousands.
+ * Method: the entry behind the acked one has bytes that no reader could decode. */
+static void test_an_ack_reads_no_further(void **state)
+{
+    struct key key = key_u64_u64(1, second);
+    struct slice value;
+    struct buf kept = BUF_EMPTY;
+
+    (void)state;
+    assert_true(kv_get(world.kv, TABLE_PENDING, key_slice(&key), &value));
+    buf_append(&kept, value);
+    kv_put(world.kv, TABLE_PENDING, key_slice(&key), slice_str("\xff"));
+    world_runf(&world, "1 notes acks.0=1:1:%u", (unsigned)first);
+    assert_int_equal(pending_count(), 1);
+    kv_put(world.kv, TABLE_PENDING, key_slice(&key), buf_slice(&kept));
+    buf_deinit(&kept);
+}
+
 /* Goal: a request stays open until its answer is acked, whatever node dies (schedule 3).
  * Method: a get, its number recorded, a resume that does not cover it: still there to be answered
  * again; covered, it is gone. */
@@ -498,6 +517,7 @@ int main(void)
         TEST(test_numbers_wrap),
         TEST(test_a_record_is_announced),
         TEST(test_order_around_confirm),
+        TEST(test_an_ack_reads_no_further),
         TEST(test_requests_stay_open),
         TEST(test_a_resume_after_the_deadline_is_refused),
         TEST(test_a_resume_at_the_deadline_is_taken),
