@@ -57,6 +57,16 @@ void arena_reset(struct arena *arena)
     }
 }
 
+size_t arena_used(const struct arena *arena)
+{
+    size_t used = 0;
+
+    for (const struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next) {
+        used += chunk->used;
+    }
+    return used;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t rounded = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;

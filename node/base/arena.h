@@ -18,6 +18,8 @@ void arena_init(struct arena *arena);
 void arena_deinit(struct arena *arena);
 /** Forget everything; one chunk is kept for the next use. */
 void arena_reset(struct arena *arena);
+/** Bytes taken since the last reset. */
+size_t arena_used(const struct arena *arena);
 /** Zeroed memory, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strndup(struct arena *arena, struct slice text);

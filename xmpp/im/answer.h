@@ -5,7 +5,8 @@
 
 #include "storage/state/state.h"
 
-/** Append the IQ that answers request; an error where nothing is served (RFC 6120 §8.3). */
+/** Append the IQ that answers request; an error where nothing is served (RFC 6120 §8.3). What had
+ * to be read stays in arena. */
 void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
                    struct arena *arena, struct buf *out);
 

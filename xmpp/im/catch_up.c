@@ -1,6 +1,7 @@
 /* What waits for a session, in parts: after a confirmed resume, at its initial presence, or because
- * its client takes it slower than it comes. Each part is cut off by bytes; the next begins where
- * the last ended, so that a connection never holds more than a part, however long the list is. */
+ * its client takes it slower than it comes. Each part is cut off by bytes, those
+ * written or those read for them; the next begins where the last ended, so that neither the memory
+ * of a connection nor the work of a pull grows with the list. */
 #include "node/base/mem.h"
 #include "xmpp/im/expansion.h"
 #include "xmpp/im/render.h"
@@ -18,6 +19,7 @@ struct catch_up {
     const struct delivery_pull *pull;
     size_t bytes_left;
     bool is_complete;
+    struct arena entry; /* of one pending entry */
 
     /* presence: what changed earliest of all that changed since pull->presence_since */
     struct shown *shown;
@@ -31,21 +33,39 @@ struct catch_up {
 
 /* ---- pending */
 
+/* What an entry takes off the part: what is written, or what was read for it. A large request may
+ * have a tiny answer, and a tiny answer may come from much. */
+static void charge(struct catch_up *c)
+{
+    size_t written = buf_len(&c->x.xml);
+    size_t read = arena_used(&c->entry);
+    size_t cost = written > read ? written : read;
+
+    c->bytes_left -= cost < c->bytes_left ? cost : c->bytes_left;
+}
+
 static bool visit_pending(void *ctx, uint64_t position, const Pb__PendingRow *row)
 {
     struct catch_up *c = ctx;
-    size_t len;
 
     if (c->bytes_left == 0) {
         c->is_complete = false;
         return false;
     }
-    if (expansion_render_pending(&c->x, row)) {
-        len = buf_len(&c->x.xml);
-        c->bytes_left -= len < c->bytes_left ? len : c->bytes_left;
+    if (expansion_render_pending(&c->x, row, &c->entry)) {
+        charge(c);
         expansion_deliver(&c->x, DELIVERY_PENDING, position, c->pull->number);
     }
+    arena_reset(&c->entry); /* row is in it, too */
     return true;
+}
+
+static void show_pending(struct catch_up *c)
+{
+    arena_init(&c->entry);
+    state_each_pending(c->x.view->state, &c->entry, c->pull->session, c->pull->pending_from,
+                       visit_pending, c);
+    arena_deinit(&c->entry);
 }
 
 /* ---- presence, in order of its changes */
@@ -250,8 +270,7 @@ void im_catch_up(const struct im_view *view, const struct delivery_pull *pull)
     if (!expansion_select(&c.x, pull->session) || !is_of(&c, &pull->owner)) {
         return; /* it lost the session, and was told */
     }
-    state_each_pending(view->state, view->arena, pull->session, pull->pending_from, visit_pending,
-                       &c);
+    show_pending(&c);
     if (c.is_complete && is_available(&c)) {
         if (c.bytes_left == 0) {
             c.is_complete = false;

@@ -13,12 +13,17 @@ struct effect_visit {
 
 /* ---- to the one connection that the effect names */
 
+struct pending_visit {
+    struct expansion *x;
+    struct arena arena; /* of its own: one command may move hundreds of large stanzas */
+};
+
 static bool visit_pending(void *ctx, uint64_t position, const Pb__PendingRow *row)
 {
-    struct expansion *x = ctx;
+    struct pending_visit *pending = ctx;
 
-    if (expansion_render_pending(x, row)) {
-        expansion_deliver(x, DELIVERY_PENDING, position, 0);
+    if (expansion_render_pending(pending->x, row, &pending->arena)) {
+        expansion_deliver(pending->x, DELIVERY_PENDING, position, 0);
     }
     return false; /* the one at the effect's position; later ones have effects of their own */
 }
@@ -27,13 +32,14 @@ static void expand_pending(struct effect_visit *visit)
 {
     struct expansion *x = &visit->x;
     const struct effect *effect = visit->effect;
-    struct arena arena; /* of its own: one command may move hundreds of large stanzas */
+    struct pending_visit pending = {.x = x};
 
     if (effect->owner.incarnation == x->view->incarnation && expansion_select(x, effect->session) &&
         x->row->epoch == effect->epoch) {
-        arena_init(&arena);
-        state_each_pending(x->view->state, &arena, x->session, effect->position, visit_pending, x);
-        arena_deinit(&arena);
+        arena_init(&pending.arena);
+        state_each_pending(x->view->state, &pending.arena, x->session, effect->position,
+                           visit_pending, &pending);
+        arena_deinit(&pending.arena);
     }
 }
 

@@ -35,7 +35,7 @@ struct owner expansion_owner(const struct expansion *x)
                           .generation = owner->generation};
 }
 
-bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row)
+bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, struct arena *arena)
 {
     const struct im_view *view = x->view;
 
@@ -44,7 +44,7 @@ bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row)
         render_stanza(row->own, NULL, &x->xml);
         return true;
     case PB__PENDING_ROW__WHAT_ASK:
-        answer_render(view->state, row->ask, view->now_wall_ms, view->arena, &x->xml);
+        answer_render(view->state, row->ask, view->now_wall_ms, arena, &x->xml);
         return true;
     case PB__PENDING_ROW__WHAT_PUSH:
         render_push(row->push, x->address, &x->xml);

@@ -19,8 +19,10 @@ struct expansion {
 bool expansion_select(struct expansion *x, uint64_t session);
 /** The connection of the selected session. */
 struct owner expansion_owner(const struct expansion *x);
-/** Render one entry of the session's list into x->xml; false for what nobody sees. */
-bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row);
+/** Render one entry of the session's list into x->xml; false for what nobody sees. arena: holds
+ * what must be read for it; its caller resets it after each entry, since an answer may read a lot.
+ */
+bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, struct arena *arena);
 /** Hand out what stands in x->xml, as one stanza for the selected session. pull: see delivery.h. */
 void expansion_deliver(struct expansion *x, enum delivery_kind kind, uint64_t position,
                        uint32_t pull);

@@ -38,6 +38,25 @@ static void test_blocks_are_apart(void **state)
     arena_deinit(&arena);
 }
 
+/* Goal: what was taken is known, in however many chunks it stands. */
+static void test_used(void **state)
+{
+    struct arena arena;
+    size_t used;
+    (void)state;
+
+    arena_init(&arena);
+    assert_int_equal(arena_used(&arena), 0);
+    for (size_t i = 1; i <= 10; i++) {
+        (void)arena_alloc(&arena, 1000);
+        used = arena_used(&arena);
+        assert_in_range(used, i * 1000, i * (1000 + alignof(max_align_t)));
+    }
+    arena_reset(&arena);
+    assert_int_equal(arena_used(&arena), 0);
+    arena_deinit(&arena);
+}
+
 static void test_copies(void **state)
 {
     struct arena arena;
@@ -74,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_are_apart),
+        cmocka_unit_test(test_used),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_protobuf_allocator),
     };

@@ -295,6 +295,104 @@ static void test_parts(void **state)
     assert_int_equal(got, 1000);
 }
 
+/* ---- tiny answers to large questions */
+
+#define QUESTION_BYTES (32 * 1024)
+#define CONTACTS       60
+#define NAME_BYTES     1500
+#define VIEW_BYTES_MAX (8 * 1024) /* what a pull may leave in the arena of its view */
+#define NO_PRESENCE    1000000    /* beyond all that is pending */
+
+static void ask_often(struct scene *scene, unsigned count, const char *to, const char *inner)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct buf line = BUF_EMPTY;
+
+        buf_printf(&line,
+                   "1 ask from=1:1 request.kind=IQ request.from=alice@x/a request.to=%s "
+                   "request.type=get request.id=i request.inner=%s",
+                   to, inner);
+        (void)world_run(&scene->world, buf_text(&line));
+        buf_deinit(&line);
+    }
+}
+
+/* All of the list in parts. Returns how many parts it took. */
+static unsigned pull_all(struct scene *scene, unsigned *answers_out)
+{
+    unsigned parts = 0;
+
+    *answers_out = 0;
+    scene->presence_since = NO_PRESENCE; /* none */
+    do {
+        arena_reset(&scene->world.arena);
+        (void)pull_part(scene, 1, PART_BYTES);
+        assert_true(arena_used(&scene->world.arena) < VIEW_BYTES_MAX);
+        for (const char *at = buf_text(&scene->text); (at = strstr(at, "<iq ")) != NULL; at++) {
+            (*answers_out)++;
+        }
+        parts++;
+    } while (!scene->is_complete);
+    return parts;
+}
+
+/* Goal: a part is bounded by what is read for it, too: a client may ask much that has a short
+ * answer, and pull it over and over.
+ * Method: 20 questions of 32 KiB that are answered by an error; parts of 8 KiB. */
+static void test_large_questions(void **state)
+{
+    struct scene *scene = *state;
+    struct buf inner = BUF_EMPTY;
+    unsigned answers;
+
+    (void)world_bind(&scene->world, "alice", "a");
+    buf_append_str(&inner, "<query\txmlns=\"jabber:iq:private\">");
+    for (size_t i = 0; i < QUESTION_BYTES; i++) {
+        buf_append_u8(&inner, 'q');
+    }
+    buf_append_str(&inner, "</query>");
+    ask_often(scene, 20, "x", buf_text(&inner));
+    assert_int_equal(pull_all(scene, &answers), 20);
+    assert_int_equal(answers, 20);
+    buf_deinit(&inner);
+}
+
+static void fill_roster(struct scene *scene, uint64_t session)
+{
+    char name[NAME_BYTES + 1];
+
+    memset(name, 'n', NAME_BYTES);
+    name[NAME_BYTES] = '\0';
+    for (unsigned i = 0; i < CONTACTS; i++) {
+        (void)world_runf(&scene->world, "1 roster_set from=%u:1 iq_id=i contact=c%u@x name=%s",
+                         (unsigned)session, i, name);
+    }
+}
+
+/* Goal: what had to be read for an answer is forgotten before the next one.
+ * Method: each asks 100 times; both rosters have 90 KB. */
+static void test_answers_from_large_rosters(void **state)
+{
+    struct scene *scene = *state;
+    unsigned answers;
+    uint64_t version;
+    char inner[100];
+
+    (void)world_bind(&scene->world, "alice", "a");
+    (void)world_bind(&scene->world, "bob", "b");
+    befriend_alice_and_bob(scene);
+    fill_roster(scene, 1);
+    fill_roster(scene, 2);
+    version = state_roster(scene->world.state, &scene->world.arena, "alice@x")->version;
+    (void)world_run(&scene->world, "1 notes acks.0=1:1:1000000");
+    (void)snprintf(inner, sizeof(inner), "<query\txmlns=\"jabber:iq:roster\"\tver=\"%u\"/>",
+                   (unsigned)version);
+    ask_often(scene, 100, "alice@x", inner);
+    ask_often(scene, 100, "bob@x", "<query\txmlns=\"http://jabber.org/protocol/disco#info\"/>");
+    (void)pull_all(scene, &answers);
+    assert_int_equal(answers, 200);
+}
+
 /* Goal: the presence of many contacts comes in parts, in the order of its changes, so that the
  * position of each says that all before it has come; a change meanwhile comes behind.
  * Method: five sessions of the user itself with long presences, parts of one byte; one changes
@@ -426,6 +524,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_forgotten_end_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_questions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_from_large_rosters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_presence_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_caps, set_up, tear_down),
