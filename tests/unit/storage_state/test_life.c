@@ -238,6 +238,30 @@ static void test_an_heir_takes_it_all(void **state)
                      STATE_OFFLINE_MAX + STATE_PENDING_MAX);
 }
 
+/* Goal: nor does a user gather a list without end by binding its address over and over: an heir
+ * takes no more than a session may hold of what it caused itself; the rest waits offline. Method:
+ * each round fills the offline storage, and the next session takes it. */
+static void test_an_heir_takes_no_more_than_a_list(void **state)
+{
+    const unsigned rounds = STATE_PENDING_SELF_MAX / STATE_OFFLINE_MAX + 2;
+    uint64_t bob = 0;
+    (void)state;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        uint32_t inherited;
+
+        bob = world_bind(&world, "bob", "b");
+        inherited = world_session(&world, bob)->pending_count;
+        assert_true(inherited <= STATE_PENDING_SELF_MAX);
+        assert_true(inherited >= round * STATE_OFFLINE_MAX || inherited == STATE_PENDING_SELF_MAX);
+        for (unsigned i = 0; i < STATE_OFFLINE_MAX; i++) {
+            run("1 message from=1:1 store=1 stanza.to=bob@x");
+        }
+        world_runf(&world, "1 presence from=%u:1 stanza.kind=PRESENCE", (unsigned)bob);
+    }
+    assert_true(world_session(&world, bob)->pending_count > STATE_PENDING_SELF_MAX);
+}
+
 /* Goal: those who got directed presence hear of the end, by whoever has the address then.
  * Method: directed presence, death, rebind and presence, close. */
 static void test_directed_presence_ends_with_the_address(void **state)
@@ -642,6 +666,7 @@ int main(void)
         TEST(test_a_standing_presence_gets_nothing),
         TEST(test_a_rebind_inherits_the_list),
         TEST(test_an_heir_takes_it_all),
+        TEST(test_an_heir_takes_no_more_than_a_list),
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
         TEST(test_due_is_bounded_by_rows),

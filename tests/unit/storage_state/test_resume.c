@@ -69,15 +69,21 @@ static void test_an_old_epoch_is_refused(void **state)
 }
 
 /* Goal: only the node that owns the session speaks for it.
- * Method: node 2 sends with the right epoch while node 1 owns. */
+ * Method: node 2 sends with the right epoch and the next count while node 1 owns; node 1 may. */
 static void test_another_node_is_refused(void **state)
 {
     (void)state;
-    world_expect(&world, "2 message from=1:1:9:1 stanza.to=bob@x/b", "outcome done: conflict\n");
+    world_expect(&world, "2 message from=1:1:1:1 stanza.to=bob@x/b", "outcome done: conflict\n");
+    world_expect(&world, "2 presence from=1:1 stanza.kind=PRESENCE", "outcome done: conflict\n");
+    world_expect(&world, "2 roster_set from=1:1 contact=carol@x", "outcome done: conflict\n");
+    world_expect(&world, "2 close from=1:1", "outcome done: conflict\n");
+    world_run(&world, "2 notes counts.0=1:1:1:1");
+    assert_int_equal(world_session(&world, 1)->count, 0);
     world_expect(&world, "2 detach session=1 epoch=1", "outcome done: conflict\n");
     world_runf(&world, "2 notes acks.0=1:1:%u:0", (unsigned)second);
     assert_int_equal(pending_count(), 2);
-    assert_int_equal(world_session(&world, 1)->count, 0);
+    world_run(&world, "1 message from=1:1:1:1 stanza.to=bob@x/b");
+    assert_int_equal(world_session(&world, 1)->count, 1);
 }
 
 /* Goal: the count of the last applied command is what <resumed h/> says.

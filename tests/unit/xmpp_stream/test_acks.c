@@ -583,6 +583,46 @@ static void script_disconnect_while_enabling(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
+/* Goal: acks that came too late to be noted by themselves are noted before the session ends: what
+ * the client has must not go to another session, or offline. Method: the second ack comes within
+ * the second of the first note; then the footer. */
+static void script_footer_after_ack(struct dialogue *d)
+{
+    reach_enabled(d);
+    for (uint32_t number = 1; number <= 2; number++) {
+        log_pending(d, 10 + number, "<message id='p'/>");
+        dialogue_skip_log(d);
+        log_recorded(d, number);
+    }
+    expect_server(d, "<message id='p'/>" ASK "<message id='p'/>");
+    client_says(d, ACK("1"));
+    expect_log(d, "notes ack epoch=1 11/0");
+    client_says(d, ACK("2"));
+    expect_no_log(d);
+    client_says(d, "</stream:stream>");
+    expect_log(d, "notes ack epoch=1 12/0");
+    expect_log(d, "close epoch=1");
+    log_done(d, 0);
+    expect_server(d, ACK("0") "</stream:stream>");
+    expect_action(d, STREAM_CLOSE);
+}
+
+/* Goal: the same without acks: what has left the output is done, what is still in it is not.
+ * Method: the footer comes when the first of two messages was taken. */
+static void script_footer_without_acks(struct dialogue *d)
+{
+    reach_bound(d);
+    log_pending(d, 10, "<message id='first'/>");
+    expect_server(d, "<message id='first'/>");
+    expect_log(d, "notes ack epoch=1 10/0");
+    log_pending(d, 11, "<message id='taken'/>");
+    expect_server(d, "<message id='taken'/>");
+    log_pending(d, 12, "<message id='left behind'/>");
+    client_says(d, "</stream:stream>");
+    expect_log(d, "notes ack epoch=1 11/0");
+    expect_log(d, "close epoch=1");
+}
+
 /* Goal: the client's footer ends the session: Close, then the last count, then our footer. */
 static void script_footer(struct dialogue *d)
 {
@@ -708,6 +748,8 @@ int main(void)
         DIALOGUE_TEST(script_disconnect),
         DIALOGUE_TEST(script_disconnect_while_enabling),
         DIALOGUE_TEST(script_footer),
+        DIALOGUE_TEST(script_footer_after_ack),
+        DIALOGUE_TEST(script_footer_without_acks),
         DIALOGUE_TEST(script_footer_late),
         DIALOGUE_TEST(script_silence),
         DIALOGUE_TEST(script_takes_nothing),
