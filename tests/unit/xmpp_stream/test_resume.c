@@ -223,17 +223,40 @@ static void script_confirm_overtaken(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
-/* Goal: a confirm of more than was ever sent ends the stream as any such count does. */
-static void script_confirm_too_high(struct dialogue *d)
+/* Goal: a confirm of more than the records know is taken (presence has numbers that no record has),
+ * and counting goes on from there; from then on a count that is too high is refused as ever. */
+static void script_confirm_beyond_records(struct dialogue *d)
 {
     reach_enabled(d);
     reach_resumed(d, 0);
     client_says(d, ACK("99"));
     expect_log(d, "confirm epoch=2 h=99");
-    log_done(d, ERR_INVALID);
+    log_done(d, 0);
+    log_confirmed(d);
+    expect_pull(d, 0, 0);
+    log_pulled(d, true);
+    log_pending(d, 10, "<message id='p'/>");
+    expect_log(d, "notes run epoch=2 100+1@10");
+    log_recorded(d, 100);
+    mem_release(take_output(d));
+    client_says(d, ACK("101"));
     expect_log(d, "close epoch=2");
-    expect_output_has(d, "<handled-count-too-high");
+    expect_output_has(d,
+                      "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='101' send-count='100'/>");
     expect_action(d, STREAM_CLOSE);
+}
+
+/* Goal: a confirm that the log refuses costs the connection, not the session. */
+static void script_confirm_refused(struct dialogue *d)
+{
+    reach_enabled(d);
+    reach_resumed(d, 0);
+    client_says(d, ACK("0"));
+    expect_log(d, "confirm epoch=2 h=0");
+    log_done(d, ERR_INVALID);
+    expect_log(d, "detach epoch=2");
+    expect_server(d, "");
+    expect_action(d, STREAM_DROP);
 }
 
 /* Goal: a footer instead of the confirm ends the session. */
@@ -274,7 +297,8 @@ int main(void)
         DIALOGUE_TEST(script_lost_while_binding),
         DIALOGUE_TEST(script_lost_while_bind_is_refused),
         DIALOGUE_TEST(script_confirm_overtaken),
-        DIALOGUE_TEST(script_confirm_too_high),
+        DIALOGUE_TEST(script_confirm_beyond_records),
+        DIALOGUE_TEST(script_confirm_refused),
         DIALOGUE_TEST(script_footer_before_confirm),
         DIALOGUE_TEST(script_expired),
     };
