@@ -13,6 +13,12 @@
 _Static_assert(CONF_SILENCE_S_MAX * 1000u <= STATE_SILENCE_MS_MAX,
                "presence is forgotten too early");
 
+/* Nobody configures what the state would cut short; a confirm must be in its log in time. */
+#define GREATEST(name, least, greatest, value, moment) GREATEST_##name = (greatest),
+enum { CONF_TIMERS_MAP(GREATEST) };
+_Static_assert(GREATEST_resume_window_s <= STATE_WINDOW_S_MAX, "sessions end before their window");
+_Static_assert(GREATEST_confirm_s * 1000 < STATE_RESUME_EXTEND_MS, "confirms come too late");
+
 int process_load_certificates(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX],
                               struct tls_set **out)
 {

@@ -22,15 +22,15 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
     X(lease_ms, 200, 60000, 1000, RESTART)   /* a node without a leader stops serving after it */  \
     X(election_ms, 100, 60000, 600, RESTART) /* silence of a leader before a vote */               \
     X(heartbeat_ms, 10, 10000, 50, RESTART)                                                        \
-    X(mark_ms, 50, 60000, 500, RESTART)        /* how often a checkpoint window closes */          \
-    X(resume_window_s, 10, 86400, 600, RELOAD) /* XEP-0198: a lost client may come back */         \
-    X(idle_probe_s, 5, 86400, 300, RELOAD)     /* silence of a client before it is asked */        \
-    X(idle_dead_s, 5, 3600, 30, RELOAD)        /* silence after that until it is detached */       \
-    X(negotiation_s, 5, 600, 60, RELOAD)       /* time to log in and bind */                       \
-    X(stanza_s, 5, 600, 60, RELOAD)            /* time for a stanza, once begun, to be complete */ \
-    X(confirm_s, 5, 600, 30, RELOAD)           /* time to answer <r/> after a resume */            \
-    X(stop_s, 1, 600, 10, RESTART)             /* time for a graceful stop */                      \
-    X(scrub_s, 1, 31536000, 86400, RESTART)    /* how often the rows on disk are checked */
+    X(mark_ms, 50, 60000, 500, RESTART)       /* how often a checkpoint window closes */           \
+    X(resume_window_s, 10, 3600, 600, RELOAD) /* XEP-0198: a lost client may come back */          \
+    X(idle_probe_s, 5, 86400, 300, RELOAD)    /* silence of a client before it is asked */         \
+    X(idle_dead_s, 5, 3600, 30, RELOAD)       /* silence after that until it is detached */        \
+    X(negotiation_s, 5, 600, 60, RELOAD)      /* time to log in and bind */                        \
+    X(stanza_s, 5, 600, 60, RELOAD)           /* time for a stanza, once begun, to be complete */  \
+    X(confirm_s, 5, 25, 20, RELOAD)           /* time to answer <r/> after a resume */             \
+    X(stop_s, 1, 600, 10, RESTART)            /* time for a graceful stop */                       \
+    X(scrub_s, 1, 31536000, 86400, RESTART)   /* how often the rows on disk are checked */
 
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144, RELOAD) /* RFC 6120 §13.12 asks for at least 10000 */ \
