@@ -35,7 +35,7 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144, RELOAD) /* RFC 6120 §13.12 asks for at least 10000 */ \
     X(output_bytes, 65536, 67108864, 1048576, RELOAD)                                              \
-    X(stanzas_per_second, 1, 1000000, 1000, RELOAD) /* of one client; beyond it, read slower */    \
+    X(stanzas_per_second, 1, 1000000, 200, RELOAD) /* of one client; beyond it, read slower */     \
     X(bytes_per_second, 20000, 1073741824, 4194304, RELOAD)                                        \
     X(burst_seconds, 1, 600, 10, RELOAD) /* of both, at once after a quiet time */                 \
     X(connections_per_address, 1, 1000000, 256, RELOAD)                                            \
