@@ -28,8 +28,9 @@ struct kv_config {
     const char *const *tables; /* names, in the order of the table numbers; static. A newer program
                                   may add some at the end, and change nothing else */
     size_t table_count;
-    uint32_t schema;    /* version of what the rows mean; a store with a higher one is refused */
-    uint64_t map_bytes; /* LMDB map size; 0: 64 GiB of address space */
+    uint32_t schema; /* version of what the rows mean; a store with a higher one is refused */
+    uint32_t schema_oldest;     /* so is one with a lower one than this */
+    uint64_t map_bytes;         /* LMDB map size; 0: 64 GiB of address space */
     size_t unwritten_bytes_max; /* above it kv_pressure() says so */
     uint64_t reserve_bytes;     /* kv_has_room() is false when less than this would stay free */
     /** A window is durable: called on the checkpoint thread. hash is the state hash at the newest

@@ -57,7 +57,12 @@ int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out
     if (rc != 0) {
         return rc;
     }
-    return schema <= store->schema ? 0 : ERR_VERSION;
+    if (schema > store->schema || schema < store->schema_oldest) {
+        log_error("kv.schema_refused", LOG_UINT("schema", schema),
+                  LOG_UINT("oldest", store->schema_oldest), LOG_UINT("newest", store->schema));
+        return ERR_VERSION;
+    }
+    return 0;
 }
 
 static int put_meta(const struct store *store, MDB_txn *txn, const char *name,
@@ -233,7 +238,8 @@ int store_check_file(const struct store *store, const char *path, struct kv_mark
 {
     MDB_env *env = NULL;
     MDB_txn *txn = NULL;
-    struct store file = {.schema = store->schema}; /* the same expectations, another file */
+    /* the same expectations, another file */
+    struct store file = {.schema = store->schema, .schema_oldest = store->schema_oldest};
     MDB_val key = store_val(slice_str(META_TABLES_KEY));
     MDB_val tables;
     int rc = store_err(mdb_env_create(&env));
@@ -289,6 +295,7 @@ int store_init(struct store *store, const struct kv_config *config)
         .table_count = config->table_count,
         .map_bytes = config->map_bytes == 0 ? MAP_BYTES_DEFAULT : (size_t)config->map_bytes,
         .schema = config->schema,
+        .schema_oldest = config->schema_oldest,
         .room_enough = store_room_wanted(config->reserve_bytes, config->unwritten_bytes_max),
     };
     pthread_mutex_init(&store->commit_mutex, NULL);

@@ -18,6 +18,7 @@ struct store {
     size_t table_count;
     size_t map_bytes;
     uint32_t schema;
+    uint32_t schema_oldest;
     int dir_fd;   /* locked: one process writes a store */
     MDB_env *env; /* NULL while closed */
     MDB_dbi meta;

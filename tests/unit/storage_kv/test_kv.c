@@ -272,8 +272,8 @@ static void test_no_space_is_reported(void **state)
 }
 
 /* Goal: a store is opened by one process once, and never by a program that does not know it all.
- * Method: open twice; reopen with a lower schema, fewer tables, another table in a place; then with
- * one table more, which is fine. */
+ * Method: open twice; reopen with a lower schema, as one that is too old, with fewer tables,
+ * another table in a place; then with one table more, which is fine. */
 static void test_open_refuses(void **state)
 {
     static const char *const more[] = {"alpha", "beta", "gamma", "delta"};
@@ -294,7 +294,9 @@ static void test_open_refuses(void **state)
 
     config.schema = 0;
     assert_int_equal(kv_open(&config, &kv), ERR_VERSION);
-    config.schema = 1;
+    config.schema = config.schema_oldest = 2;
+    assert_int_equal(kv_open(&config, &kv), ERR_VERSION);
+    config.schema = config.schema_oldest = 1;
     config.table_count = 2;
     assert_int_equal(kv_open(&config, &kv), ERR_VERSION);
     config.table_count = 3;
