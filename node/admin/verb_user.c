@@ -370,7 +370,7 @@ static void read_user(struct request *request, struct core *core)
     request->result =
         json_pack("{s:s,s:I,s:o,s:I,s:I}", "user", user, "version", (json_int_t)account->version,
                   "keys", keys, "sessions", session_count, "contacts",
-                  (json_int_t)(roster == NULL ? 0 : roster->n_items));
+                  (json_int_t)(roster == NULL ? 0 : roster->count));
 }
 
 void verb_user_show(struct request *request)

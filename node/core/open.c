@@ -26,6 +26,7 @@ static int open_store(struct core *core, const struct core_config *config, const
                                  .tables = state_tables,
                                  .table_count = state_table_count,
                                  .schema = STATE_SCHEMA_VERSION,
+                                 .schema_oldest = STATE_SCHEMA_OLDEST,
                                  .map_bytes = config->map_bytes,
                                  .unwritten_bytes_max = config->unwritten_bytes_max,
                                  .reserve_bytes = config->reserve_bytes,

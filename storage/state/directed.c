@@ -159,11 +159,10 @@ void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
 
 /* Contacts with a subscription, and the user's own sessions, see the end by the broadcast, if there
  * is one. */
-static bool is_told_by_broadcast(struct apply *a, const char *user, const Pb__RosterRow *roster,
-                                 const char *to)
+static bool is_told_by_broadcast(struct apply *a, const char *user, const char *to)
 {
     const char *bare = address_bare(a, to);
-    const Pb__RosterItem *item = roster_find(roster, bare);
+    const Pb__RosterItem *item = roster_find(a, user, bare);
 
     return strcmp(bare, user) == 0 || (item != NULL && roster_item_has(item, ROSTER_FROM));
 }
@@ -173,13 +172,12 @@ void directed_end(struct apply *a, uint64_t session, const char *user, const cha
     struct row_list list = rows_all(a->state, a->arena, TABLE_DIRECTED, key_u64(session));
     const char *from = apply_printf(a, "%s/%s", user, resource);
     bool broadcast = presence_get(a, user, session) != NULL;
-    const Pb__RosterRow *roster = list.count == 0 ? NULL : roster_load(a, user);
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__DirectedRow *row = list.items[i].row;
 
         kv_delete(a->state->kv, TABLE_DIRECTED, list.items[i].key);
-        if (!broadcast || !is_told_by_broadcast(a, user, roster, row->to)) {
+        if (!broadcast || !is_told_by_broadcast(a, user, row->to)) {
             deliver_end(a, from, row->to);
         }
     }
@@ -193,7 +191,7 @@ static void end_one(struct apply *a, uint64_t session, const char *to)
 {
     const Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
-    if (!is_told_by_broadcast(a, row->user, roster_load(a, row->user), to)) {
+    if (!is_told_by_broadcast(a, row->user, to)) {
         deliver_end(a, apply_printf(a, "%s/%s", row->user, row->resource), to);
     }
 }

@@ -21,6 +21,12 @@ Pb__RosterRow *state_roster(struct state *state, struct arena *arena, const char
     return row_get(state, arena, TABLE_ROSTER, key_user(user));
 }
 
+Pb__RosterItem *state_roster_item(struct state *state, struct arena *arena, const char *user,
+                                  const char *contact)
+{
+    return row_get(state, arena, TABLE_ROSTER_ITEM, key_user_digest(user, contact));
+}
+
 Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
                                       uint64_t incarnation)
 {
@@ -57,6 +63,7 @@ struct walk {
     struct arena *arena;
     union {
         state_session_visit session;
+        state_roster_visit roster;
         state_presence_visit presence;
         state_tombstone_visit tombstone;
         state_pending_visit pending;
@@ -100,6 +107,28 @@ void state_each_session(struct state *state, struct arena *arena, uint64_t from,
     struct key start = key_u64(from);
 
     rows_each(state, arena, TABLE_SESSION, every, key_slice(&start), visit_session, &walk);
+}
+
+static bool visit_roster_item(void *ctx, struct slice key, void *row)
+{
+    const struct walk *walk = ctx;
+    bool go_on = walk->visit.roster(walk->ctx, row);
+
+    (void)key;
+    arena_reset(walk->arena); /* a roster may be long */
+    return go_on;
+}
+
+void state_each_roster_item(struct state *state, const char *user, state_roster_visit visit,
+                            void *ctx)
+{
+    struct arena arena;
+    struct walk walk = {.arena = &arena, .visit.roster = visit, .ctx = ctx};
+
+    arena_init(&arena);
+    rows_each(state, &arena, TABLE_ROSTER_ITEM, key_user(user), slice_make(NULL, 0),
+              visit_roster_item, &walk);
+    arena_deinit(&arena);
 }
 
 static bool visit_presence(void *ctx, struct slice key, void *row)

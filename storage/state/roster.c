@@ -4,9 +4,7 @@
 #include "storage/state/session.h"
 #include "storage/state/subscription.h"
 
-#define ERASED_ITEMS_MAX 20 /* items a command: each changes a roster of somebody else */
-
-/* ---- items, in order of contact */
+/* ---- items and their sums */
 
 Pb__RosterRow *roster_load(struct apply *a, const char *user)
 {
@@ -19,66 +17,60 @@ Pb__RosterRow *roster_load(struct apply *a, const char *user)
     return roster;
 }
 
-/* Where contact stands, or would stand. */
-static size_t position_of(const Pb__RosterRow *roster, const char *contact)
+Pb__RosterItem *roster_find(struct apply *a, const char *user, const char *contact)
 {
-    size_t low = 0, high = roster->n_items;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (strcmp(roster->items[middle]->contact, contact) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return state_roster_item(a->state, a->arena, user, contact);
 }
 
-Pb__RosterItem *roster_find(const Pb__RosterRow *roster, const char *contact)
+Pb__RosterItem *roster_find_or_add(struct apply *a, const char *user, const char *contact)
 {
-    size_t at = position_of(roster, contact);
+    Pb__RosterItem *item = roster_find(a, user, contact);
 
-    return at < roster->n_items && strcmp(roster->items[at]->contact, contact) == 0
-               ? roster->items[at]
-               : NULL;
-}
-
-Pb__RosterItem *roster_find_or_add(struct apply *a, Pb__RosterRow *roster, const char *contact)
-{
-    Pb__RosterItem *item = roster_find(roster, contact);
-    Pb__RosterItem **items;
-    size_t at = position_of(roster, contact);
-
-    if (item != NULL || roster->n_items >= STATE_ROSTER_MAX) {
+    if (item != NULL || roster_load(a, user)->count >= STATE_ROSTER_MAX) {
         return item;
     }
     item = arena_alloc(a->arena, sizeof(*item));
     pb__roster_item__init(item);
     item->contact = arena_strndup(a->arena, slice_str(contact));
-
-    items = arena_alloc(a->arena, (roster->n_items + 1) * sizeof(*items));
-    for (size_t i = 0; i < at; i++) {
-        items[i] = roster->items[i];
-    }
-    items[at] = item;
-    for (size_t i = at; i < roster->n_items; i++) {
-        items[i + 1] = roster->items[i];
-    }
-    roster->items = items;
-    roster->n_items++;
     return item;
 }
 
-static void take_out(Pb__RosterRow *roster, const Pb__RosterItem *item)
+/* The user's row as it is when item, or nothing, stands where the contact's item stands now. */
+static Pb__RosterRow *sums_with(struct apply *a, const char *user, const char *contact,
+                                const Pb__RosterItem *item)
 {
-    size_t at = position_of(roster, item->contact);
+    Pb__RosterRow *roster = roster_load(a, user);
+    const Pb__RosterItem *stored = roster_find(a, user, contact);
 
-    roster->n_items--;
-    for (size_t i = at; i < roster->n_items; i++) {
-        roster->items[i] = roster->items[i + 1];
+    if (stored != NULL) {
+        roster->count--;
+        roster->bytes -= pb__roster_item__get_packed_size(stored);
+        roster->requests -= stored->pending_in ? 1 : 0;
     }
+    if (item != NULL) {
+        roster->count++;
+        roster->bytes += pb__roster_item__get_packed_size(item);
+        roster->requests += item->pending_in ? 1 : 0;
+    }
+    return roster;
+}
+
+/* item: what is to stand there, or NULL. Returns the version. */
+static uint64_t write_item(struct apply *a, const char *user, const char *contact,
+                           const Pb__RosterItem *item, bool visible)
+{
+    Pb__RosterRow *roster = sums_with(a, user, contact, item);
+
+    if (visible) {
+        roster->version = apply_position(a); /* never used twice, not even for a name used again */
+    }
+    row_put(a->state, TABLE_ROSTER, key_user(user), roster);
+    if (item != NULL) {
+        row_put(a->state, TABLE_ROSTER_ITEM, key_user_digest(user, contact), item);
+    } else {
+        row_delete(a->state, TABLE_ROSTER_ITEM, key_user_digest(user, contact));
+    }
+    return roster->version;
 }
 
 void roster_item_add(Pb__RosterItem *item, unsigned bit)
@@ -149,46 +141,44 @@ static void push_item(struct apply *a, const char *user, uint64_t version,
     each_interested(a, user, push_one, &push);
 }
 
-bool roster_fits(const Pb__RosterRow *roster)
+void roster_put(struct apply *a, const char *user, const Pb__RosterItem *item, bool visible)
 {
-    return pb__roster_row__get_packed_size(roster) <= STATE_ROSTER_BYTES_MAX;
-}
+    bool is_kept = item->listed || item->pending_in;
+    uint64_t version = write_item(a, user, item->contact, is_kept ? item : NULL, visible);
 
-void roster_put(struct apply *a, const char *user, Pb__RosterRow *roster, Pb__RosterItem *item,
-                bool visible)
-{
-    if (!item->listed && !item->pending_in) {
-        take_out(roster, item);
-    }
     if (visible) {
-        roster->version = apply_position(a); /* never used twice, not even for a name used again */
-    }
-    row_put(a->state, TABLE_ROSTER, key_user(user), roster);
-    if (visible) {
-        push_item(a, user, roster->version, item, false);
+        push_item(a, user, version, item, false);
     }
 }
 
-void roster_remove(struct apply *a, const char *user, Pb__RosterRow *roster,
-                   const Pb__RosterItem *item)
+int roster_put_grown(struct apply *a, const char *user, const Pb__RosterItem *item, bool visible)
 {
-    take_out(roster, item);
-    roster->version = apply_position(a);
-    row_put(a->state, TABLE_ROSTER, key_user(user), roster);
-    push_item(a, user, roster->version, item, true);
+    if (sums_with(a, user, item->contact, item)->bytes > STATE_ROSTER_BYTES_MAX) {
+        return ERR_LIMIT;
+    }
+    roster_put(a, user, item, visible);
+    return 0;
+}
+
+void roster_remove(struct apply *a, const char *user, const Pb__RosterItem *item)
+{
+    uint64_t version = write_item(a, user, item->contact, NULL, true);
+
+    push_item(a, user, version, item, true);
 }
 
 bool roster_erase_step(struct apply *a, const char *user)
 {
-    Pb__RosterRow *roster = roster_load(a, user);
+    struct row_list list = rows_collect(a->state, a->arena, TABLE_ROSTER_ITEM, key_user(user),
+                                        slice_make(NULL, 0), ROSTER_ERASED_MAX);
 
-    for (size_t i = 0; i < ERASED_ITEMS_MAX && roster->n_items > 0; i++) {
-        Pb__RosterItem *item = roster->items[--roster->n_items];
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__RosterItem *item = list.items[i].row;
 
+        (void)write_item(a, user, item->contact, NULL, false);
         subscription_cancel(a, user, item);
     }
-    if (roster->n_items > 0) {
-        row_put(a->state, TABLE_ROSTER, key_user(user), roster);
+    if (list.count == ROSTER_ERASED_MAX) {
         return false;
     }
     row_delete(a->state, TABLE_ROSTER, key_user(user));

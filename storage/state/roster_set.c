@@ -7,8 +7,7 @@
 
 static int update_item(struct apply *a, const char *user, const Pb__RosterSet *command)
 {
-    Pb__RosterRow *roster = roster_load(a, user);
-    Pb__RosterItem *item = roster_find_or_add(a, roster, command->contact);
+    Pb__RosterItem *item = roster_find_or_add(a, user, command->contact);
 
     if (item == NULL) {
         return ERR_LIMIT;
@@ -17,23 +16,18 @@ static int update_item(struct apply *a, const char *user, const Pb__RosterSet *c
     item->n_groups = command->n_groups;
     item->groups = command->groups;
     item->listed = true;
-    if (!roster_fits(roster)) {
-        return ERR_LIMIT;
-    }
-    roster_put(a, user, roster, item, true);
-    return 0;
+    return roster_put_grown(a, user, item, true);
 }
 
 /* RFC 6121 §2.5.2: the contact's side is told by the cancellations that apply. */
 static int remove_item(struct apply *a, const char *user, const Pb__RosterSet *command)
 {
-    Pb__RosterRow *roster = roster_load(a, user);
-    Pb__RosterItem *item = roster_find(roster, command->contact);
+    const Pb__RosterItem *item = roster_find(a, user, command->contact);
 
     if (item == NULL || !item->listed) {
         return ERR_NOT_FOUND;
     }
-    roster_remove(a, user, roster, item);
+    roster_remove(a, user, item);
     subscription_cancel(a, user, item);
     return 0;
 }

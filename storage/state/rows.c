@@ -28,6 +28,7 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_ERASURE] = &pb__erasure_row__descriptor,
     [TABLE_SECRETS] = &pb__secrets_row__descriptor,
     [TABLE_ENDED_OF] = &pb__ended_of_row__descriptor,
+    [TABLE_ROSTER_ITEM] = &pb__roster_item__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

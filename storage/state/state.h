@@ -11,7 +11,11 @@
 
 struct state;
 
-#define STATE_SCHEMA_VERSION 1
+/* What the rows mean; goes up when a program before could not read them. An older store than the
+ * oldest is refused: nothing carries its rows over. 2: a roster item has a row of its own. */
+#define STATE_SCHEMA_VERSION 2
+#define STATE_SCHEMA_OLDEST  2
+
 #define STATE_USER_BYTES_MAX 440 /* a bare address is part of keys; longer ones get no account */
 
 /* Lists are bounded by stanzas and by their bytes: a stanza may be large. What one user can fill is
@@ -32,7 +36,7 @@ struct state;
 #define STATE_PENDING_SELF_MAX       (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
 #define STATE_PENDING_SELF_BYTES_MAX (4 * STATE_PENDING_BYTES_MAX)
 #define STATE_ROSTER_MAX             1000          /* items per user */
-#define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* one roster is one row */
+#define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* of all its items */
 #define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
 #define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
 #define STATE_SESSIONS_MAX           32  /* per user */
@@ -44,7 +48,7 @@ struct state;
  */
 #define STATE_TICKET_KEYS_MAX 4
 #define STATE_EXPIRE_MAX      256   /* items per Expire */
-#define STATE_EXPIRE_ROWS_MAX 4000  /* rows of lists that they settle: an entry must not stall */
+#define STATE_EXPIRE_ROWS_MAX 4000  /* rows that they touch: an entry must not stall a node */
 #define STATE_GRACE_MS        10000 /* a session without resume, after its node's death */
 #define STATE_RESUME_EXTEND_MS                                                                     \
     30000 /* DESIGN 5: a RESUME extends the deadline to at least this                              \
@@ -83,6 +87,8 @@ uint64_t state_last_seq(struct state *state, uint64_t incarnation);
 Pb__AccountRow *state_account(struct state *state, struct arena *arena, const char *user);
 Pb__SessionRow *state_session(struct state *state, struct arena *arena, uint64_t session);
 Pb__RosterRow *state_roster(struct state *state, struct arena *arena, const char *user);
+Pb__RosterItem *state_roster_item(struct state *state, struct arena *arena, const char *user,
+                                  const char *contact);
 Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
                                       uint64_t incarnation);
 Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
@@ -103,6 +109,10 @@ void state_each_session_of(struct state *state, struct arena *arena, const char 
 /** All sessions from a session id on (admin lists, paged). */
 void state_each_session(struct state *state, struct arena *arena, uint64_t from,
                         state_session_visit visit, void *ctx);
+typedef bool (*state_roster_visit)(void *ctx, const Pb__RosterItem *item);
+/** Contacts of a user, in no order that means anything. Each item is forgotten after its visit. */
+void state_each_roster_item(struct state *state, const char *user, state_roster_visit visit,
+                            void *ctx);
 typedef bool (*state_presence_visit)(void *ctx, const Pb__PresenceRow *row);
 /** Available presences of a user. */
 void state_each_presence(struct state *state, struct arena *arena, const char *user,
@@ -124,7 +134,7 @@ typedef bool (*state_node_visit)(void *ctx, const Pb__NodeRow *row);
 void state_each_node(struct state *state, struct arena *arena, state_node_visit visit, void *ctx);
 
 /** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
- * first, and no more than settle STATE_EXPIRE_ROWS_MAX rows (but one at least). Fills *out (in the
+ * first, and no more than touch STATE_EXPIRE_ROWS_MAX rows (but one at least). Fills *out (in the
  * arena) and returns how many. */
 size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
                  Pb__Expire *out);

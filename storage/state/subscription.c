@@ -12,8 +12,7 @@ struct move {
     const char *user;
     const char *contact;
     const Pb__Stanza *stanza; /* from bare to bare */
-    Pb__RosterRow *roster;
-    Pb__RosterItem *item; /* NULL while the contact is unknown */
+    Pb__RosterItem *item;     /* NULL while the contact is unknown */
 };
 
 static void inbound(struct apply *a, const Pb__Stanza *stanza);
@@ -43,31 +42,26 @@ static struct move move_begin(struct apply *a, const char *user, const char *con
 {
     struct move m = {.a = a, .user = user, .contact = contact, .stanza = stanza};
 
-    m.roster = roster_load(a, user);
-    m.item = roster_find(m.roster, contact);
+    m.item = roster_find(a, user, contact);
     return m;
 }
 
 static int move_need_item(struct move *m)
 {
-    m->item = roster_find_or_add(m->a, m->roster, m->contact);
+    m->item = roster_find_or_add(m->a, m->user, m->contact);
     return m->item == NULL ? ERR_LIMIT : 0;
 }
 
 /* The end of a move that adds to the roster. */
 static int move_put_grown(struct move *m, bool visible)
 {
-    if (!roster_fits(m->roster)) {
-        return ERR_LIMIT;
-    }
-    roster_put(m->a, m->user, m->roster, m->item, visible);
-    return 0;
+    return roster_put_grown(m->a, m->user, m->item, visible);
 }
 
 /* The end of a move that takes away. A request or its denial alone shows in no roster. */
 static void move_put(struct move *m, bool visible)
 {
-    roster_put(m->a, m->user, m->roster, m->item, visible);
+    roster_put(m->a, m->user, m->item, visible);
 }
 
 static void clear_request(Pb__RosterItem *item)
@@ -188,14 +182,9 @@ void subscription_send(struct apply *a, uint64_t session, const char *user,
 
 /* ---- inbound (appendix A.3): the recipient's roster */
 
-static bool has_room_for_request(const Pb__RosterRow *roster)
+static bool has_room_for_request(const struct move *m)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < roster->n_items; i++) {
-        count += roster->items[i]->pending_in ? 1 : 0;
-    }
-    return count < STATE_REQUESTS_MAX;
+    return roster_load(m->a, m->user)->requests < STATE_REQUESTS_MAX;
 }
 
 /* What is kept of a request: strangers must not fill the roster. RFC 6121 §3.1.3 wants it kept with
@@ -235,7 +224,7 @@ static void in_subscribe(struct move *m)
         reply(m, "subscribed");
         return;
     }
-    if (!has_room_for_request(m->roster)) {
+    if (!has_room_for_request(m)) {
         return;
     }
     m->item->pending_in = true;
@@ -324,13 +313,34 @@ void subscription_cancel(struct apply *a, const char *user, const Pb__RosterItem
     }
 }
 
+/* Who asked and was not answered: as many as the roster says. */
+struct requests {
+    struct apply *a;
+    const char **contacts;
+    size_t count;
+    size_t max;
+};
+
+static bool collect_request(void *ctx, const Pb__RosterItem *item)
+{
+    struct requests *to = ctx;
+
+    if (item->pending_in) {
+        to->contacts[to->count++] = arena_strndup(to->a->arena, slice_str(item->contact));
+    }
+    return to->count < to->max;
+}
+
 void subscription_show_requests(struct apply *a, const char *user, uint64_t session)
 {
-    const Pb__RosterRow *roster = roster_load(a, user);
+    struct requests requests = {.a = a, .max = roster_load(a, user)->requests};
 
-    for (size_t i = 0; i < roster->n_items; i++) {
-        if (roster->items[i]->pending_in) {
-            pending_add_self(a, session, roster->items[i]->request);
-        }
+    if (requests.max == 0) {
+        return;
+    }
+    requests.contacts = arena_alloc(a->arena, requests.max * sizeof(requests.contacts[0]));
+    state_each_roster_item(a->state, user, collect_request, &requests);
+    for (size_t i = 0; i < requests.count; i++) {
+        pending_add_self(a, session, roster_find(a, user, requests.contacts[i])->request);
     }
 }

@@ -13,7 +13,7 @@ enum table {
     TABLE_INCARNATION,   /* incarnation */
     TABLE_DOMAIN,        /* name */
     TABLE_ACCOUNT,       /* user */
-    TABLE_ROSTER,        /* user */
+    TABLE_ROSTER,        /* user: what its items are together */
     TABLE_SESSION,       /* session */
     TABLE_SESSION_OF,    /* user, session */
     TABLE_OWNED,         /* incarnation, window, session */
@@ -31,6 +31,7 @@ enum table {
     TABLE_ERASURE,       /* user */
     TABLE_SECRETS,       /* nothing: one row */
     TABLE_ENDED_OF,      /* user, until, session: tombstones of sessions, oldest first */
+    TABLE_ROSTER_ITEM,   /* user, digest of contact */
     TABLE_COUNT
 };
 

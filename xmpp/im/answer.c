@@ -43,18 +43,12 @@ static bool is_server(const struct question *question)
  * (XEP-0030 §8). */
 static bool is_subscribed(const struct question *question)
 {
-    const Pb__RosterRow *roster =
-        state_roster(question->state, question->arena, question->request->to);
+    const char *user = arena_strndup(question->arena, requester(question));
+    const Pb__RosterItem *item =
+        state_roster_item(question->state, question->arena, question->request->to, user);
 
-    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
-        const Pb__RosterItem *item = roster->items[i];
-
-        if (slice_eq_str(requester(question), item->contact)) {
-            return item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__FROM ||
-                   item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
-        }
-    }
-    return false;
+    return item != NULL && (item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__FROM ||
+                            item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH);
 }
 
 /* XEP-0115 §6.2: the node that our stream features name, with their hash. */
@@ -113,26 +107,28 @@ static int answer_nothing(struct question *question)
     return is_server(question) || is_own_account(question) ? 0 : ERR_NOT_ALLOWED;
 }
 
+static bool append_listed(void *ctx, const Pb__RosterItem *item)
+{
+    if (item->listed) {
+        render_roster_item(item, false, ctx);
+    }
+    return true;
+}
+
 /* RFC 6121 §2.1.4 and §2.6: an empty result when the client has this version already. */
 static int answer_roster(struct question *question)
 {
-    struct slice user = requester(question);
-    const char *user_text = arena_strndup(question->arena, user);
-    const Pb__RosterRow *roster = state_roster(question->state, question->arena, user_text);
+    const char *user = arena_strndup(question->arena, requester(question));
+    const Pb__RosterRow *roster = state_roster(question->state, question->arena, user);
     const char *version = xml_attr(question->payload, "ver");
-    uint64_t current = roster == NULL ? 0 : roster->version;
-    char current_text[24];
+    char current[24];
 
-    (void)snprintf(current_text, sizeof(current_text), "%" PRIu64, current);
-    if (version != NULL && strcmp(version, current_text) == 0) {
+    (void)snprintf(current, sizeof(current), "%" PRIu64, roster == NULL ? 0 : roster->version);
+    if (version != NULL && strcmp(version, current) == 0) {
         return 0;
     }
-    buf_printf(question->inner, "<query xmlns='" NS_ROSTER "' ver='%s'>", current_text);
-    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
-        if (roster->items[i]->listed) {
-            render_roster_item(roster->items[i], false, question->inner);
-        }
-    }
+    buf_printf(question->inner, "<query xmlns='" NS_ROSTER "' ver='%s'>", current);
+    state_each_roster_item(question->state, user, append_listed, question->inner);
     buf_append_str(question->inner, "</query>");
     return 0;
 }

@@ -188,21 +188,23 @@ static bool sees(const Pb__RosterItem *item)
            item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
 }
 
+static bool visit_contact(void *ctx, const Pb__RosterItem *item)
+{
+    if (sees(item)) {
+        look_at(ctx, item->contact);
+    }
+    return true;
+}
+
 /* What the session may see: its user's sessions, itself among them (RFC 6121 §4.2.2), and those of
  * its contacts. */
 static void show_presence(struct catch_up *c)
 {
-    const struct im_view *view = c->x.view;
     const char *user = c->x.row->user;
-    const Pb__RosterRow *roster = state_roster(view->state, view->arena, user);
 
     c->shown_before = UINT64_MAX;
     look_at(c, user);
-    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
-        if (sees(roster->items[i])) {
-            look_at(c, roster->items[i]->contact);
-        }
-    }
+    state_each_roster_item(c->x.view->state, user, visit_contact, c);
     cut_shown(c);
     c->is_complete = c->shown_before == UINT64_MAX;
     for (size_t i = 0; i < c->shown_count; i++) {

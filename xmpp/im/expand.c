@@ -110,24 +110,25 @@ static void tell_watchers(struct effect_visit *visit, const char *user)
     state_each_presence(visit->x.view->state, visit->x.view->arena, user, visit_watcher, visit);
 }
 
+static bool visit_contact(void *ctx, const Pb__RosterItem *item)
+{
+    if (is_seen_by(item)) {
+        tell_watchers(ctx, item->contact);
+    }
+    return true;
+}
+
 /* RFC 6121 §4.2.2, §4.4.2, §4.5.2: to contacts with from or both, and the user's own sessions. Who
  * becomes available is told to pull what it may see; that includes its own presence. */
 static void expand_presence(struct effect_visit *visit)
 {
-    const struct im_view *view = visit->x.view;
     const struct effect *effect = visit->effect;
-    const Pb__RosterRow *roster;
 
     if (effect->initial && expansion_select(&visit->x, effect->session)) {
         signal_presence(&visit->x, DELIVERY_INITIAL, 0);
     }
     tell_watchers(visit, effect->user);
-    roster = state_roster(view->state, view->arena, effect->user);
-    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
-        if (is_seen_by(roster->items[i])) {
-            tell_watchers(visit, roster->items[i]->contact);
-        }
-    }
+    state_each_roster_item(visit->x.view->state, effect->user, visit_contact, visit);
 }
 
 void im_expand(const struct im_view *view, const struct effect *effect)

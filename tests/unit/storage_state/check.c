@@ -209,22 +209,38 @@ static void check_shared(struct state *state, struct arena *arena)
     assert_true(rows_all(state, arena, TABLE_STANZA_REFS, every).count <= stanzas.count);
 }
 
+/* Items are what they may be, and the rows of their users say how much they are together. */
 static void check_rosters(struct state *state, struct arena *arena)
 {
-    struct row_list list = rows_all(state, arena, TABLE_ROSTER, every);
+    struct row_list rosters = rows_all(state, arena, TABLE_ROSTER, every);
+    size_t found = 0;
 
-    for (size_t i = 0; i < list.count; i++) {
-        const Pb__RosterRow *roster = list.items[i].row;
+    for (size_t i = 0; i < rosters.count; i++) {
+        const Pb__RosterRow *roster = rosters.items[i].row;
+        struct key user = key_bytes(rosters.items[i].key);
+        struct row_list list = rows_all(state, arena, TABLE_ROSTER_ITEM, user);
+        uint64_t bytes = 0;
+        size_t requests = 0;
 
-        for (size_t n = 0; n < roster->n_items; n++) {
-            const Pb__RosterItem *item = roster->items[n];
+        for (size_t n = 0; n < list.count; n++) {
+            const Pb__RosterItem *item = list.items[n].row;
+            struct key key = user;
 
+            key_add_digest(&key, item->contact);
+            assert_int_equal(slice_cmp(key_slice(&key), list.items[n].key), 0);
             assert_true(item->listed || item->pending_in);
             assert_true(item->listed || (item->subscription == 0 && !item->ask && !item->approved));
             assert_true(item->pending_in == (item->request != NULL));
-            assert_true(n == 0 || strcmp(roster->items[n - 1]->contact, item->contact) < 0);
+            bytes += pb__roster_item__get_packed_size(item);
+            requests += item->pending_in ? 1 : 0;
         }
+        assert_int_equal(roster->count, list.count);
+        assert_int_equal(roster->bytes, bytes);
+        assert_int_equal(roster->requests, requests);
+        assert_true(roster->count <= STATE_ROSTER_MAX && roster->bytes <= STATE_ROSTER_BYTES_MAX);
+        found += list.count;
     }
+    assert_int_equal(found, rows_all(state, arena, TABLE_ROSTER_ITEM, every).count);
 }
 
 static void check_totals(struct state *state, struct arena *arena)
@@ -250,14 +266,9 @@ static void check_totals(struct state *state, struct arena *arena)
 
 static bool is_from(struct state *state, struct arena *arena, const char *user, const char *contact)
 {
-    const Pb__RosterRow *roster = state_roster(state, arena, user);
+    const Pb__RosterItem *item = state_roster_item(state, arena, user, contact);
 
-    for (size_t i = 0; roster != NULL && i < roster->n_items; i++) {
-        if (strcmp(roster->items[i]->contact, contact) == 0) {
-            return (roster->items[i]->subscription & PB__ROSTER_ITEM__SUBSCRIPTION__FROM) != 0;
-        }
-    }
-    return false;
+    return item != NULL && (item->subscription & PB__ROSTER_ITEM__SUBSCRIPTION__FROM) != 0;
 }
 
 void check_subscriptions(struct state *state, const char *const *users, size_t count)
@@ -266,10 +277,10 @@ void check_subscriptions(struct state *state, const char *const *users, size_t c
 
     arena_init(&arena);
     for (size_t i = 0; i < count; i++) {
-        const Pb__RosterRow *roster = state_roster(state, &arena, users[i]);
+        struct row_list list = rows_all(state, &arena, TABLE_ROSTER_ITEM, key_user(users[i]));
 
-        for (size_t n = 0; roster != NULL && n < roster->n_items; n++) {
-            const Pb__RosterItem *item = roster->items[n];
+        for (size_t n = 0; n < list.count; n++) {
+            const Pb__RosterItem *item = list.items[n].row;
 
             if ((item->subscription & PB__ROSTER_ITEM__SUBSCRIPTION__TO) != 0) {
                 assert_true(is_from(state, &arena, item->contact, users[i]));

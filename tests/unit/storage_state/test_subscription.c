@@ -148,7 +148,7 @@ static int teardown(void **state)
 static void put_state(const char *user, const char *contact, int which, bool approved)
 {
     Pb__RosterRow roster = PB__ROSTER_ROW__INIT;
-    Pb__RosterItem item = PB__ROSTER_ITEM__INIT, *items[] = {&item};
+    Pb__RosterItem item = PB__ROSTER_ITEM__INIT;
     Pb__Stanza request = PB__STANZA__INIT;
 
     request.kind = PB__STANZA__KIND__PRESENCE;
@@ -165,18 +165,21 @@ static void put_state(const char *user, const char *contact, int which, bool app
         approved ? state_account(world.state, &world.arena, contact)->created : 0;
     item.listed = which != NONE && which != IN;
     item.listed = item.listed || approved;
+    row_delete(world.state, TABLE_ROSTER_ITEM, key_user_digest(user, contact));
     if (item.listed || item.pending_in) {
-        roster.n_items = 1;
-        roster.items = items;
+        row_put(world.state, TABLE_ROSTER_ITEM, key_user_digest(user, contact), &item);
+        roster.count = 1;
+        roster.requests = item.pending_in ? 1 : 0;
+        roster.bytes = pb__roster_item__get_packed_size(&item);
     }
     row_put(world.state, TABLE_ROSTER, key_user(user), &roster);
 }
 
 static const Pb__RosterItem *get_item(const char *user)
 {
-    const Pb__RosterRow *roster = state_roster(world.state, &world.arena, user);
+    struct row_list list = world_roster(&world, user);
 
-    return roster == NULL || roster->n_items == 0 ? NULL : roster->items[0];
+    return list.count == 0 ? NULL : list.items[0].row;
 }
 
 static int get_state(const char *user)
@@ -435,6 +438,7 @@ static void test_requests_are_shown_until_answered(void **state)
 static void test_requests_do_not_fill_the_roster(void **state)
 {
     static char inner[250 * 1024];
+    struct row_list list;
     size_t kept = 0;
     (void)state;
 
@@ -452,8 +456,9 @@ static void test_requests_do_not_fill_the_roster(void **state)
         world_run(&world, buf_text(&line));
         buf_deinit(&line);
     }
-    for (size_t i = 0; i < state_roster(world.state, &world.arena, "carol@x")->n_items; i++) {
-        const Pb__RosterItem *item = state_roster(world.state, &world.arena, "carol@x")->items[i];
+    list = world_roster(&world, "carol@x");
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__RosterItem *item = list.items[i].row;
 
         assert_int_equal(item->request->inner.len, 0);
         kept += item->pending_in ? 1 : 0;

@@ -177,6 +177,11 @@ const char *world_resume_id(struct world *world, uint64_t session)
     return arena_strndup(&world->arena, slice_make(row->resume_id.data, row->resume_id.len));
 }
 
+struct row_list world_roster(struct world *world, const char *user)
+{
+    return rows_all(world->state, &world->arena, TABLE_ROSTER_ITEM, key_user(user));
+}
+
 static bool visit_line(void *ctx, uint64_t position, const Pb__PendingRow *row)
 {
     pending_to_text(position, row, ctx);

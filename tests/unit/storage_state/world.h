@@ -53,6 +53,8 @@ void world_settle(struct world *world);
 uint64_t world_login(struct world *world, const char *user, const char *resource);
 /** The same without presence. */
 uint64_t world_bind(struct world *world, const char *user, const char *resource);
+/** The roster's items, in the world's arena until the next entry. */
+struct row_list world_roster(struct world *world, const char *user);
 /** What a resumable session is resumed by, as text. */
 const char *world_resume_id(struct world *world, uint64_t session);
 /** The row, in the world's arena until the next entry. NULL when there is none. */

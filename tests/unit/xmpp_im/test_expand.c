@@ -369,8 +369,9 @@ static void fill_roster(struct scene *scene, uint64_t session)
     }
 }
 
-/* Goal: what had to be read for an answer is forgotten before the next one.
- * Method: each asks 100 times; both rosters have 90 KB. */
+/* Goal: a known version, or whether one contact may ask, is answered without the roster; and what
+ * had to be read is forgotten before the next answer. Method: each is asked 100 times; both rosters
+ * have 90 KB, more than a part. */
 static void test_answers_from_large_rosters(void **state)
 {
     struct scene *scene = *state;
@@ -389,7 +390,7 @@ static void test_answers_from_large_rosters(void **state)
                    (unsigned)version);
     ask_often(scene, 100, "alice@x", inner);
     ask_often(scene, 100, "bob@x", "<query\txmlns=\"http://jabber.org/protocol/disco#info\"/>");
-    (void)pull_all(scene, &answers);
+    assert_true(pull_all(scene, &answers) < 100);
     assert_int_equal(answers, 200);
 }
 
