@@ -178,6 +178,28 @@ int user_remove(struct apply *a, const Pb__UserRemove *command)
     return 0;
 }
 
+/* A contact may lose two subscriptions: each changes its roster, and its sessions hear of it by a
+ * stanza and a push. They may also have missed the end of presences, which have all ended by now.
+ */
+static size_t rows_of_contact(struct state *state, struct arena *arena, const char *user)
+{
+    size_t ended = rows_all(state, arena, TABLE_TOMBSTONE, key_user(user)).count;
+
+    return 2 * (2 + 2 * STATE_SESSIONS_MAX) + ended * STATE_SESSIONS_MAX;
+}
+
+size_t account_erasure_rows(struct state *state, struct arena *arena, const char *user)
+{
+    const Pb__RosterRow *roster = state_roster(state, arena, user);
+    const Pb__OfflineTotalRow *offline = row_get(state, arena, TABLE_OFFLINE_TOTAL, key_user(user));
+    size_t contacts = roster == NULL ? 0 : roster->count;
+    size_t messages = offline == NULL ? 0 : offline->count;
+
+    contacts = contacts < ROSTER_ERASED_MAX ? contacts : ROSTER_ERASED_MAX;
+    messages = messages < OFFLINE_ERASED_MAX ? messages : OFFLINE_ERASED_MAX;
+    return contacts * rows_of_contact(state, arena, user) + messages;
+}
+
 bool account_erase_step(struct apply *a, const char *user)
 {
     if (!roster_erase_step(a, user) || !offline_erase_step(a, user)) {

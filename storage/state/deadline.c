@@ -1,5 +1,7 @@
 #include "storage/state/deadline.h"
 
+#include "storage/state/account.h"
+
 #include <stdlib.h>
 
 void deadline_put(struct apply *a, uint64_t deadline_ms, Pb__DeadlineKind kind, uint64_t session,
@@ -104,17 +106,30 @@ static int compare(const void *left, const void *right)
     return (a->session > b->session) - (a->session < b->session);
 }
 
-/* How many of the oldest settle no more rows than one command should. */
+/* How many rows the end of one item may touch, beyond a few. */
+static size_t rows_of(struct due_list *due, const Pb__Expire__Item *item)
+{
+    const Pb__DeadlineRow *row;
+
+    switch (item->kind) {
+    case PB__DEADLINE_KIND__SESSION:
+        return state_session(due->state, due->arena, item->session)->pending_count;
+    case PB__DEADLINE_KIND__ERASURE:
+        row = row_get(due->state, due->arena, TABLE_DEADLINE,
+                      key_deadline(item->deadline_ms, (unsigned)item->kind, item->session));
+        return account_erasure_rows(due->state, due->arena, row->user);
+    default:
+        return 0;
+    }
+}
+
+/* How many of the oldest touch no more rows than one command should. */
 static size_t bounded_count(struct due_list *due)
 {
     size_t rows = 0, count = 0;
 
     while (count < due->count && count < due->max) {
-        const Pb__Expire__Item *item = due->items[count];
-
-        if (item->kind == PB__DEADLINE_KIND__SESSION) {
-            rows += state_session(due->state, due->arena, item->session)->pending_count;
-        }
+        rows += rows_of(due, due->items[count]);
         if (count > 0 && rows > STATE_EXPIRE_ROWS_MAX) {
             break;
         }

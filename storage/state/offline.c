@@ -3,8 +3,6 @@
 #include "storage/state/pending.h"
 #include "storage/state/stanza.h"
 
-#define ERASED_ROWS_MAX 100 /* rows a command */
-
 static Pb__OfflineTotalRow total(struct apply *a, const char *user)
 {
     const Pb__OfflineTotalRow *row =
@@ -80,7 +78,7 @@ void offline_move(struct apply *a, const char *user, uint64_t session)
 bool offline_erase_step(struct apply *a, const char *user)
 {
     struct row_list list = rows_collect(a->state, a->arena, TABLE_OFFLINE, key_user(user),
-                                        slice_make(NULL, 0), ERASED_ROWS_MAX);
+                                        slice_make(NULL, 0), OFFLINE_ERASED_MAX);
     Pb__OfflineTotalRow sum = total(a, user);
 
     for (size_t i = 0; i < list.count; i++) {
@@ -94,5 +92,5 @@ bool offline_erase_step(struct apply *a, const char *user)
     if (list.count > 0) {
         set_total(a, user, &sum);
     }
-    return list.count < ERASED_ROWS_MAX;
+    return list.count < OFFLINE_ERASED_MAX;
 }

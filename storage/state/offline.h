@@ -4,6 +4,8 @@
 
 #include "storage/state/apply.h"
 
+#define OFFLINE_ERASED_MAX 100 /* rows a step of an erasure */
+
 /** Keep a new message. False at the limit. */
 bool offline_add_new(struct apply *a, const char *user, Pb__Stanza *stanza);
 /** Keep a message of the stanza table, of so many bytes, that no list names any more. It was

@@ -392,6 +392,48 @@ static void test_due_is_bounded_by_rows(void **state)
     assert_int_equal(total, sessions + 1); /* and session 1 of the setup */
 }
 
+static void make_users(unsigned count, unsigned contacts)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t session;
+        char name[8];
+
+        (void)snprintf(name, sizeof(name), "u%u", i);
+        world_runf(&world, "1 user_set user=%s@x create=1", name);
+        session = world_bind(&world, name, "r");
+        for (unsigned n = 0; n < contacts; n++) {
+            world_runf(&world, "1 roster_set from=%u:1 contact=c%u@x", (unsigned)session, n);
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        world_runf(&world, "1 user_remove user=u%u@x", i);
+    }
+}
+
+/* Goal: the same when users are erased: each step may change the rosters of many contacts.
+ * Method: users with more contacts than a step takes, then users without any, are removed; the
+ * first go a few at a time, the others together. */
+static void test_due_is_bounded_by_erasures(void **state)
+{
+    const unsigned users = 5;
+    unsigned count, steps = 0;
+    (void)state;
+
+    make_users(users, 25);
+    while ((count = (unsigned)expire_due(60)) > 0) {
+        assert_true(count <= 2); /* a last step, which is a short one, and a first */
+        check_invariants(world.state);
+        steps++;
+    }
+    assert_in_range(steps, users, 2 * users);
+    assert_int_equal(
+        rows_all(world.state, &world.arena, TABLE_ROSTER, (struct key){.len = 0}).count, 0);
+    make_users(users, 0);
+    assert_int_equal(expire_due(60), users);
+    assert_int_equal(
+        rows_all(world.state, &world.arena, TABLE_ERASURE, (struct key){.len = 0}).count, 0);
+}
+
 /* Goal: who resumes learns which presence ended meanwhile, and only that (DESIGN 5).
  * Method: an end leaves one tombstone, seen from positions before it; availability takes it away;
  * its deadline too. */
@@ -742,6 +784,7 @@ int main(void)
         TEST(test_directed_presence_ends_with_the_address),
         TEST(test_due_in_order),
         TEST(test_due_is_bounded_by_rows),
+        TEST(test_due_is_bounded_by_erasures),
         TEST(test_ended_presence_leaves_a_tombstone),
         TEST(test_tombstones_are_bounded),
         TEST(test_ended_sessions_are_bounded),
