@@ -1,129 +1,10 @@
 /* xmpp/im on the state thread's side: what do the sessions of this node get to see? */
 #include "node/base/crypto.h"
-#include "tests/unit/storage_state/world.h"
+#include "tests/unit/xmpp_im/scene.h"
 #include "xmpp/im/features.h"
-#include "xmpp/im/im.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define NODE       1 /* the incarnation whose sessions we watch */
-#define OTHER_NODE 2
-#define NOW_MS     UINT64_C(1469045330123) /* 2016-07-20T20:08:50.123Z */
-
-/* The replica, and what its effects delivered, one line each. */
-struct scene {
-    struct world world;
-    struct buf text;
-    size_t bytes; /* of stanzas in text */
-
-    /* how far session 1 got */
-    uint64_t pending_from;
-    uint64_t presence_since;
-    bool is_complete;
-};
-
-static int set_up(void **state)
-{
-    struct scene *scene = test_calloc(1, sizeof(*scene));
-
-    world_open(&scene->world);
-    world_settle(&scene->world);
-    *state = scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-
-    buf_deinit(&scene->text);
-    world_close(&scene->world);
-    test_free(scene);
-    return 0;
-}
-
-static void append_delivery(void *ctx, const struct delivery *delivery)
-{
-    static const char *const names[] = {"pending", "volatile", "recorded", "confirmed",
-                                        "initial", "skipped",  "pulled",   "dropped"};
-    struct delivery taken = *delivery;
-    struct scene *scene = ctx;
-
-    buf_printf(&scene->text, "%s %u", names[delivery->kind], (unsigned)delivery->session);
-    if (delivery->kind == DELIVERY_VOLATILE) {
-        buf_printf(&scene->text, "@%u", (unsigned)delivery->position);
-        scene->presence_since = delivery->position;
-    } else if (delivery->kind == DELIVERY_PENDING) {
-        scene->pending_from = delivery->position + 1;
-    } else if (delivery->kind == DELIVERY_CONFIRMED) {
-        buf_printf(&scene->text, " since %u", (unsigned)delivery->position);
-    } else if (delivery->kind == DELIVERY_PULLED) {
-        buf_append_str(&scene->text, delivery->is_complete ? " all" : " a part");
-        scene->is_complete = delivery->is_complete;
-    }
-    if (delivery->xml != NULL) {
-        buf_append_u8(&scene->text, ' ');
-        buf_append(&scene->text, blob_slice(delivery->xml));
-        scene->bytes += blob_slice(delivery->xml).len;
-    }
-    buf_append_u8(&scene->text, '\n');
-    blob_unref(&taken.xml);
-}
-
-static struct im_view view_of(struct scene *scene, uint64_t incarnation)
-{
-    buf_clear(&scene->text);
-    scene->bytes = 0;
-    return (struct im_view){.state = scene->world.state,
-                            .incarnation = incarnation,
-                            .now_wall_ms = NOW_MS,
-                            .arena = &scene->world.arena,
-                            .sink = append_delivery,
-                            .ctx = scene};
-}
-
-/* Apply one entry, expand its effects for one node. */
-static const char *see_as(struct scene *scene, uint64_t incarnation, const char *lines)
-{
-    struct effects *effects = &scene->world.effects;
-    struct im_view view;
-
-    (void)world_run(&scene->world, lines);
-    view = view_of(scene, incarnation);
-    for (size_t i = 0; i < effects->count; i++) {
-        im_expand(&view, &effects->items[i]);
-    }
-    return buf_text(&scene->text);
-}
-
-/* The connection of session 1 pulls a part. */
-static const char *pull_part(struct scene *scene, uint32_t epoch, size_t bytes_max)
-{
-    const struct im_view view = view_of(scene, NODE);
-    const struct delivery_pull pull = {
-        .owner = {.incarnation = NODE, .slot = 1, .generation = epoch},
-        .session = 1,
-        .epoch = epoch,
-        .number = 1,
-        .pending_from = scene->pending_from,
-        .presence_since = scene->presence_since,
-        .bytes_max = bytes_max};
-
-    im_catch_up(&view, &pull);
-    return buf_text(&scene->text);
-}
-
-#define see(scene, lines) see_as((scene), NODE, (lines))
-
-static void befriend_alice_and_bob(struct scene *scene)
-{
-    (void)world_run(
-        &scene->world,
-        "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.to=bob@x\n"
-        "1 presence from=2:1 stanza.kind=PRESENCE stanza.type=subscribed "
-        "stanza.to=alice@x\n");
-}
 
 /* Goal: RFC 6121 §4.2: who becomes available is told to pull, and gets its contacts and itself in
  * the order of their changes, then is seen; from then on changes come by themselves.
@@ -134,19 +15,19 @@ static void test_available(void **state)
 
     (void)world_bind(&scene->world, "alice", "a");
     (void)world_login(&scene->world, "bob", "b");
-    befriend_alice_and_bob(scene);
+    scene_befriend(scene);
 
-    assert_string_equal(see(scene, "1 presence from=1:1 stanza.kind=PRESENCE"),
+    assert_string_equal(scene_see(scene, "1 presence from=1:1 stanza.kind=PRESENCE"),
                         "initial 1\n"
                         "volatile 1@9 <presence from='alice@x/a' to='alice@x'></presence>\n");
     scene->presence_since = 0;
     scene->pending_from = 100; /* the subscription's stanzas are not looked at */
-    assert_string_equal(pull_part(scene, 1, 1000),
+    assert_string_equal(scene_pull(scene, 1, 1000),
                         "volatile 1@4 <presence from='bob@x/b' to='alice@x/a'></presence>\n"
                         "volatile 1@9 <presence from='alice@x/a' to='alice@x/a'></presence>\n"
                         "pulled 1 all\n");
     assert_string_equal(
-        see(scene, "1 presence from=2:1 stanza.kind=PRESENCE stanza.inner=<show>away</show>"),
+        scene_see(scene, "1 presence from=2:1 stanza.kind=PRESENCE stanza.inner=<show>away</show>"),
         "volatile 2@10 <presence from='bob@x/b' to='bob@x'><show>away</show></presence>\n"
         "volatile 1@10 <presence from='bob@x/b' to='alice@x'><show>away</show></presence>\n");
 }
@@ -158,7 +39,8 @@ static void test_not_here(void **state)
     struct scene *scene = *state;
 
     (void)world_login(&scene->world, "alice", "a");
-    assert_string_equal(see_as(scene, OTHER_NODE, "1 presence from=1:1 stanza.kind=PRESENCE"), "");
+    assert_string_equal(
+        scene_see_as(scene, SCENE_OTHER_NODE, "1 presence from=1:1 stanza.kind=PRESENCE"), "");
 }
 
 /* Goal: DESIGN 5: nothing is written before the confirm; then what is pending, in log order and
@@ -170,24 +52,24 @@ static void test_confirmed(void **state)
 
     (void)world_login(&scene->world, "alice", "a");
     (void)world_login(&scene->world, "bob", "b");
-    befriend_alice_and_bob(scene);
+    scene_befriend(scene);
     (void)world_run(&scene->world, "1 enable from=1:1 resume=1 window_s=300");
     (void)world_run(&scene->world, "1 notes acks.0.session=1 acks.0.epoch=1 "
                                    "acks.0.done_position=1000 acks.0.presence_position=7");
     (void)world_run(&scene->world, "1 close from=2:1");
-    assert_string_equal(see(scene, "1 resume owner=1:0:1:2 user=alice@x resume_id=$1 "
-                                   "credential_version=$"),
+    assert_string_equal(scene_see(scene, "1 resume owner=1:0:1:2 user=alice@x resume_id=$1 "
+                                         "credential_version=$"),
                         "dropped 1\n");
     (void)world_login(&scene->world, "carol", "c");
-    assert_string_equal(pull_part(scene, 2, 10000), ""); /* not confirmed */
-    (void)see(scene, "1 message from=3:1 stanza.to=alice@x/a stanza.id=m1\n"
-                     "1 confirm session=1 epoch=2\n"
-                     "1 message from=3:1 stanza.to=alice@x/a stanza.id=m2\n");
+    assert_string_equal(scene_pull(scene, 2, 10000), ""); /* not confirmed */
+    (void)scene_see(scene, "1 message from=3:1 stanza.to=alice@x/a stanza.id=m1\n"
+                           "1 confirm session=1 epoch=2\n"
+                           "1 message from=3:1 stanza.to=alice@x/a stanza.id=m2\n");
     assert_memory_equal(buf_text(&scene->text), "confirmed 1 since 7\n", 20);
     scene->pending_from = 0;
     scene->presence_since = 7;
-    assert_string_equal(pull_part(scene, 1, 10000), ""); /* the connection before */
-    assert_string_equal(pull_part(scene, 2, 10000),
+    assert_string_equal(scene_pull(scene, 1, 10000), ""); /* the connection before */
+    assert_string_equal(scene_pull(scene, 2, 10000),
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m1'>"
                         "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@x' id='13'/></message>\n"
                         "pending 1 <message from='carol@x/c' to='alice@x/a' id='m2'>"
@@ -222,7 +104,7 @@ static void test_a_forgotten_end_is_told(void **state)
 
     (void)world_login(&scene->world, "alice", "a");
     (void)world_login(&scene->world, "bob", "b");
-    befriend_alice_and_bob(scene);
+    scene_befriend(scene);
     (void)world_run(&scene->world, "1 enable from=1:1 resume=1 window_s=3600\n"
                                    "1 notes acks.0=1:1:1000:7\n"
                                    "1 detach session=1 epoch=1\n"
@@ -239,8 +121,8 @@ static void test_a_forgotten_end_is_told(void **state)
                     "1 resume owner=1:0:1:3 user=alice@x resume_id=$1 credential_version=$\n"
                     "1 confirm session=1 epoch=3");
     scene->presence_since = 7;
-    assert_non_null(strstr(pull_part(scene, 3, 10000), end));
-    assert_null(strstr(pull_part(scene, 3, 10000), end));
+    assert_non_null(strstr(scene_pull(scene, 3, 10000), end));
+    assert_null(strstr(scene_pull(scene, 3, 10000), end));
 }
 
 #define PART_BYTES   (8 * 1024)
@@ -285,7 +167,7 @@ static void test_parts(void **state)
     }
     scene->presence_since = 1000000; /* none */
     while (!scene->is_complete) {
-        (void)pull_part(scene, 1, PART_BYTES);
+        (void)scene_pull(scene, 1, PART_BYTES);
         assert_true(scene->bytes < PART_BYTES + STANZA_BYTES + 1000);
         expect_next(scene, &got);
         if (sent < 1000) {
@@ -326,7 +208,7 @@ static unsigned pull_all(struct scene *scene, unsigned *answers_out)
     scene->presence_since = NO_PRESENCE; /* none */
     do {
         arena_reset(&scene->world.arena);
-        (void)pull_part(scene, 1, PART_BYTES);
+        (void)scene_pull(scene, 1, PART_BYTES);
         assert_true(arena_used(&scene->world.arena) < VIEW_BYTES_MAX);
         for (const char *at = buf_text(&scene->text); (at = strstr(at, "<iq ")) != NULL; at++) {
             (*answers_out)++;
@@ -381,7 +263,7 @@ static void test_answers_from_large_rosters(void **state)
 
     (void)world_bind(&scene->world, "alice", "a");
     (void)world_bind(&scene->world, "bob", "b");
-    befriend_alice_and_bob(scene);
+    scene_befriend(scene);
     fill_roster(scene, 1);
     fill_roster(scene, 2);
     version = state_roster(scene->world.state, &scene->world.arena, "alice@x")->version;
@@ -412,7 +294,7 @@ static void test_presence_parts(void **state)
     }
     scene->pending_from = 100;
     do {
-        (void)pull_part(scene, 1, 1);
+        (void)scene_pull(scene, 1, 1);
         assert_true(scene->presence_since > last);
         last = scene->presence_since;
         parts++;
@@ -450,7 +332,7 @@ static void test_answers(void **state)
                    "1 ask from=1:1 request.kind=IQ request.from=alice@x/a request.to=x "
                    "request.type=get request.id=i request.inner=%s",
                    dialogue[i][0]);
-        assert_string_equal(see(scene, buf_text(&line)), dialogue[i][1]);
+        assert_string_equal(scene_see(scene, buf_text(&line)), dialogue[i][1]);
         buf_deinit(&line);
     }
 }
@@ -499,18 +381,18 @@ static void test_caps(void **state)
     struct buf line = BUF_EMPTY;
 
     (void)world_bind(&scene->world, "alice", "a");
-    (void)see(scene, DISCO "/>");
+    (void)scene_see(scene, DISCO "/>");
     hash_answer((char *)(uintptr_t)buf_text(&scene->text), &ver);
     features_append_ver(&told);
     assert_string_equal(buf_text(&told), buf_text(&ver));
 
     buf_printf(&line, DISCO "\tnode=\"" FEATURES_NODE "#%s\"/>", buf_text(&ver));
     buf_clear(&told);
-    (void)see(scene, buf_text(&line));
+    (void)scene_see(scene, buf_text(&line));
     assert_non_null(strstr(buf_text(&scene->text), " node='" FEATURES_NODE "#"));
     hash_answer((char *)(uintptr_t)buf_text(&scene->text), &told);
     assert_string_equal(buf_text(&told), buf_text(&ver));
-    (void)see(scene, DISCO "\tnode=\"" FEATURES_NODE "#other\"/>");
+    (void)scene_see(scene, DISCO "\tnode=\"" FEATURES_NODE "#other\"/>");
     assert_non_null(strstr(buf_text(&scene->text), "<item-not-found"));
     buf_deinit(&line);
     buf_deinit(&told);
@@ -520,16 +402,18 @@ static void test_caps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_available, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_not_here, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_forgotten_end_is_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_large_questions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answers_from_large_rosters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_presence_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_caps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_available, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_not_here, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_confirmed, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_forgotten_end_is_told, scene_set_up,
+                                        scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_parts, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_large_questions, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_from_large_rosters, scene_set_up,
+                                        scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_presence_parts, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_answers, scene_set_up, scene_tear_down),
+        cmocka_unit_test_setup_teardown(test_caps, scene_set_up, scene_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
