@@ -40,8 +40,8 @@ struct kv_config {
 };
 
 /** Open or create the store and start the checkpoint thread. ERR_STORAGE, ERR_CORRUPT,
- * ERR_NO_SPACE, ERR_BUSY (another process has it), ERR_VERSION (a newer program wrote it); all
- * logged. */
+ * ERR_NO_SPACE, ERR_BUSY (another process has it), ERR_VERSION (another version of the program
+ * wrote it); all logged. */
 NODISCARD int kv_open(const struct kv_config *config, struct kv **out);
 /** State thread. Write what is closed, stop the thread, close; waits for scrubs and copies, which
  * end early. What was not closed by a mark is forgotten: the log replays it. */

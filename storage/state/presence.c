@@ -8,7 +8,20 @@
 #include "storage/state/stanza.h"
 #include "storage/state/subscription.h"
 
-#define PRESENCES_MAX (2 * STATE_SESSIONS_MAX) /* of a user: sessions' own and standing ones */
+/* Presences of a user, those left standing among them, when one more may be left. Then all of its
+ * sessions may still become available. */
+#define STANDING_MAX   (2 * STATE_SESSIONS_MAX)
+#define PRESENCES_MAX  (STANDING_MAX + STATE_SESSIONS_MAX)
+#define HEAD_BYTES_MAX 4096 /* of a presence beside what it shows: two addresses */
+
+/* Neither what others may send nor what waited offline leaves too little for a contact's answer. */
+_Static_assert(STATE_PENDING_ANSWERS_MAX + STATE_OFFLINE_SETTLED_MAX + PRESENCES_MAX <=
+                   STATE_PENDING_SELF_MAX,
+               "the presences of a contact overflow a list");
+_Static_assert(STATE_PENDING_ANSWERS_BYTES_MAX + STATE_OFFLINE_SETTLED_BYTES_MAX +
+                       PRESENCES_MAX * (STATE_PRESENCE_BYTES_MAX + HEAD_BYTES_MAX) <=
+                   STATE_PENDING_SELF_BYTES_MAX,
+               "the presences of a contact overflow a list");
 
 /* ---- rows */
 
@@ -25,6 +38,22 @@ bool presence_is_own(const Pb__PresenceRow *row)
 Pb__PresenceRow *presence_get(struct apply *a, const char *user, uint64_t session)
 {
     return row_get(a->state, a->arena, TABLE_PRESENCE, key_user_u64(user, session));
+}
+
+static void presence_put(struct apply *a, const char *user, const Pb__PresenceRow *row,
+                         Pb__Stanza *stanza)
+{
+    Pb__ShownRow shown = PB__SHOWN_ROW__INIT;
+
+    shown.stanza = stanza;
+    row_put(a->state, TABLE_PRESENCE, key_user_u64(user, row->session), row);
+    row_put(a->state, TABLE_SHOWN, key_user_u64(user, row->session), &shown);
+}
+
+static void presence_delete(struct apply *a, const char *user, uint64_t session)
+{
+    row_delete(a->state, TABLE_PRESENCE, key_user_u64(user, session));
+    row_delete(a->state, TABLE_SHOWN, key_user_u64(user, session));
 }
 
 static void tombstone_delete(struct apply *a, const char *user, const char *resource)
@@ -122,7 +151,7 @@ static void end_presence(struct apply *a, const char *user, const Pb__PresenceRo
     if (!presence_is_own(row)) {
         deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
     }
-    row_delete(a->state, TABLE_PRESENCE, key_user_u64(user, row->session));
+    presence_delete(a, user, row->session);
     tombstone_put(a, user, row, position);
     bound_tombstones(a, user);
     push_effect(a, row->session, user, stanza, position, false);
@@ -138,15 +167,32 @@ void presence_end_session(struct apply *a, uint64_t session, const char *user, c
     }
 }
 
+/* Owed to each available session of viewer; what it shows only where there is room for it, or those
+ * who wait for many answers would be ended by them. */
+static void owe_shown(struct apply *a, const char *viewer, const Pb__Stanza *stanza)
+{
+    struct row_list list = presence_list(a, viewer);
+    const Pb__Stanza *bare = stanza_presence(a, "", stanza->from, viewer);
+
+    for (size_t i = 0; i < list.count; i++) {
+        const Pb__PresenceRow *row = list.items[i].row;
+
+        if (presence_is_own(row) && !pending_add_own(a, row->session, stanza)) {
+            pending_add_self(a, row->session, bare);
+        }
+    }
+}
+
 void presence_show(struct apply *a, const char *user, const char *viewer)
 {
     struct row_list list = presence_list(a, user);
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__PresenceRow *row = list.items[i].row;
+        Pb__Stanza *stanza = state_shown(a->state, a->arena, user, row->session);
 
-        row->stanza->to = (char *)viewer;
-        presence_owe_available(a, viewer, row->stanza);
+        stanza->to = (char *)viewer;
+        owe_shown(a, viewer, stanza);
     }
 }
 
@@ -239,7 +285,7 @@ bool presence_leave_standing(struct apply *a, uint64_t session, const char *user
     if (row == NULL) {
         return false;
     }
-    if (presence_list(a, user).count > PRESENCES_MAX) {
+    if (presence_list(a, user).count > STANDING_MAX) {
         end_presence(a, user, row, NULL); /* a client that binds over and over */
         return false;
     }
@@ -270,7 +316,7 @@ static void take_over_standing(struct apply *a, uint64_t id, const Pb__SessionRo
 
         if (!presence_is_own(row) && strcmp(row->resource, session->resource) == 0) {
             deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
-            kv_delete(a->state->kv, TABLE_PRESENCE, list.items[i].key);
+            presence_delete(a, session->user, row->session);
             directed_move(a, row->session, id);
         }
     }
@@ -299,10 +345,9 @@ static void set_available(struct apply *a, const Pb__SendPresence *command,
     row.resource = session->resource;
     row.priority = command->priority;
     row.position = apply_position(a);
-    row.stanza = command->stanza;
     take_over_standing(a, id, session);
     tombstone_delete(a, session->user, session->resource);
-    row_put(a->state, TABLE_PRESENCE, key_user_u64(session->user, id), &row);
+    presence_put(a, session->user, &row, command->stanza);
     push_effect(a, id, session->user, command->stanza, row.position, old == NULL);
 
     if (old == NULL) {
@@ -325,6 +370,17 @@ static void set_unavailable(struct apply *a, const Pb__SendPresence *command,
     }
 }
 
+/* Here and not where it comes from: the limits of lists rely on it, whichever node and program put
+ * it into the log. */
+static void refuse_large(struct apply *a, uint64_t session, const Pb__SessionRow *row,
+                         Pb__Stanza *stanza)
+{
+    if (stanza->to[0] == '\0') {
+        stanza->to = row->user; /* RFC 6120 §10.3: without to, for the account itself */
+    }
+    stanza_refuse(a, session, stanza, STANZA_POLICY_VIOLATION);
+}
+
 int presence_send(struct apply *a, const Pb__SendPresence *command)
 {
     static const char *const moves[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
@@ -337,6 +393,10 @@ int presence_send(struct apply *a, const Pb__SendPresence *command)
     }
     stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
     stanza->wall_ms = a->stamp.wall_ms;
+    if (stanza_content_bytes(stanza) > STATE_PRESENCE_BYTES_MAX) {
+        refuse_large(a, command->from->session, row, stanza);
+        return 0;
+    }
     if (stanza_type_in(stanza->type, moves, ARRAY_COUNT(moves))) {
         subscription_send(a, command->from->session, row->user, stanza);
     } else if (stanza->to[0] != '\0') {

@@ -38,6 +38,15 @@ Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node)
     return row_get(state, arena, TABLE_NODE, key_u32(node));
 }
 
+Pb__Stanza *state_shown(struct state *state, struct arena *arena, const char *user,
+                        uint64_t session)
+{
+    const Pb__ShownRow *row = row_get(state, arena, TABLE_SHOWN, key_user_u64(user, session));
+
+    ASSERT(row != NULL); /* it is written and deleted with the PresenceRow */
+    return row->stanza;
+}
+
 bool state_has_domain(struct state *state, const char *domain)
 {
     return row_exists(state, TABLE_DOMAIN, key_bytes(slice_str(domain)));

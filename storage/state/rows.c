@@ -29,6 +29,7 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_SECRETS] = &pb__secrets_row__descriptor,
     [TABLE_ENDED_OF] = &pb__ended_of_row__descriptor,
     [TABLE_ROSTER_ITEM] = &pb__roster_item__descriptor,
+    [TABLE_SHOWN] = &pb__shown_row__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

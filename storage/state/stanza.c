@@ -13,6 +13,7 @@ static const struct {
     [STANZA_REMOTE_SERVER_NOT_FOUND] = {"cancel", "remote-server-not-found"},
     [STANZA_NOT_ALLOWED] = {"cancel", "not-allowed"},
     [STANZA_RECIPIENT_UNAVAILABLE] = {"wait", "recipient-unavailable"},
+    [STANZA_POLICY_VIOLATION] = {"modify", "policy-violation"},
 };
 
 static Pb__Stanza *stanza_new(struct apply *a, Pb__Stanza__Kind kind)

@@ -11,7 +11,8 @@ enum stanza_error {
     STANZA_ITEM_NOT_FOUND,
     STANZA_REMOTE_SERVER_NOT_FOUND,
     STANZA_NOT_ALLOWED,
-    STANZA_RECIPIENT_UNAVAILABLE
+    STANZA_RECIPIENT_UNAVAILABLE,
+    STANZA_POLICY_VIOLATION
 };
 
 /* Content of a stanza that is kept where there is no room for a large one. */

@@ -12,7 +12,8 @@
 struct state;
 
 /* What the rows mean; goes up when a program before could not read them. An older store than the
- * oldest is refused: nothing carries its rows over. 2: a roster item has a row of its own. */
+ * oldest is refused: nothing carries its rows over. 2: a roster item has a row of its own,
+ * and so has what a presence shows. */
 #define STATE_SCHEMA_VERSION 2
 #define STATE_SCHEMA_OLDEST  2
 
@@ -32,9 +33,10 @@ struct state;
 #define STATE_PENDING_ANSWERS_MAX       (STATE_PENDING_MAX + 500)
 #define STATE_PENDING_ANSWERS_BYTES_MAX (2 * STATE_PENDING_BYTES_MAX)
 /* A session's list with what the session caused itself and what the server owes it; beyond it it is
- * ended: it would go on with a gap. All that waited offline must fit. */
-#define STATE_PENDING_SELF_MAX       (2 * STATE_PENDING_MAX + STATE_OFFLINE_MAX + 500)
-#define STATE_PENDING_SELF_BYTES_MAX (4 * STATE_PENDING_BYTES_MAX)
+ * ended: it would go on with a gap. All that waited offline must fit, and all presences of a
+ * contact behind it (presence.c). */
+#define STATE_PENDING_SELF_MAX       (3 * STATE_PENDING_MAX + STATE_OFFLINE_MAX)
+#define STATE_PENDING_SELF_BYTES_MAX (9 * STATE_PENDING_BYTES_MAX / 2)
 #define STATE_ROSTER_MAX             1000          /* items per user */
 #define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* of all its items */
 #define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
@@ -62,6 +64,10 @@ struct state;
 /* Ended presences and sessions remembered of a user; beyond them the oldest is forgotten. */
 #define STATE_PRESENCE_TOMBSTONES_MAX 64
 #define STATE_SESSION_TOMBSTONES_MAX  64
+
+/* What a presence may show. It is kept for each session and goes to everybody who sees it; what
+ * clients show today has less than 2 KiB. Beyond it, policy-violation (RFC 6120 §8.3.3.12). */
+#define STATE_PRESENCE_BYTES_MAX (16 * 1024)
 
 /** The tables of the store, for kv_open(); the order is the format. */
 extern const char *const state_tables[];
@@ -94,6 +100,9 @@ Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
 Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
 /** NULL until the first leader has drawn them. */
 Pb__SecretsRow *state_secrets(struct state *state, struct arena *arena);
+/** What the presence of a session shows that has a PresenceRow. */
+Pb__Stanza *state_shown(struct state *state, struct arena *arena, const char *user,
+                        uint64_t session);
 bool state_has_domain(struct state *state, const char *domain);
 
 enum session_life { SESSION_LIVE, SESSION_DETACHED, SESSION_GONE };
@@ -114,7 +123,7 @@ typedef bool (*state_roster_visit)(void *ctx, const Pb__RosterItem *item);
 void state_each_roster_item(struct state *state, const char *user, state_roster_visit visit,
                             void *ctx);
 typedef bool (*state_presence_visit)(void *ctx, const Pb__PresenceRow *row);
-/** Available presences of a user. */
+/** Available presences of a user; state_shown() has what one shows. */
 void state_each_presence(struct state *state, struct arena *arena, const char *user,
                          state_presence_visit visit, void *ctx);
 typedef bool (*state_tombstone_visit)(void *ctx, const Pb__TombstoneRow *row);

@@ -29,6 +29,7 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_SECRETS] = "secrets",
     [TABLE_ENDED_OF] = "ended_of",
     [TABLE_ROSTER_ITEM] = "roster_item",
+    [TABLE_SHOWN] = "shown",
 };
 const size_t state_table_count = TABLE_COUNT;
 

@@ -32,6 +32,7 @@ enum table {
     TABLE_SECRETS,       /* nothing: one row */
     TABLE_ENDED_OF,      /* user, until, session: tombstones of sessions, oldest first */
     TABLE_ROSTER_ITEM,   /* user, digest of contact */
+    TABLE_SHOWN,         /* user, session: what a presence shows */
     TABLE_COUNT
 };
 

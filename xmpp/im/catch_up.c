@@ -28,6 +28,7 @@ struct catch_up {
     size_t shown_bytes;
     uint64_t shown_before; /* what changed here or later is for another part */
     const char *user;      /* whose presence is looked at */
+    struct arena *arena;   /* of that look */
     bool is_user_there;
 };
 
@@ -130,7 +131,8 @@ static bool visit_presence(void *ctx, const Pb__PresenceRow *row)
 
     c->is_user_there = true;
     if (is_wanted(c, row->position)) {
-        render_stanza(row->stanza, c->x.address, &c->x.xml);
+        render_stanza(state_shown(c->x.view->state, c->arena, c->user, row->session), c->x.address,
+                      &c->x.xml);
         add_shown(c, row->position);
     }
     return true;
@@ -175,6 +177,7 @@ static void look_at(struct catch_up *c, const char *user)
 
     arena_init(&arena);
     c->user = user;
+    c->arena = &arena;
     c->is_user_there = false;
     state_each_tombstone(view->state, &arena, user, c->pull->presence_since, visit_tombstone, c);
     state_each_presence(view->state, &arena, user, visit_presence, c);
@@ -264,7 +267,7 @@ static void end_part(const struct catch_up *c)
 
 void im_catch_up(const struct im_view *view, const struct delivery_pull *pull)
 {
-    struct catch_up c = {.x = {.view = view, .xml = BUF_EMPTY},
+    struct catch_up c = {.x = {.view = view, .arena = view->arena, .xml = BUF_EMPTY},
                          .pull = pull,
                          .bytes_left = pull->bytes_max,
                          .is_complete = true};

@@ -13,17 +13,12 @@ struct effect_visit {
 
 /* ---- to the one connection that the effect names */
 
-struct pending_visit {
-    struct expansion *x;
-    struct arena arena; /* of its own: one command may move hundreds of large stanzas */
-};
-
 static bool visit_pending(void *ctx, uint64_t position, const Pb__PendingRow *row)
 {
-    struct pending_visit *pending = ctx;
+    struct expansion *x = ctx;
 
-    if (expansion_render_pending(pending->x, row, &pending->arena)) {
-        expansion_deliver(pending->x, DELIVERY_PENDING, position, 0);
+    if (expansion_render_pending(x, row, x->arena)) {
+        expansion_deliver(x, DELIVERY_PENDING, position, 0);
     }
     return false; /* the one at the effect's position; later ones have effects of their own */
 }
@@ -32,14 +27,11 @@ static void expand_pending(struct effect_visit *visit)
 {
     struct expansion *x = &visit->x;
     const struct effect *effect = visit->effect;
-    struct pending_visit pending = {.x = x};
 
     if (effect->owner.incarnation == x->view->incarnation && expansion_select(x, effect->session) &&
         x->row->epoch == effect->epoch) {
-        arena_init(&pending.arena);
-        state_each_pending(x->view->state, &pending.arena, x->session, effect->position,
-                           visit_pending, &pending);
-        arena_deinit(&pending.arena);
+        state_each_pending(x->view->state, x->arena, x->session, effect->position, visit_pending,
+                           x);
     }
 }
 
@@ -103,11 +95,15 @@ static bool visit_watcher(void *ctx, const Pb__PresenceRow *watcher)
     return true;
 }
 
-/* To the sessions of one user that are available and served here. */
+/* To the sessions of one user that are available and served here. Their rows are looked at and
+ * forgotten: those of a long roster would fill the arena. */
 static void tell_watchers(struct effect_visit *visit, const char *user)
 {
+    struct expansion *x = &visit->x;
+
+    arena_reset(x->arena);
     visit->to = user;
-    state_each_presence(visit->x.view->state, visit->x.view->arena, user, visit_watcher, visit);
+    state_each_presence(x->view->state, x->arena, user, visit_watcher, visit);
 }
 
 static bool visit_contact(void *ctx, const Pb__RosterItem *item)
@@ -131,28 +127,42 @@ static void expand_presence(struct effect_visit *visit)
     state_each_roster_item(visit->x.view->state, effect->user, visit_contact, visit);
 }
 
-void im_expand(const struct im_view *view, const struct effect *effect)
+static void expand(struct effect_visit *visit)
 {
-    struct effect_visit visit = {.x = {.view = view, .xml = BUF_EMPTY}, .effect = effect};
-
-    switch (effect->kind) {
+    switch (visit->effect->kind) {
     case EFFECT_PENDING:
-        expand_pending(&visit);
+        expand_pending(visit);
         break;
     case EFFECT_RECORDED:
-        signal_owner(&visit, DELIVERY_RECORDED);
+        signal_owner(visit, DELIVERY_RECORDED);
         break;
     case EFFECT_CONFIRMED:
-        expand_confirmed(&visit);
+        expand_confirmed(visit);
         break;
     case EFFECT_DROPPED:
-        signal_owner(&visit, DELIVERY_DROPPED);
+        signal_owner(visit, DELIVERY_DROPPED);
         break;
     case EFFECT_PRESENCE:
-        expand_presence(&visit);
+        expand_presence(visit);
         break;
     default:
         break; /* outcomes, incarnations and domains are the core's own business */
     }
+}
+
+/* What is read for an effect goes with it: an entry has hundreds, and each may read a roster. */
+void im_expand(const struct im_view *view, const struct effect *effect)
+{
+    struct arena arenas[2];
+    struct im_view own = *view;
+    struct effect_visit visit = {.x = {.view = &own, .arena = &arenas[1], .xml = BUF_EMPTY},
+                                 .effect = effect};
+
+    arena_init(&arenas[0]);
+    arena_init(&arenas[1]);
+    own.arena = &arenas[0];
+    expand(&visit);
     buf_deinit(&visit.x.xml);
+    arena_deinit(&arenas[1]);
+    arena_deinit(&arenas[0]);
 }

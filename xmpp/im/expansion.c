@@ -15,12 +15,12 @@ bool expansion_select(struct expansion *x, uint64_t session)
     struct buf address = BUF_EMPTY;
 
     x->session = session;
-    x->row = state_session(x->view->state, x->view->arena, session);
+    x->row = state_session(x->view->state, x->arena, session);
     if (!is_served_here(x, x->row)) {
         return false;
     }
     buf_printf(&address, "%s/%s", x->row->user, x->row->resource);
-    x->address = arena_strndup(x->view->arena, buf_slice(&address));
+    x->address = arena_strndup(x->arena, buf_slice(&address));
     buf_deinit(&address);
     return true;
 }

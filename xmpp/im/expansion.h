@@ -7,7 +7,8 @@
 
 struct expansion {
     const struct im_view *view;
-    struct buf xml; /* scratch */
+    struct arena *arena; /* of what is selected: reset by who selects many */
+    struct buf xml;      /* scratch */
 
     /* the session being written to */
     uint64_t session;

@@ -33,7 +33,7 @@ struct im_view {
     struct state *state;
     uint64_t incarnation; /* this node's own */
     uint64_t now_wall_ms; /* only labels answers about the time (XEP-0202) */
-    struct arena *arena;
+    struct arena *arena;  /* of a pull; an effect needs none */
     im_sink sink;
     void *ctx; /* of sink */
 };

@@ -87,10 +87,12 @@ static void check_presence(struct state *state, struct arena *arena)
 {
     struct row_list list = rows_all(state, arena, TABLE_PRESENCE, every);
 
+    assert_int_equal(list.count, rows_all(state, arena, TABLE_SHOWN, every).count);
     for (size_t i = 0; i < list.count; i++) {
         const Pb__PresenceRow *row = list.items[i].row;
 
         assert_int_equal(row->session, key_last_u64(list.items[i].key));
+        assert_true(row_exists(state, TABLE_SHOWN, key_bytes(list.items[i].key)));
         if (row->until_ms == 0) {
             assert_true(row_exists(state, TABLE_SESSION, key_u64(row->session)));
         } else {

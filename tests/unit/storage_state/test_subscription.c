@@ -434,10 +434,10 @@ static void test_requests_are_shown_until_answered(void **state)
 }
 
 /* Goal: strangers' requests leave the roster to its user.
- * Method: more of them than are kept, each as large as a stanza may be; then a contact is added. */
+ * Method: more of them than are kept, each as large as presence may be; then a contact is added. */
 static void test_requests_do_not_fill_the_roster(void **state)
 {
-    static char inner[250 * 1024];
+    static char inner[STATE_PRESENCE_BYTES_MAX - sizeof("subscribe") + 2];
     struct row_list list;
     size_t kept = 0;
     (void)state;

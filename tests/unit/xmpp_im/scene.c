@@ -64,12 +64,15 @@ const char *scene_see_as(struct scene *scene, uint64_t incarnation, const char *
 {
     struct effects *effects = &scene->world.effects;
     struct im_view view;
+    size_t before;
 
     (void)world_run(&scene->world, lines);
     view = view_of(scene, incarnation);
+    before = arena_used(view.arena);
     for (size_t i = 0; i < effects->count; i++) {
         im_expand(&view, &effects->items[i]);
     }
+    scene->left = arena_used(view.arena) - before;
     return buf_text(&scene->text);
 }
 

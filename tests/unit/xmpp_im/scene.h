@@ -14,6 +14,7 @@ struct scene {
     struct world world;
     struct buf text; /* of the last call */
     size_t bytes;    /* of stanzas in text */
+    size_t left;     /* bytes that effects left in the arena of their view */
 
     /* how far session 1 got */
     uint64_t pending_from;
