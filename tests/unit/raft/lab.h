@@ -75,6 +75,7 @@ struct lab_node {
     int pending_count;
     int truncate_count;
     int set_term_status;
+    int append_status;   /* not 0: appends are refused at once */
     const char *stopped; /* why it fail-stopped */
     bool closed;
     raft_index offered; /* snapshot that ends here */
@@ -223,6 +224,9 @@ static inline int lab_disk_append(struct raft_io *disk, struct raft_io_append *r
 {
     struct lab_node *node = lab_of(disk);
 
+    if (node->append_status != 0) {
+        return node->append_status;
+    }
     for (unsigned i = 0; i < count; i++) {
         lab_put(node, entries[i].term, entries[i].type, entries[i].buf.base, entries[i].buf.len);
     }

@@ -219,6 +219,73 @@ static void test_failed_write_stops_the_node(void **state)
     assert_non_null(stopped);
 }
 
+/* The disk refuses an append at once: that of the leader, or of node 3, which follows it. Returns
+ * why that node stopped. */
+static const char *run_refused_write(unsigned guards_off, int number)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposal;
+    const char *stopped;
+
+    lab_start(lab, guards_off);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    lab->nodes[number].append_status = RAFT_NOSPACE;
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), number == 2 ? RAFT_NOSPACE : 0);
+    lab_write(lab, 2, 0);
+    (void)lab_deliver(lab, 3, RAFT_IO_APPEND_ENTRIES, LAB_ALL);
+    stopped = lab->nodes[number].stopped;
+    lab->nodes[number].append_status = 0;
+    lab_free(&lab);
+    return stopped;
+}
+
+/* Goal: the same defects, and 17 and 20, when raft_uv does not even take the write. Method: refuse
+ * one of the leader, one of a follower. */
+static void test_refused_write_stops_the_node(void **state)
+{
+    (void)state;
+    for (int number = 2; number <= 3; number++) {
+        assert_null(run_refused_write(SHIM_GUARD_APPEND_FAILED, number));
+        assert_non_null(run_refused_write(0, number));
+    }
+}
+
+/* In a process of its own: an entry of 12 bytes to the disk. */
+static _Noreturn void append_odd_length(void)
+{
+    struct lab *lab = lab_new();
+    struct raft_io_append request;
+    uint8_t bytes[12] = {0};
+    const struct raft_entry entry = {
+        .term = 3, .type = RAFT_COMMAND, .buf = {bytes, sizeof(bytes)}};
+    struct raft_io *io;
+
+    lab_start(lab, 0);
+    io = shim_io(lab->nodes[3].shim);
+    _exit(io->append(io, &request, &entry, 1, NULL));
+}
+
+/* Goal: defect 14: raft_uv misreads entries whose length is no multiple of 8 and does not check.
+ * Method: one of them, that only a bug of ours can make: the process must not live to write it. */
+static void test_odd_length_is_never_written(void **state)
+{
+    int status;
+    pid_t child;
+    (void)state;
+
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(STDERR_FILENO);     /* it dies noisily, */
+        (void)signal(SIGABRT, SIG_DFL); /* and cmocka would go on */
+        append_odd_length();
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 /* Goal: defect 6: the log is cut while a snapshot is being stored.
  * Method: node 1 has a tail that the new leader does not; while it cuts it, a snapshot is on the
  * way to disk. Returns how often the disk was told to cut. */
@@ -260,6 +327,27 @@ static void test_log_is_not_cut_under_a_snapshot(void **state)
     assert_null(stopped);
     assert_int_equal(run_truncate(0, &stopped), 0);
     assert_null(stopped);
+}
+
+/* Goal: the same, when entries that cut are not kept from libraft in time: rather no node than a
+ * log that does not load. Method: libraft's call to the disk. */
+static void test_cut_under_a_snapshot_stops_the_node(void **state)
+{
+    (void)state;
+    for (int on = 0; on <= 1; on++) {
+        struct lab *lab = lab_new();
+        struct lab_node *node = &lab->nodes[1];
+        struct raft_io *io;
+
+        lab_start(lab, on ? 0 : SHIM_GUARD_TRUNCATE);
+        io = shim_io(node->shim);
+        node->raft.snapshot.put.data = lab;
+        assert_int_equal(io->truncate(io, 2), on ? RAFT_BUSY : 0); /* there is entry 1 alone */
+        assert_int_equal(node->stopped != NULL, on);
+        assert_int_equal(node->truncate_count, !on);
+        node->raft.snapshot.put.data = NULL;
+        lab_free(&lab);
+    }
 }
 
 /* Goal: no snapshot shortly after the log was cut (defect 6), nor before a change of the membership
@@ -312,6 +400,56 @@ static void test_no_election_while_writing(void **state)
     lab_free(&lab);
 
     lab = follower_while_writing(0);
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_FOLLOWER);
+    lab_write(lab, 3, 0);
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+}
+
+/* A follower (node 3) whose log is being replaced by the snapshot of leader 2. */
+static struct lab *follower_while_installing(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+    char manifest[8] = "manifest";
+    struct raft_message install = {
+        .type = RAFT_IO_INSTALL_SNAPSHOT,
+        .server_id = lab_id(3),
+        .install_snapshot = {.term = 3,
+                             .last_index = 10,
+                             .last_term = 3,
+                             .conf_index = 1,
+                             .data = {manifest, sizeof(manifest)}},
+    };
+    struct wire_frame frame = {0};
+
+    lab_start(lab, guards_off);
+    lab_copy_members(&lab->nodes[3].raft.configuration, &install.install_snapshot.conf);
+    wire_encode(&install, lab_id(2), &frame);
+    assert_int_equal(shim_receive(lab->nodes[3].shim, 2, frame.parts[0]), 0);
+    shim_install_snapshot(lab->nodes[3].shim);
+    assert_non_null(lab->nodes[3].snapshot.request);
+    raft_configuration_close(&install.install_snapshot.conf);
+    wire_frame_deinit(&frame);
+    return lab;
+}
+
+/* Goal: defect 8: a follower stands for election without a log. Method: let its election time run
+ * out while a snapshot is stored, then end that. */
+static void test_no_election_while_installing(void **state)
+{
+    struct lab *lab = follower_while_installing(SHIM_GUARD_TICK);
+    (void)state;
+
+    lab->now += 5 * LAB_ELECTION_MS;
+    lab_tick(lab, 3);
+    assert_int_equal(lab->nodes[3].raft.state, RAFT_CANDIDATE);
+    lab_free(&lab);
+
+    lab = follower_while_installing(0);
     lab->now += 5 * LAB_ELECTION_MS;
     lab_tick(lab, 3);
     assert_int_equal(lab->nodes[3].raft.state, RAFT_FOLLOWER);
@@ -682,9 +820,13 @@ int main(void)
         cmocka_unit_test(test_commits_older_terms_only_by_an_own_entry),
         cmocka_unit_test(test_new_leader_commits_what_it_found),
         cmocka_unit_test(test_failed_write_stops_the_node),
+        cmocka_unit_test(test_refused_write_stops_the_node),
+        cmocka_unit_test(test_odd_length_is_never_written),
         cmocka_unit_test(test_log_is_not_cut_under_a_snapshot),
+        cmocka_unit_test(test_cut_under_a_snapshot_stops_the_node),
         cmocka_unit_test(test_no_snapshot_after_a_cut),
         cmocka_unit_test(test_no_election_while_writing),
+        cmocka_unit_test(test_no_election_while_installing),
         cmocka_unit_test(test_no_takeover_while_writing),
         cmocka_unit_test(test_term_that_can_not_be_written),
         cmocka_unit_test(test_silent_leader_is_forgotten),
