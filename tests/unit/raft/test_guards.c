@@ -625,9 +625,26 @@ static void test_libraft_giving_up_stops_the_node(void **state)
     (void)state;
 }
 
+/* How often a follower found that entries do not fit to its log. */
+static unsigned count_rejections(const struct lab *lab)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < lab->mail_count; i++) {
+        const struct lab_mail *mail = &lab->mail[i];
+        struct wire_received received;
+
+        if (mail->type == RAFT_IO_APPEND_ENTRIES_RESULT) {
+            assert_int_equal(wire_decode(slice_make(mail->bytes, mail->len), &received), 0);
+            count += received.message.append_entries_result.rejected != 0 ? 1 : 0;
+        }
+    }
+    return count;
+}
+
 /* Goal: defects 21 and 26: one message with everything that a follower lacks.
  * Method: ten entries of 400 KiB while node 3 is away; measure the largest message to it; it must
- * have all of them in the end. */
+ * have all of them in the end, each message going on where the last one was cut. */
 static size_t run_large_backlog(unsigned guards_off)
 {
     struct lab *lab = lab_new();
@@ -651,6 +668,7 @@ static size_t run_large_backlog(unsigned guards_off)
     }
     assert_int_equal(lab->nodes[3].log_count, 12);
     assert_int_equal(lab->nodes[3].raft.commit_index, 12);
+    assert_int_equal(count_rejections(lab), 0);
     lab_free(&lab);
     return largest;
 }
