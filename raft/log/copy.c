@@ -40,6 +40,11 @@ static void install(struct rlog *rlog)
 
 static void go_on(struct rlog *rlog)
 {
+    if (rlog->raft.last_applied < rlog->offer.index &&
+        rlog_allow_shorter_log(rlog, rlog->offer.index) != 0) {
+        rlog->offer.retry_ms = clock_mono_ms() + COPY_RETRY_MS;
+        return;
+    }
     if (rlog->raft.last_applied >= rlog->offer.index || rlog->durable_index >= rlog->offer.index) {
         install(rlog);
     } else {
@@ -79,6 +84,7 @@ void rlog_copy_beat(struct rlog *rlog)
     if (rlog->offer.retry_ms != 0 && clock_mono_ms() >= rlog->offer.retry_ms) {
         go_on(rlog);
     }
+    rlog_tail_beat(rlog);
 }
 
 /* The newest snapshot that a member is being sent, 0: none. */

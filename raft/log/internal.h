@@ -106,6 +106,12 @@ struct copy_offer {
     uint64_t retry_ms; /* ask again then; 0: not */
 };
 
+/* While the store may be a copy that is ahead of the log: how far the log reached, or will. */
+struct tail {
+    bool is_marked;
+    raft_index index_min;
+};
+
 /* Handing leadership on because this node's store can not keep up. */
 struct shed {
     bool is_asked;
@@ -183,6 +189,7 @@ struct rlog {
     uint64_t manifest_asked_ms;
     uint64_t manifest_index, manifest_hash;
     struct copy_offer offer;
+    struct tail tail;
     struct keep keep; /* while we lead */
 
     struct lease_book leases;
@@ -239,6 +246,14 @@ void rlog_copy_beat(struct rlog *rlog);
 /** Take no snapshot now: it would cut off what a node needs after the copy that it is taking. */
 bool rlog_keeps_log_for_copy(struct rlog *rlog);
 void rlog_init_keep(struct rlog *rlog);
+
+/* tail.c */
+/** ERR_CORRUPT: the log on disk ends before what the store holds, which is no copy. Logged. */
+NODISCARD int rlog_check_tail(struct rlog *rlog);
+/** From here on the store may be replaced by a copy, and the log by the snapshot that ends at
+ * offered: a restart must not take that for a loss. ERR_IO (logged): then neither must happen. */
+NODISCARD int rlog_allow_shorter_log(struct rlog *rlog, raft_index offered);
+void rlog_tail_beat(struct rlog *rlog);
 
 /* role.c */
 void rlog_follow_role(struct rlog *rlog);

@@ -404,7 +404,10 @@ static int open_raft(struct rlog *rlog)
         return rc;
     }
     rc = from_raft(rlog, "load log", raft_start(&rlog->raft));
-    return rc == 0 ? check_founder(rlog) : rc;
+    if (rc == 0) {
+        rc = check_founder(rlog);
+    }
+    return rc == 0 ? rlog_check_tail(rlog) : rc;
 }
 
 static void on_handed_over(void *ctx, int status)

@@ -99,10 +99,10 @@ struct rlog_config {
 };
 
 /** Start the raft thread; returns when the log is loaded and the link listener is open.
- * ERR_CORRUPT: the log on disk is damaged, or ahead of the store: the node must rejoin under a new
- * raft id. ERR_NO_SPACE, ERR_LIMIT (fs.aio-max-nr), ERR_TLS, ERR_IO; all logged. Later, when the
- * log fails, the process ends at once with status 74 (EX_IOERR); started again it goes on from what
- * is on disk. */
+ * ERR_CORRUPT: the log on disk is damaged, or lost its end, or is ahead of the store: the node must
+ * rejoin under a new raft id. ERR_NO_SPACE, ERR_LIMIT (fs.aio-max-nr), ERR_TLS, ERR_IO; all logged.
+ * Later, when the log fails, the process ends at once with status 74 (EX_IOERR); started again it
+ * goes on from what is on disk. */
 NODISCARD int rlog_start(const struct rlog_config *config, const struct rlog_events *events,
                          struct rlog **out);
 /** Stop gracefully (hands leadership on first when it leads), join the thread, free, set NULL. */
