@@ -138,13 +138,31 @@ static unsigned find_table(const struct kv_view *view, size_t count, const char 
     return number;
 }
 
+/* The tables that this program knows. */
+static bool is_table(unsigned number, const char *name)
+{
+    return number < TABLE_COUNT && strcmp(name, state_tables[number]) == 0;
+}
+
+/* Whoever has a resumption id can take the session over. */
+static void print_key(unsigned table, struct slice key, const struct options *options,
+                      struct buf *line)
+{
+    if (is_table(table, options->table) && !options->secrets &&
+        (table == TABLE_RESUME || table == TABLE_ENDED)) {
+        buf_printf(line, "<%zu bytes>", key.len);
+    } else {
+        row_text_escape(key, line);
+    }
+}
+
 /* The value as its table's message; as bytes when this program does not know the table, or when it
  * is none. */
 static void print_decoded(unsigned table, struct slice value, const struct options *options,
                           struct buf *line)
 {
-    bool known = table < TABLE_COUNT && strcmp(options->table, state_tables[table]) == 0;
-    const ProtobufCMessageDescriptor *descriptor = known ? row_descriptor((enum table)table) : NULL;
+    const ProtobufCMessageDescriptor *descriptor =
+        is_table(table, options->table) ? row_descriptor((enum table)table) : NULL;
     ProtobufCMessage *message =
         descriptor == NULL ? NULL
                            : protobuf_c_message_unpack(descriptor, NULL, value.len, value.data);
@@ -176,7 +194,7 @@ static void print_row(unsigned table, struct slice key, struct slice value,
         buf_append_u8(&line, '\t');
         print_hex(value, &line);
     } else {
-        row_text_escape(key, &line);
+        print_key(table, key, options, &line);
         buf_append_u8(&line, '\t');
         print_decoded(table, value, options, &line);
     }

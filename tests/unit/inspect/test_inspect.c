@@ -4,6 +4,8 @@
 
 #include <sys/wait.h>
 
+#define RESUME_ID "of-resume"
+
 /* Run with these arguments; the output, and the exit status. */
 static int run(const char *arguments, char *output, size_t size)
 {
@@ -46,6 +48,8 @@ static void make_store(const struct test_dir *dir)
     put_account(store.kv, "one", 1);
     put_account(store.kv, "two", 22);
     put_account(store.kv, "twofold", 333);
+    kv_put(store.kv, TABLE_RESUME, slice_str(RESUME_ID), slice_str(""));
+    kv_put(store.kv, TABLE_ENDED, slice_str(RESUME_ID), slice_str(""));
     kv_close_window(store.kv, 4711, 8);
     kv_close(&store.kv);
 }
@@ -79,6 +83,31 @@ static void test_output(void **state)
     test_dir_remove(&dir);
 }
 
+/* Goal: who reads a listing cannot take over a session.
+ * Method: tables whose keys are resumption ids, without and with --secrets. */
+static void test_resumption_ids(void **state)
+{
+    static const char *const tables[] = {"resume", "ended"};
+    char arguments[256];
+    char output[8192];
+    struct test_dir dir;
+    (void)state;
+
+    test_dir_make(&dir);
+    make_store(&dir);
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
+        (void)snprintf(arguments, sizeof(arguments), "--table %s %s", tables[i], dir.path);
+        assert_int_equal(run(arguments, output, sizeof(output)), 0);
+        assert_null(strstr(output, RESUME_ID));
+        assert_non_null(strstr(output, "<9 bytes>\t"));
+        (void)snprintf(arguments, sizeof(arguments), "--secrets --table %s %s", tables[i],
+                       dir.path);
+        assert_int_equal(run(arguments, output, sizeof(output)), 0);
+        assert_non_null(strstr(output, RESUME_ID "\t"));
+    }
+    test_dir_remove(&dir);
+}
+
 /* Goal: scripts can tell what went wrong by the exit status.
  * Method: no arguments, bad ones, a table that is not there, a path that is no store. */
 static void test_exit_status(void **state)
@@ -105,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output),
+        cmocka_unit_test(test_resumption_ids),
         cmocka_unit_test(test_exit_status),
     };
 
