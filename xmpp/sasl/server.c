@@ -411,7 +411,9 @@ static const struct sasl_key *choose_key(const struct mechanism *mechanism,
 }
 
 /* An account that is not there gets a salt too, the same whenever and wherever one asks, and the
- * same work is done: nobody can find out who has an account. */
+ * same work is done: it looks like one whose keys were made here. An account whose keys have
+ * another count of iterations (imported ones, or from before the setting was changed) has no such
+ * double: that count can only belong to an account. */
 static enum sasl_verdict proceed_with_decoy(struct sasl_server *server)
 {
     enum hash_kind kind = server->mechanism->kind;
