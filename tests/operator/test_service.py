@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.lib.cluster import ROOT
 from tests.operator.hang import busy, hanging
+from tests.operator.machine import Machine
 from tests.operator.test_setup import DOMAIN, MachinesTest
 from tools.local.main import find_program
 
@@ -74,8 +75,8 @@ class Service(MachinesTest):
 
     async def test_watchdog(self) -> None:
         """READY=1 when the node serves; the watchdog is fed while both the raft and the state
-        thread move, whatever a worker does; a worker that hangs is an alarm, and the node says that it
-        does not serve."""
+        thread move, whatever a worker does; a worker that hangs is an alarm, and the node says that
+        it does not serve."""
         node = self.machines[0]
         self.init()
         node.run(NOTIFY_SOCKET=self.manager.path)
@@ -97,6 +98,25 @@ class Service(MachinesTest):
                              (status["serving"], status["workers_hung"], status["alarms"]))
             self.manager.wait("WATCHDOG=1")
         self.manager.wait("STATUS=serving")
+
+    async def test_reload_at_the_start(self) -> None:
+        """Whoever connects to the control socket first may ask for a reload: the node is whole."""
+        node = self.machines[0]
+        self.init()
+        node.run()
+        deadline = time.monotonic() + TIMEOUT_S
+        while node.ctl("reload").code != 0:
+            self.assertTrue(node.runs(), node.log())
+            self.assertLess(time.monotonic(), deadline)
+        await asyncio.to_thread(self.wait_serving, node)
+        self.assertEqual(0, node.stop())
+
+    def wait_serving(self, node: Machine) -> None:
+        """Wait until a node that runs serves."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not node.serves():
+            self.assertLess(time.monotonic(), deadline, node.log())
+            time.sleep(0.05)
 
     async def test_stalled_log(self) -> None:
         """A node whose log nobody reads serves, reloads and stops."""
