@@ -119,6 +119,26 @@ int ask_one(const struct options *options, const struct target *target, enum ask
     return code;
 }
 
+json_t *ask_each(const struct options *options, const struct targets *targets, const char *verb,
+                 json_t *args, int codes[NODES_MAX])
+{
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < targets->count; i++) {
+        const struct target *target = &targets->items[i];
+        json_t *row = NULL;
+        char *fault = NULL;
+
+        codes[i] = ask_one(options, target, ASK_READ, verb, json_incref(args), &row, &fault);
+        if (codes[i] != 0) {
+            row = json_pack("{s:I,s:s}", "node", (json_int_t)target->node, "error", fault);
+            mem_free(&fault);
+        }
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
 static bool serves(const struct options *options, const struct target *target)
 {
     json_t *status = NULL;

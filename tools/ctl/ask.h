@@ -33,6 +33,11 @@ int ask(const struct options *options, enum ask_kind kind, const char *verb, jso
 /** Ask one target. *fault_out: what to say when it is not 0 (owned by the caller). */
 int ask_one(const struct options *options, const struct target *target, enum ask_kind kind,
             const char *verb, json_t *args, json_t **result_out, char **fault_out);
+/** Ask all targets the same that changes nothing, one after the other. One row each: its answer, or
+ * {node, error} and its code (as of ask_one()) in codes. args is borrowed; the caller owns the
+ * rows. */
+json_t *ask_each(const struct options *options, const struct targets *targets, const char *verb,
+                 json_t *args, int codes[NODES_MAX]);
 /** Say on stderr why ask_one() gave code. */
 void ask_say(const struct target *target, int code, const char *fault);
 /** ask() for a change without a result worth showing. */
