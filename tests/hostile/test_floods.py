@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from tests.hostile.peer import Peer
-from tests.hostile.scene import PASSWORD, HostileCase
+from tests.hostile.scene import ARRIVAL_TIMEOUT_S, PASSWORD, HostileCase
 from tests.lib.xmpp_client import IQ, SM_NS
+from tests.lib.xmpp_stream import StreamError
 
 PENDING_MAX = 1000           # per session
 CONNECTIONS_PER_ADDRESS = 8  # of all workers together, as this test sets it
@@ -27,6 +28,7 @@ FLOOD_S = 2.0
 RATE = 50                    # stanzas a second
 RATED = 900                  # longer than a silent client would be let alone
 DELAY_S = 0.1
+POLL_S = 0.05
 
 
 class Floods(HostileCase):
@@ -65,10 +67,20 @@ class Floods(HostileCase):
         await other.open()
         for peer in [*peers, other]:
             peer.abort()
-        await asyncio.sleep(0.2)
-        again = await self.peer().dial(self.address(direct=False), "127.0.0.66")
-        await again.open()
-        again.abort()
+        async with asyncio.timeout(ARRIVAL_TIMEOUT_S):
+            while not await self._is_let_in("127.0.0.66"):
+                await asyncio.sleep(POLL_S)
+
+    async def _is_let_in(self, source: str) -> bool:
+        """Whether one more from there may open a stream, now."""
+        peer = await self.peer().dial(self.address(direct=False), source)
+        try:
+            await peer.open()
+        except (StreamError, ConnectionError):
+            return False
+        finally:
+            peer.abort()
+        return True
 
     async def test_connections_of_a_node(self) -> None:
         """As many connections as the limit says, however the kernel spreads them over workers."""
