@@ -662,92 +662,6 @@ static void test_standing_presence_is_bounded(void **state)
                     max);
 }
 
-static void test_rosters_are_bounded(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < STATE_ROSTER_MAX; i++) {
-        world_runf(&world, "1 roster_set from=1:1 contact=c%u@x", i);
-        world_runf(&world, "1 notes acks.0=1:1:%u:0", (unsigned)world.state->meta.next_position);
-    }
-    run("1 roster_set from=1:1 contact=more@x");
-    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
-    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.to=bob@x");
-    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
-    run("1 roster_set from=1:1 contact=c7@x remove=1");
-    run("1 roster_set from=1:1 contact=more@x");
-    assert_null(strstr(buf_text(&world.text), "error"));
-}
-
-static const char *set_contact(unsigned number, size_t name_bytes)
-{
-    struct buf line = BUF_EMPTY;
-    const char *effects;
-
-    buf_printf(&line, "1 roster_set from=1:1 contact=c%u@x name=", number);
-    for (size_t i = 0; i < name_bytes; i++) {
-        buf_append_u8(&line, 'n');
-    }
-    effects = world_run(&world, buf_text(&line));
-    buf_deinit(&line);
-    return effects;
-}
-
-/* Goal: a roster is bounded by its bytes, however they are spread; what goes makes room.
- * Method: items of a quarter of it, one of a single byte less than the rest, and one of a few more;
- * then one becomes smaller. */
-static void test_rosters_are_bounded_by_bytes(void **state)
-{
-    const size_t quarter = STATE_ROSTER_BYTES_MAX / 4;
-    (void)state;
-
-    for (unsigned i = 0; i < 3; i++) {
-        assert_null(strstr(set_contact(i, quarter), "error"));
-        world_runf(&world, "1 notes acks.0=1:1:%u:0", (unsigned)world.state->meta.next_position);
-    }
-    assert_non_null(strstr(set_contact(3, quarter), "<resource-constraint"));
-    assert_null(strstr(set_contact(3, quarter - 200), "error"));
-    assert_non_null(strstr(set_contact(4, 200), "<resource-constraint"));
-    assert_non_null(strstr(set_contact(2, quarter + 200), "<resource-constraint"));
-    assert_null(strstr(set_contact(2, quarter - 200), "error"));
-    assert_null(strstr(set_contact(4, 200), "error"));
-    run("1 roster_set from=1:1 contact=c0@x remove=1");
-    assert_null(strstr(set_contact(5, quarter - 200), "error"));
-    assert_int_equal(world_roster(&world, "alice@x").count, 5);
-    check_invariants(world.state);
-}
-
-/* Goal: a change costs what it changes: one client may make hundreds a second of a long roster.
- * Method: the row of another contact has bytes that no reader could decode; whatever is about one
- * contact alone goes on. */
-static void test_a_roster_change_reads_one_item(void **state)
-{
-    struct key key = key_user_digest("alice@x", "other@x");
-    struct slice value;
-    struct buf kept = BUF_EMPTY;
-    (void)state;
-
-    world_login(&world, "bob", "b"); /* session 2 */
-    run("1 roster_set from=1:1 contact=other@x");
-    assert_true(kv_get(world.kv, TABLE_ROSTER_ITEM, key_slice(&key), &value));
-    buf_append(&kept, value);
-    kv_put(world.kv, TABLE_ROSTER_ITEM, key_slice(&key), slice_str("\xff"));
-
-    run("1 roster_set from=1:1 contact=bob@x name=b");
-    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.to=bob@x");
-    run("1 presence from=2:1 stanza.kind=PRESENCE stanza.type=subscribed stanza.to=alice@x");
-    run("1 presence from=2:1 stanza.kind=PRESENCE stanza.type=subscribe stanza.to=alice@x");
-    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribed stanza.to=bob@x");
-    run("1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/b");
-    run("1 roster_set from=1:1 contact=bob@x remove=1");
-    run("1 close from=1:1");
-    run("1 roster_set from=2:1 contact=alice@x remove=1");
-
-    kv_put(world.kv, TABLE_ROSTER_ITEM, key_slice(&key), buf_slice(&kept));
-    buf_deinit(&kept);
-    assert_int_equal(world_roster(&world, "alice@x").count, 1);
-    check_invariants(world.state);
-}
-
 /* Goal: addresses that do not fit a key are refused, not cut. */
 static void test_long_names(void **state)
 {
@@ -797,9 +711,6 @@ int main(void)
         TEST(test_directed_presence_is_bounded),
         TEST(test_inherited_directed_presence_is_bounded),
         TEST(test_standing_presence_is_bounded),
-        TEST(test_rosters_are_bounded),
-        TEST(test_rosters_are_bounded_by_bytes),
-        TEST(test_a_roster_change_reads_one_item),
         TEST(test_long_names),
     };
 
