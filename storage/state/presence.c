@@ -230,7 +230,7 @@ static void hide_ended(struct apply *a, const char *user, const char *viewer)
 
         hide_end(a, apply_printf(a, "%s/%s", user, row->resource), viewer, row->position);
     }
-    if (account != NULL && presence_list(a, user).count == 0) {
+    if (account != NULL) {
         hide_end(a, user, viewer, account->forgotten_position);
     }
 }

@@ -411,6 +411,26 @@ static void test_an_end_that_was_missed_is_told(void **state)
     }
 }
 
+/* Goal: the same when more ends happened than are remembered, though somebody is there.
+ * Method: bob has not acked that more resources of alice came and went than are kept; one of hers
+ * stays; she ends the subscription. */
+static void test_a_forgotten_end_that_was_missed_is_told(void **state)
+{
+    (void)state;
+    put_state("alice@x", "bob@x", BOTH, false);
+    put_state("bob@x", "alice@x", BOTH, false);
+    for (unsigned i = 0; i < STATE_PRESENCE_TOMBSTONES_MAX + 2; i++) {
+        char resource[8];
+
+        (void)snprintf(resource, sizeof(resource), "r%u", i);
+        world_runf(&world, "1 close from=%u:1", (unsigned)world_login(&world, "alice", resource));
+    }
+    send_move(alice, "unsubscribed", "bob@x");
+    assert_non_null(strstr(world_pending(&world, bob), " presence unavailable alice@x->bob@x"));
+    assert_non_null(strstr(world_pending(&world, bob), " presence unavailable alice@x/a->bob@x"));
+    assert_null(strstr(world_pending(&world, bob), " presence unavailable alice@x/r0->bob@x"));
+}
+
 /* Goal: a request is shown at each login until it is answered, and asked once only.
  * Method: subscribe twice to somebody away; log in twice; deny; log in again. */
 static void test_requests_are_shown_until_answered(void **state)
@@ -481,6 +501,7 @@ int main(void)
         TEST(test_presence_is_hidden),
         TEST(test_presence_is_shown_to_the_detached),
         TEST(test_an_end_that_was_missed_is_told),
+        TEST(test_a_forgotten_end_that_was_missed_is_told),
         TEST(test_a_name_used_again),
         TEST(test_requests_are_shown_until_answered),
         TEST(test_requests_do_not_fill_the_roster),
