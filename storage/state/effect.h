@@ -58,7 +58,7 @@ enum effect_kind {
                          written out by CONFIRMED, so that order holds within one entry */
     EFFECT_RECORDED,  /* session, epoch, owner, number: numbers up to this one are recorded */
     EFFECT_CONFIRMED, /* session, epoch, owner, position: write out what is pending before position
-                         (the next free one when it was applied), then presence changes */
+                         (the next free one when it was applied), and presence changes */
     EFFECT_DROPPED,   /* owner, session, drop: that connection lost the session */
     EFFECT_PRESENCE,  /* session, user, stanza, position; initial: the session wants to know who is
                          there. The sender's roster decides who gets it (directed presence is a

@@ -192,6 +192,15 @@ static bool is_covered(uint32_t number, uint32_t h)
     return h - number < UINT32_C(0x80000000);
 }
 
+/* Numbers are given in the order of positions: with the entry the client has all presence that
+ * changed before it, and must not get that again behind it. */
+static void confirm_presence(Pb__SessionRow *row, uint64_t position)
+{
+    if (position > row->presence_position && position >= row->initial_position) {
+        row->presence_position = position;
+    }
+}
+
 void pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *row, uint32_t h)
 {
     struct row_list list = rows_all(a->state, a->arena, TABLE_PENDING, key_u64(session));
@@ -203,6 +212,7 @@ void pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *row, uin
             continue;
         }
         if (is_covered(entry->number, h)) {
+            confirm_presence(row, key_last_u64(list.items[i].key));
             remove_done(a, row, &list.items[i]);
         } else { /* it goes out again under a new number */
             entry->numbered = false;

@@ -21,7 +21,8 @@ enum delivery_kind {
 };
 
 /* What a connection asks for when there is more for it than may wait in memory: the next part of
- * the session's list from a position on, then the presence that changed since a position. */
+ * the session's list from a position on and of the presence that changed since a position, in one
+ * order. */
 struct delivery_pull {
     struct owner owner; /* the connection */
     uint64_t session;

@@ -63,7 +63,7 @@ static void signal_presence(struct expansion *x, enum delivery_kind kind, uint64
     x->view->sink(x->view->ctx, &delivery);
 }
 
-/* DESIGN 5: now the remaining pending stanzas go out, then what changed in presence since the
+/* DESIGN 5: now the remaining pending stanzas go out, and what changed in presence since the
  * position last acked. How much of it at a time is the connection's business. */
 static void expand_confirmed(struct effect_visit *visit)
 {

@@ -430,7 +430,7 @@ static struct lab *follower_while_installing(unsigned guards_off)
     lab_copy_members(&lab->nodes[3].raft.configuration, &install.install_snapshot.conf);
     wire_encode(&install, lab_id(2), &frame);
     assert_int_equal(shim_receive(lab->nodes[3].shim, 2, frame.parts[0]), 0);
-    shim_install_snapshot(lab->nodes[3].shim);
+    assert_true(shim_install_snapshot(lab->nodes[3].shim));
     assert_non_null(lab->nodes[3].snapshot.request);
     raft_configuration_close(&install.install_snapshot.conf);
     wire_frame_deinit(&frame);
