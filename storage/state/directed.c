@@ -157,6 +157,14 @@ void directed_send(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
     }
 }
 
+/* A session that was addressed though it is not available sees no broadcast (RFC 6121 §4.6.3). */
+static bool sees_broadcasts(struct apply *a, const char *to)
+{
+    uint64_t session = session_by_address(a, to);
+
+    return session == 0 || presence_get(a, address_bare(a, to), session) != NULL;
+}
+
 /* Contacts with a subscription, and the user's own sessions, see the end by the broadcast, if there
  * is one. */
 static bool is_told_by_broadcast(struct apply *a, const char *user, const char *to)
@@ -164,7 +172,8 @@ static bool is_told_by_broadcast(struct apply *a, const char *user, const char *
     const char *bare = address_bare(a, to);
     const Pb__RosterItem *item = roster_find(a, user, bare);
 
-    return strcmp(bare, user) == 0 || (item != NULL && roster_item_has(item, ROSTER_FROM));
+    return (strcmp(bare, user) == 0 || (item != NULL && roster_item_has(item, ROSTER_FROM))) &&
+           sees_broadcasts(a, to);
 }
 
 void directed_end(struct apply *a, uint64_t session, const char *user, const char *resource)

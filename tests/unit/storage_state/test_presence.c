@@ -176,6 +176,64 @@ static void test_an_approval_ends_nobody(void **state)
     }
 }
 
+/* ---- directed presence */
+
+static unsigned ends_for(uint64_t session, const char *to)
+{
+    const char *text = world_pending(&world, session);
+    char end[64];
+    unsigned count = 0;
+
+    (void)snprintf(end, sizeof(end), " presence unavailable alice@x/a->%s", to);
+    while ((text = strstr(text, end)) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+/* Goal: who got directed presence hears of its end once: by the broadcast who sees that, by a
+ * stanza of its own who does not (RFC 6121 §4.6.3): a stranger, and a session of a contact that is
+ * not available. Method: alice, available or not, sends directed presence to an available session
+ * and to another one of bob, who is a contact or not, and to one of her own; then ends. */
+static void test_directed_presence_ends_once(void **state)
+{
+    static const struct {
+        bool is_contact;
+        bool is_broadcast;
+        unsigned there, away, own; /* stanzas of their own */
+    } cases[] = {
+        {true, true, 0, 1, 0},
+        {true, false, 1, 1, 1},
+        {false, true, 1, 1, 0},
+        {false, false, 1, 1, 1},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        teardown(state);
+        setup(state);
+        world_login(&world, "bob", "there"); /* session 2 */
+        world_bind(&world, "bob", "away");
+        world_login(&world, "alice", "own");
+        if (cases[i].is_contact) {
+            world_run(&world, "1 presence from=2:1 stanza.kind=PRESENCE stanza.type=subscribe "
+                              "stanza.to=alice@x\n"
+                              "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=subscribed "
+                              "stanza.to=bob@x");
+        }
+        if (!cases[i].is_broadcast) {
+            world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable");
+        }
+        world_run(&world, "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/there\n"
+                          "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=bob@x/away\n"
+                          "1 presence from=1:1 stanza.kind=PRESENCE stanza.to=alice@x/own\n"
+                          "1 close from=1:1");
+        assert_int_equal(ends_for(2, "bob@x/there"), cases[i].there);
+        assert_int_equal(ends_for(3, "bob@x/away"), cases[i].away);
+        assert_int_equal(ends_for(4, "alice@x/own"), cases[i].own);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -184,6 +242,7 @@ int main(void)
         TEST(test_large_presence_is_refused),
         TEST(test_nobody_reads_what_is_not_shown),
         TEST(test_an_approval_ends_nobody),
+        TEST(test_directed_presence_ends_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
