@@ -110,9 +110,8 @@ static void test_flood(void **state)
 #define VALUE_BYTES   60000 /* all lines together find room neither in the pipe nor in the queue */
 
 /* Read lines until one says how many are lost; returns how many came and are said to be lost. */
-static unsigned long count_until_lost(int fd)
+static unsigned long count_until_lost(FILE *in)
 {
-    FILE *in = fdopen(fd, "r");
     char *line = NULL;
     size_t capacity = 0;
     unsigned long count = 0;
@@ -124,7 +123,6 @@ static unsigned long count_until_lost(int fd)
     }
     assert_non_null(lost);
     free(line);
-    (void)fclose(in);
     return count;
 }
 
@@ -136,6 +134,7 @@ static void test_stalled_reader(void **state)
     static char value[VALUE_BYTES];
     int saved = dup(STDERR_FILENO);
     int ends[2];
+    FILE *in;
     (void)state;
 
     memset(value, 'x', sizeof(value) - 1);
@@ -148,8 +147,10 @@ static void test_stalled_reader(void **state)
         log_info("test.stalled", LOG_STR("value", value));
     }
     log_flush(); /* in vain, but it comes back */
-    assert_int_equal(count_until_lost(ends[0]), STALLED_LINES);
+    in = fdopen(ends[0], "r");
+    assert_int_equal(count_until_lost(in), STALLED_LINES);
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    (void)fclose(in); /* only now nothing is written to the other end any more */
     (void)close(saved);
     (void)alarm(0);
 }

@@ -251,7 +251,7 @@ static void test_needs_restart(void **state)
     assert_int_equal(load(GOOD, &old, fault), 0);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *from = cases[i].from == NULL ? "" : cases[i].from;
-        const char *at = cases[i].from == NULL ? GOOD + strlen(GOOD) : strstr(GOOD, from);
+        const char *at = cases[i].from == NULL ? strchr(GOOD, '\0') : strstr(GOOD, from);
         struct conf *fresh = NULL;
         const char *key;
         char text[2048];
