@@ -93,9 +93,11 @@ static bool take_piece(struct frame_reader *reader, const struct piece *piece, s
                        struct frame *out)
 {
     struct frame_parts *parts = &reader->parts[piece->class];
+    bool is_part = piece->more == 1 || parts->open;
 
     reader->popped = FRAME_HEAD_BYTES + piece->length;
-    if (piece->more == 1 || parts->open) {
+    /* A control frame has class 0, too, and may come between the pieces of an urgent one. */
+    if (piece->kind == FRAME_DATA && is_part) {
         parts->open = true;
         parts->type = piece->type;
         buf_append(&parts->bytes, payload);

@@ -52,6 +52,35 @@ static void put_sample(struct buf *out)
     put_data(out, LINK_URGENT, 4, "", false);
 }
 
+/* Goal: a probe between the pieces of a frame, urgent or bulk, is no part of it.
+ * Method: a frame of two pieces with a probe between, in each class; both come whole. */
+static void test_probe_between_pieces(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FRAME_CLASSES; i++) {
+        struct frame_reader reader = FRAME_READER_EMPTY;
+        struct buf sent = BUF_EMPTY;
+        struct frame frame;
+        bool found;
+
+        put_data(&sent, (enum link_class)i, 3, "first ", true);
+        frame_put_probe(&sent, 0x1122334455667788u);
+        put_data(&sent, (enum link_class)i, 3, "second", false);
+        frame_reader_feed(&reader, buf_slice(&sent));
+        assert_int_equal(frame_reader_pop(&reader, &frame, &found), 0);
+        assert_true(found);
+        assert_int_equal(frame.kind, FRAME_PROBE);
+        assert_int_equal(frame.bytes.len, FRAME_PROBE_BYTES);
+        assert_int_equal(frame_reader_pop(&reader, &frame, &found), 0);
+        assert_true(found);
+        assert_int_equal(frame.kind, FRAME_DATA);
+        assert_int_equal(frame.bytes.len, strlen("first second"));
+        assert_memory_equal(frame.bytes.data, "first second", frame.bytes.len);
+        frame_reader_deinit(&reader);
+        buf_deinit(&sent);
+    }
+}
+
 /* Goal: framing does not depend on how TCP and TLS cut the bytes.
  * Method: feed one sample cut in two at every offset, and byte by byte; the transcript must stay.
  */
@@ -227,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames_survive_every_split),
+        cmocka_unit_test(test_probe_between_pieces),
         cmocka_unit_test(test_frames_come_at_once),
         cmocka_unit_test(test_bad_heads_are_refused),
         cmocka_unit_test(test_type_may_not_change),
