@@ -116,6 +116,11 @@ void __wrap_link_set_log_is_empty(struct link_set *set, bool is_empty)
     (void)is_empty;
 }
 
+static inline void hand_on_wake(void *ctx)
+{
+    (void)ctx; /* the test executes the orders itself */
+}
+
 static inline void hand_on_entry_take(void *ctx, uint64_t index, uint64_t term, struct blob *entry)
 {
     (void)ctx;
@@ -168,6 +173,8 @@ static inline void hand_make(uint32_t node_id)
                                         .on_entry_take = hand_on_entry_take,
                                         .on_role = hand_on_role,
                                         .on_silent = hand_on_silent};
+    mailbox_init(&rlog->inbox, hand_on_wake, NULL);
+    (void)pthread_mutex_init(&rlog->progress_mutex, NULL);
     rlog->raft.id = (raft_id)node_id << 32 | 1;
     rlog->leases.lease_ms = HAND_LEASE_MS;
     rlog->leases.drift_ms = HAND_DRIFT_MS;
@@ -196,9 +203,13 @@ static inline void hand_init(void)
 static inline void hand_deinit(void)
 {
     for (uint32_t i = 1; i <= HAND_NODES; i++) {
-        intake_clear(&hand_rlog(i)->intake);
-        origin_deinit(&hand_rlog(i)->origin);
-        buf_deinit(&hand_rlog(i)->scratch);
+        struct rlog *rlog = hand_rlog(i);
+
+        mailbox_deinit(&rlog->inbox);
+        (void)pthread_mutex_destroy(&rlog->progress_mutex);
+        intake_clear(&rlog->intake);
+        origin_deinit(&rlog->origin);
+        buf_deinit(&rlog->scratch);
     }
     for (size_t i = 0; i < hand->mail_count; i++) {
         mem_free(&hand->mail[i].bytes);
@@ -229,6 +240,13 @@ static inline void hand_beat(uint32_t node_id)
 {
     hand->at_work = &hand->nodes[node_id];
     rlog_lease_beat(hand_rlog(node_id));
+    hand->at_work = NULL;
+}
+
+static inline void hand_execute_orders(uint32_t node_id)
+{
+    hand->at_work = &hand->nodes[node_id];
+    rlog_execute_orders(hand_rlog(node_id));
     hand->at_work = NULL;
 }
 

@@ -76,8 +76,8 @@ static void forward(uint64_t term)
 }
 
 /* Goal: what was meant for the leader of another term is left to its origin, which sends everything
- * to this one from its first command on. Method: frames of three terms, and
- * one more to who leads no more. */
+ * to this one from its first command on. Method: frames of three terms, and one more to a node that
+ * leads no more. */
 static void test_frames_of_another_term_are_dropped(void **state)
 {
     (void)state;
