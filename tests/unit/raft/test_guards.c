@@ -224,30 +224,37 @@ static void test_no_election_while_writing(void **state)
     lab_free(&lab);
 }
 
-/* A follower (node 3) whose log is being replaced by the snapshot of leader 2. */
-static struct lab *follower_while_installing(unsigned guards_off)
+/* A leader offers node 3 what stands for its log up to index. */
+static void offer_snapshot(struct lab *lab, int from, raft_term term, raft_index index)
 {
-    struct lab *lab = lab_new();
     char manifest[8] = "manifest";
     struct raft_message install = {
         .type = RAFT_IO_INSTALL_SNAPSHOT,
         .server_id = lab_id(3),
-        .install_snapshot = {.term = 3,
-                             .last_index = 10,
-                             .last_term = 3,
+        .install_snapshot = {.term = term,
+                             .last_index = index,
+                             .last_term = term,
                              .conf_index = 1,
                              .data = {manifest, sizeof(manifest)}},
     };
     struct wire_frame frame = {0};
 
-    lab_start(lab, guards_off);
     lab_copy_members(&lab->nodes[3].raft.configuration, &install.install_snapshot.conf);
-    wire_encode(&install, lab_id(2), &frame);
-    assert_int_equal(shim_receive(lab->nodes[3].shim, 2, frame.parts[0]), 0);
-    assert_true(shim_install_snapshot(lab->nodes[3].shim));
-    assert_non_null(lab->nodes[3].snapshot.request);
+    wire_encode(&install, lab_id(from), &frame);
+    assert_int_equal(shim_receive(lab->nodes[3].shim, (uint32_t)from, frame.parts[0]), 0);
     raft_configuration_close(&install.install_snapshot.conf);
     wire_frame_deinit(&frame);
+}
+
+/* A follower (node 3) whose log is being replaced by the snapshot of leader 2. */
+static struct lab *follower_while_installing(unsigned guards_off)
+{
+    struct lab *lab = lab_new();
+
+    lab_start(lab, guards_off);
+    offer_snapshot(lab, 2, 3, 10);
+    assert_true(shim_install_snapshot(lab->nodes[3].shim));
+    assert_non_null(lab->nodes[3].snapshot.request);
     return lab;
 }
 
@@ -381,6 +388,45 @@ static void test_silent_leader_is_forgotten(void **state)
     assert_true(run_silent_leader(0));
 }
 
+/* Goal: a leader that is heard is remembered: who stands for election in vain does not depose it.
+ * Method: node 1 stands, as if it had heard nothing, when node 3 is one millisecond short of its
+ * election time. */
+static void test_heard_leader_is_remembered(void **state)
+{
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    lab->now = lab->nodes[3].raft.election_timer_start + LAB_ELECTION_MS - 1;
+    lab_tick(lab, 3);
+    lab->nodes[1].raft.election_timer_start = 0;
+    lab_tick(lab, 1);
+    (void)lab_deliver(lab, 3, RAFT_IO_REQUEST_VOTE, LAB_ALL);
+    (void)lab_deliver(lab, 1, RAFT_IO_REQUEST_VOTE_RESULT, LAB_ALL);
+    assert_int_equal(lab->nodes[1].raft.state, RAFT_CANDIDATE);
+    assert_int_equal(lab->nodes[3].raft.follower_state.current_leader.id, lab_id(2));
+    lab_free(&lab);
+}
+
+/* Goal: the loss of a node that does not lead is no cause for an election. Method: node 1 loses
+ * node 3. */
+static void test_lost_follower_is_not_replaced(void **state)
+{
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    shim_peer_lost(lab->nodes[1].shim, lab_id(3));
+    lab_tick(lab, 1);
+    assert_int_equal(lab->nodes[1].raft.state, RAFT_FOLLOWER);
+    assert_int_equal(lab->nodes[1].raft.follower_state.current_leader.id, lab_id(2));
+    lab_free(&lab);
+}
+
 /* Goal: the loss of the leader's process is answered by an election at once.
  * Method: tell the survivors that its link is gone; no election time passes. */
 static void test_lost_leader_is_replaced_at_once(void **state)
@@ -495,11 +541,12 @@ static void test_append_entries_are_bounded(void **state)
 }
 
 /* Goal: commit push (DESIGN 3): followers learn of a commit without a heartbeat.
- * Method: one proposal, no time passes. */
+ * Method: one proposal, no time passes. Nothing is said twice, however often the loop turns. */
 static void test_commit_is_pushed(void **state)
 {
     struct lab *lab = lab_new();
     struct raft_apply proposal;
+    int mail_count;
     (void)state;
 
     lab_start(lab, 0);
@@ -515,6 +562,13 @@ static void test_commit_is_pushed(void **state)
     }
     assert_int_equal(lab->nodes[1].raft.last_applied, 3);
     assert_int_equal(lab->nodes[3].raft.last_applied, 3);
+    for (int i = 1; i <= LAB_NODES; i++) {
+        (void)lab_deliver(lab, i, 0, LAB_ALL);
+    }
+    mail_count = lab->mail_count;
+    lab_turn(lab);
+    lab_turn(lab);
+    assert_int_equal(lab->mail_count, mail_count);
     lab_free(&lab);
 }
 
@@ -577,6 +631,23 @@ static void test_retired_ids_are_not_heard(void **state)
         assert_int_equal(lab->nodes[3].raft.current_term, cases[k].term);
         wire_frame_deinit(&frame);
     }
+    lab_free(&lab);
+}
+
+/* Goal: what an old leader offers does not take the place of the offer that is being followed; a
+ * newer one does. Method: three offers, the second one of a term before that of node 3. */
+static void test_old_offers_are_ignored(void **state)
+{
+    struct lab *lab = lab_new();
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    offer_snapshot(lab, 2, 3, 10);
+    offer_snapshot(lab, 1, 2, 9);
+    assert_int_equal(lab->nodes[3].offered, 10);
+    offer_snapshot(lab, 2, 3, 12);
+    assert_int_equal(lab->nodes[3].offered, 12);
     lab_free(&lab);
 }
 
@@ -656,12 +727,15 @@ int main(void)
         cmocka_unit_test(test_no_takeover_while_writing),
         cmocka_unit_test(test_term_that_can_not_be_written),
         cmocka_unit_test(test_silent_leader_is_forgotten),
+        cmocka_unit_test(test_heard_leader_is_remembered),
+        cmocka_unit_test(test_lost_follower_is_not_replaced),
         cmocka_unit_test(test_lost_leader_is_replaced_at_once),
         cmocka_unit_test(test_libraft_giving_up_stops_the_node),
         cmocka_unit_test(test_append_entries_are_bounded),
         cmocka_unit_test(test_commit_is_pushed),
         cmocka_unit_test(test_retired_ids_are_not_heard),
         cmocka_unit_test(test_close_waits_for_writes),
+        cmocka_unit_test(test_old_offers_are_ignored),
         cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
         cmocka_unit_test(test_an_offered_snapshot_is_put_off),
     };
