@@ -35,6 +35,7 @@ class Floods(HostileCase):
     """Limits hold, memory is bounded, and whoever is beyond a limit is told."""
 
     timers = ["idle_probe_s=5", "idle_dead_s=5"]
+    growth_mib = 48.0  # stanzas that wait are in the state: 17 were seen
     limits = ["workers=4"]  # also where there is one core: limits are of a node, not of a worker
 
     def _limit(self, **limits: int) -> None:
