@@ -161,6 +161,7 @@ static int label_from_ace(const char *ascii, struct buf *out)
     size_t len = strlen(ascii);
     size_t decoded_count = ARRAY_COUNT(decoded);
     char *text;
+    int rc;
 
     for (size_t i = 0; i < len; i++) {
         points[i] = (uint8_t)ascii[i];
@@ -173,9 +174,12 @@ static int label_from_ace(const char *ascii, struct buf *out)
     if (text == NULL) {
         return ERR_MALFORMED;
     }
-    buf_append_str(out, text);
+    rc = label_len(slice_str(text)) == strlen(text) ? 0 : ERR_MALFORMED; /* a dot in it is none */
+    if (rc == 0) {
+        buf_append_str(out, text);
+    }
     idn_free(text);
-    return 0;
+    return rc;
 }
 
 /* Append the prepared label to out and add the length DNS would give it to *dns_len. */

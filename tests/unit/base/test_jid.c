@@ -188,6 +188,7 @@ static const struct prep_case domain_cases[] = {
     {"[::g]", NULL},
     {"[127.0.0.1]", NULL},
     {"\xff.example", NULL},
+    {"xn--r6j.example", NULL}, /* U+3002, a separator itself, within a label */
     {"123456789012345678901234567890123456789012345678901234567890123.example",
      "123456789012345678901234567890123456789012345678901234567890123.example"},
     {"1234567890123456789012345678901234567890123456789012345678901234.example", NULL},
