@@ -24,11 +24,17 @@ static int io_init(struct raft_io *io, raft_id id, const char *address)
     return forward_error(shim, shim->config.disk->init(shim->config.disk, id, address));
 }
 
+/* raft_uv may say so twice, with nothing of it left to do in between; libraft would free all that
+ * it has twice (defect 33). */
 static void on_disk_closed(struct raft_io *disk)
 {
     struct shim *shim = disk->data;
+    raft_io_close_cb closed = shim->closed;
 
-    shim->closed(&shim->io);
+    shim->closed = NULL;
+    if (closed != NULL) {
+        closed(&shim->io);
+    }
 }
 
 /* raft_uv would cancel the writes that wait, and 0.15 cuts its log at each of them as if it were

@@ -78,6 +78,7 @@ struct lab_node {
     int append_status;   /* not 0: appends are refused at once */
     const char *stopped; /* why it fail-stopped */
     bool closed;
+    bool closes_twice;  /* its disk says so twice */
     raft_index offered; /* snapshot that ends here */
     bool offer_closed;
 };
@@ -124,6 +125,9 @@ static inline void lab_disk_close(struct raft_io *disk, raft_io_close_cb closed)
 {
     assert_int_equal(lab_of(disk)->pending_count, 0);
     closed(disk);
+    if (lab_of(disk)->closes_twice) {
+        closed(disk);
+    }
 }
 
 static inline void lab_copy_members(const struct raft_configuration *from,
