@@ -51,6 +51,9 @@ static json_t *alarms_list(const struct core_status *core, const struct rlog_sta
     if (log->lease_differs) {
         (void)json_array_append_new(alarms, json_string("lease-differs"));
     }
+    if (log->disk_stalled) {
+        (void)json_array_append_new(alarms, json_string("log-disk-stalled"));
+    }
     if (core->has_pressure) {
         (void)json_array_append_new(alarms, json_string("store-behind"));
     }

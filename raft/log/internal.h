@@ -118,6 +118,13 @@ struct shed {
     uint64_t due_ms; /* not before */
 };
 
+/* How long no write of the log has ended, though one is under way. */
+struct stall {
+    uint64_t appends_done;
+    uint64_t lasts_ms;
+    bool is_stalled; /* long enough for this node to step aside */
+};
+
 enum rlog_life { LIFE_RUNS, LIFE_HANDS_OVER, LIFE_CLOSES };
 
 struct rlog {
@@ -196,6 +203,7 @@ struct rlog {
     bool has_left;      /* the incarnation of origin, until there is a new one */
     bool lease_differs; /* from that of the leader, by configuration */
     struct shed shed;
+    struct stall stall;
     uint64_t status_ms;
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
 };
@@ -226,7 +234,8 @@ void rlog_decision_kind(struct rlog *rlog, uint64_t term, enum entry_kind kind);
 void rlog_machine_init(struct rlog *rlog);
 void rlog_deliver_gaps(struct rlog *rlog);
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied);
-/** Is more applied or handed over than the store has written, or the state thread can take? */
+/** Is more applied or handed over than the store has written, or the state thread can take, or does
+ * the disk of the log stand still? */
 bool rlog_is_full(struct rlog *rlog);
 void rlog_manifest_answer(struct rlog *rlog, uint64_t index, uint64_t hash, int status);
 void rlog_bound_log(struct rlog *rlog);
@@ -285,6 +294,11 @@ void rlog_lease_ask(struct rlog *rlog);
 
 /* shed.c */
 void rlog_shed_beat(struct rlog *rlog);
+/** The voter that leadership can be handed on to; 0: there is no majority without this node. */
+raft_id rlog_find_heir(const struct rlog *rlog);
+
+/* stall.c */
+void rlog_stall_beat(struct rlog *rlog);
 
 /* members.c */
 int rlog_raft_role(enum rlog_role role);

@@ -15,7 +15,7 @@ static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_a
                                       .incarnation = ask->incarnation,
                                       .remaining_ms = end_ms > now_ms ? end_ms - now_ms : 0};
 
-    if (grant.remaining_ms == 0 || !rlog_leads_applied(rlog) ||
+    if (grant.remaining_ms == 0 || !rlog_leads_applied(rlog) || rlog->stall.is_stalled ||
         !lease_may_grant(&rlog->leases, node_id, ask->incarnation)) {
         return;
     }
@@ -27,7 +27,7 @@ static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_a
 /* The leader needs nobody's grant, but the same majority and its own no-op applied. */
 static void hold_own_lease(struct rlog *rlog)
 {
-    if (rlog_leads_applied(rlog)) {
+    if (rlog_leads_applied(rlog) && !rlog->stall.is_stalled) {
         atomic_store(&rlog->lease_end_ms, lease_own_end(&rlog->leases, clock_boot_ms()));
     }
 }
@@ -54,7 +54,7 @@ static void send_ask(struct rlog *rlog, uint32_t node_id, uint64_t probe_ms)
                                   .sent_ms = clock_boot_ms(),
                                   .incarnation = rlog->origin.incarnation,
                                   .is_full = rlog_is_full(rlog),
-                                  .has_left = rlog->has_left};
+                                  .has_left = rlog->has_left || rlog->stall.is_stalled};
 
     buf_clear(&rlog->scratch);
     lease_ask_encode(&ask, link_version(rlog->links, node_id), &rlog->scratch);
@@ -170,7 +170,7 @@ static int on_grant(struct rlog *rlog, uint32_t node_id, struct slice bytes)
     uint64_t end_ms;
 
     if (rc != 0 || node_id != rlog->role.leader_node || grant.term != rlog->raft.current_term ||
-        rlog->has_left || grant.incarnation != rlog->origin.incarnation ||
+        rlog->has_left || rlog->stall.is_stalled || grant.incarnation != rlog->origin.incarnation ||
         grant.ask_ms > clock_boot_ms() || grant.remaining_ms > rlog->config.lease_ms) {
         return rc;
     }

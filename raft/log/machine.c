@@ -36,7 +36,8 @@ static void remember_unapplied(struct unapplied_queue *queue, uint64_t index, si
 
 bool rlog_is_full(struct rlog *rlog)
 {
-    return rlog->unapplied.bytes > UNAPPLIED_BYTES_MAX || atomic_load(&rlog->store_is_full);
+    return rlog->unapplied.bytes > UNAPPLIED_BYTES_MAX || atomic_load(&rlog->store_is_full) ||
+           rlog->stall.is_stalled;
 }
 
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied)

@@ -6,6 +6,9 @@
 #include "node/base/mem.h"
 #include "raft/member/member.h"
 
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEARTBEAT_MS_DEFAULT    50
@@ -18,9 +21,26 @@
 #define CATCH_UP_ROUNDS     100
 #define SPACE_PERIOD_MS     1000
 
+/* A thread that the kernel keeps at a disk keeps the process from ending, and the sockets with it.
+ * They are shut all the same, so that peers and clients go elsewhere. What is no socket refuses. */
+static void shut_sockets(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *item;
+
+    while (dir != NULL && (item = readdir(dir)) != NULL) {
+        int fd = atoi(item->d_name); /* "." and "..": 0 */
+
+        if (fd > STDERR_FILENO) {
+            (void)shutdown(fd, SHUT_RDWR);
+        }
+    }
+}
+
 void rlog_fail_stop(struct rlog *rlog, const char *reason)
 {
     log_error("raft.fail_stop", LOG_STR("reason", reason), LOG_STR("io", rlog->disk.errmsg));
+    shut_sockets();
     log_flush();
     _exit(EXIT_FAIL_STOP);
 }
@@ -141,6 +161,7 @@ static void on_beat(uv_timer_t *beat)
 {
     struct rlog *rlog = beat->data;
 
+    rlog_stall_beat(rlog);
     if (rlog->life == LIFE_CLOSES) {
         return;
     }

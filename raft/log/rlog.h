@@ -172,6 +172,7 @@ struct rlog_status {
     uint64_t incarnation;
     size_t outstanding;          /* own commands not yet applied */
     bool lease_differs;          /* alarm: the leader is configured with another lease_ms */
+    bool disk_stalled;           /* alarm: no write of the log has ended for seconds */
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
     size_t peer_count;
     struct rlog_peer_status peers[RLOG_MEMBERS_MAX]; /* this node included */

@@ -1,6 +1,6 @@
-/* shed - a leader whose own store can not keep up proposes nothing; it hands leadership on, but
- * only when a majority keeps up: else it would but move the standstill, and perhaps back (DESIGN
- * 3). */
+/* shed - a leader whose own store can not keep up, or whose log stands still, proposes nothing; it
+ * hands leadership on, but only when a majority keeps up: else it would but move the standstill,
+ * and perhaps back (DESIGN 3). */
 #include "raft/log/internal.h"
 
 #include "node/base/clock.h"
@@ -21,9 +21,9 @@ static void on_shed(void *ctx, int status)
     }
 }
 
-/* The voter with the most of our log, 0: none. Without a majority that takes entries a new leader
- * could not even commit its own no-op. */
-static raft_id find_heir(const struct rlog *rlog)
+/* The one with the most of our log. Without a majority that takes entries a new leader could not
+ * even commit its own no-op. */
+raft_id rlog_find_heir(const struct rlog *rlog)
 {
     const struct raft *raft = &rlog->raft;
     const uint64_t now_ms = clock_boot_ms();
@@ -63,7 +63,7 @@ void rlog_shed_beat(struct rlog *rlog)
     if (rlog->shed.is_asked || now_ms < rlog->shed.due_ms) {
         return;
     }
-    request.id = find_heir(rlog);
+    request.id = rlog_find_heir(rlog);
     if (request.id == 0) {
         return; /* everyone is behind, or away: nothing is admitted until somebody has caught up */
     }

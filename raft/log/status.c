@@ -50,7 +50,8 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
                                 .applied_index = rlog->store_index,
                                 .incarnation = rlog->origin.incarnation,
                                 .outstanding = rlog->origin.count,
-                                .lease_differs = rlog->lease_differs && !rlog->role.is_leader};
+                                .lease_differs = rlog->lease_differs && !rlog->role.is_leader,
+                                .disk_stalled = rlog->stall.is_stalled};
     for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {
         uint32_t membership = (uint32_t)raft->configuration.servers[i].id;
 

@@ -32,6 +32,7 @@ static void on_appended(struct raft_io_append *inner, int status)
     struct shim *shim = append->shim;
 
     shim->appends_under_way--;
+    shim->appends_done++;
     if (append->as_follower) {
         shim->appends_in_flight--;
     }
@@ -76,6 +77,12 @@ int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
         shim->appends_in_flight++;
     }
     return 0;
+}
+
+bool shim_writes(const struct shim *shim, uint64_t *done_out)
+{
+    *done_out = shim->appends_done;
+    return shim->appends_under_way > 0;
 }
 
 int shim_disk_truncate(struct raft_io *io, raft_index index)

@@ -39,6 +39,7 @@ struct shim {
     bool started;
     bool intake_open;
     unsigned appends_under_way; /* of any role */
+    uint64_t appends_done;
 
     /* sending */
     struct wire_frame frame;

@@ -83,6 +83,8 @@ void shim_set_intake(struct shim *shim, bool open);
 
 /** Does this node lead with the no-op of its own term applied? */
 bool shim_leads(const struct shim *shim);
+/** Are writes of the log under way? And how many have ended so far. */
+bool shim_writes(const struct shim *shim, uint64_t *done_out);
 /** Is this a moment at which libraft 0.15 takes a snapshot safely (defects 6, 9)? */
 bool shim_snapshot_allowed(const struct shim *shim);
 /** The asynchronous part of a snapshot waits for this; status 0 or a RAFT_ code. No-op when none
