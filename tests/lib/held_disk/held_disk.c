@@ -65,11 +65,12 @@ long syscall(long number, ...)
     if (number == SYS_io_submit) {
         const struct iocb *first = ((struct iocb **)arguments[2])[0];
 
-        if ((first->aio_rw_flags & RWF_NOWAIT) != 0 && is_held()) {
+        if ((first->aio_rw_flags & RWF_NOWAIT) == 0) {
+            wait_for_disk((int)first->aio_fildes);
+        } else if (is_held()) {
             errno = EAGAIN; /* on to a thread, which may wait */
             return -1;
         }
-        wait_for_disk((int)first->aio_fildes);
     }
     return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
                 arguments[5]);

@@ -5,7 +5,9 @@
 
 #include <raft.h>
 #include <raft/uv.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define HELD_MAX        64
@@ -21,6 +23,8 @@ int __real_raft_transfer(struct raft *r, struct raft_transfer *request, raft_id 
                          raft_transfer_cb cb);
 int __wrap_raft_transfer(struct raft *r, struct raft_transfer *request, raft_id id,
                          raft_transfer_cb cb);
+_Noreturn void __real__exit(int status);
+void __wrap__exit(int status);
 
 struct held {
     struct raft_io_append *request;
@@ -45,6 +49,7 @@ struct disk {
 static struct disk disks[NODES_MAX];
 static struct cluster cluster;
 static atomic_bool transfers_fail;
+static int exit_pipe = -1; /* of the process that can not end */
 
 static struct disk *disk_of(const struct raft_io *io)
 {
@@ -138,10 +143,8 @@ static void stall(size_t i, bool stalls)
 }
 
 /* Three nodes; returns the one that leads, when all have an incarnation and a lease. */
-static size_t start_three(void)
+static size_t start_nodes(void)
 {
-    memset(disks, 0, sizeof(disks));
-    cluster_init(&cluster, 3);
     for (size_t i = 0; i < 3; i++) {
         cluster_start(&cluster, i, true);
     }
@@ -150,6 +153,18 @@ static size_t start_three(void)
     }
     UNTIL(cluster_leader(&cluster) >= 0);
     return (size_t)cluster_leader(&cluster);
+}
+
+static void init_three(void)
+{
+    memset(disks, 0, sizeof(disks));
+    cluster_init(&cluster, 3);
+}
+
+static size_t start_three(void)
+{
+    init_three();
+    return start_nodes();
 }
 
 static void submit(size_t i)
@@ -244,14 +259,29 @@ static void test_a_stalled_majority_waits(void **state)
     end_equal();
 }
 
+/* A process that the kernel keeps at its disk: told to end, it says so, and stays. */
+void __wrap__exit(int status)
+{
+    const uint8_t byte = (uint8_t)status;
+
+    if (exit_pipe < 0) {
+        __real__exit(status);
+    }
+    (void)!write(exit_pipe, &byte, sizeof(byte));
+    for (;;) {
+        (void)pause();
+    }
+}
+
 /* In a process of its own: a leader whose disk stands still, and whose transfers fail. */
-static _Noreturn void run_until_stopped(void)
+static _Noreturn void run_until_stopped(int told)
 {
     size_t leader;
 
     (void)alarm(CHILD_TIMEOUT_S);
+    exit_pipe = told;
     atomic_store(&transfers_fail, true);
-    leader = start_three();
+    leader = start_nodes();
     stall(leader, true);
     submit(leader);
     for (;;) {
@@ -259,21 +289,37 @@ static _Noreturn void run_until_stopped(void)
     }
 }
 
-/* Goal: a stalled leader that can not hand on, though there is a majority without it, ends.
- * Method: transfers that fail. */
+/* Goal: a stalled leader that can not hand on, though there is a majority without it, ends; peers
+ * and clients see it go, though its disk keeps the process. Method: transfers that fail, and an
+ * _exit() that does not come to its end; a socket of the process must be shut all the same. */
 static void test_a_stalled_leader_ends(void **state)
 {
-    pid_t child = fork();
-    int status;
+    int sockets[2];
+    int told[2];
+    uint8_t byte = 0;
+    pid_t child;
     (void)state;
 
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    assert_int_equal(pipe(told), 0);
+    init_three();
+    child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        run_until_stopped();
+        (void)close(sockets[0]);
+        run_until_stopped(told[1]);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_IO);
+    (void)close(sockets[1]);
+    (void)close(told[1]);
+    assert_int_equal(read(told[0], &byte, sizeof(byte)), 1);
+    assert_int_equal(byte, EXIT_IO);
+    assert_int_equal(recv(sockets[0], &byte, sizeof(byte), MSG_DONTWAIT), 0);
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(sockets[0]);
+    (void)close(told[0]);
+    cluster_deinit(&cluster);
 }
 
 int main(void)
