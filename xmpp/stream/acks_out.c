@@ -142,12 +142,14 @@ struct blob *acks_out_next(struct acks_out *acks)
     return xml;
 }
 
+/* Stanzas come in the order of positions: with one of the list all presence before it has come. */
 static void settle(struct acks_out *acks, const struct unacked *unacked)
 {
-    uint64_t *position = unacked->pending ? &acks->done_position : &acks->presence_position;
-
-    if (unacked->position > *position) {
-        *position = unacked->position;
+    if (unacked->pending && unacked->position > acks->done_position) {
+        acks->done_position = unacked->position;
+    }
+    if (unacked->position > acks->presence_position) {
+        acks->presence_position = unacked->position;
     }
 }
 

@@ -37,13 +37,14 @@ bool cursor_wants(const struct cursor *cursor, const struct delivery *stanza)
     return cursor->is_behind ? stanza->pull == cursor->pull : stanza->pull == 0;
 }
 
+/* All come in one order, so behind an entry of the list presence is done up to there, too: also
+ * what was not seen when it changed, but is by now. The entry that let it be seen showed it. */
 void cursor_take(struct cursor *cursor, const struct delivery *stanza)
 {
     if (stanza->kind == DELIVERY_PENDING) {
         cursor->pending_from = stanza->position + 1;
-    } else {
-        cursor->presence_since = stanza->position;
     }
+    cursor->presence_since = stanza->position;
 }
 
 bool cursor_pull(struct cursor *cursor, struct delivery_pull *pull_out)

@@ -9,7 +9,7 @@
 
 struct cursor {
     uint64_t pending_from;   /* the first entry of the session's list not taken */
-    uint64_t presence_since; /* the last change of presence taken */
+    uint64_t presence_since; /* presence that changed up to here was taken */
     bool is_behind;
     uint32_t pull;   /* number of the last pull; what answers an earlier one is void */
     bool is_pulling; /* its end is awaited */

@@ -82,6 +82,16 @@ void chat_client_show(struct chat_client *client)
     chat_client_send(client, text);
 }
 
+void chat_client_show_peer(struct chat_client *client)
+{
+    char text[96];
+
+    client->status_sent++;
+    (void)snprintf(text, sizeof(text), "<presence to='%s@x/%s'><status>%u</status></presence>",
+                   client->peer, client->peer, client->status_sent);
+    chat_client_send(client, text);
+}
+
 void chat_client_ask(struct chat_client *client)
 {
     buf_append_str(&client->up, "<r xmlns='" NS_SM "'/>");
@@ -180,7 +190,10 @@ static void on_presence(struct chat_client *client, const struct xml_element *el
         return; /* one's own */
     }
     if (type == NULL) {
-        client->status_seen = number_of(xml_child_text(element, XML_NS_CLIENT, "status"));
+        uint32_t status = number_of(xml_child_text(element, XML_NS_CLIENT, "status"));
+
+        client->faults += status < client->status_seen ? 1 : 0;
+        client->status_seen = status;
     } else if (strcmp(type, "unavailable") == 0) {
         client->unavailable++;
     }

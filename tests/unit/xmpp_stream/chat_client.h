@@ -24,7 +24,7 @@ struct chat_client {
 
     uint32_t messages_sent;
     uint32_t messages_received;
-    uint32_t faults;      /* messages repeated, lost or out of order */
+    uint32_t faults;      /* messages repeated, lost or out of order, presence that went back */
     uint32_t unavailable; /* times that the peer was seen to leave */
     uint32_t status_sent; /* of one's own presence */
     uint32_t status_seen; /* of the peer's */
@@ -44,6 +44,8 @@ void chat_client_feed(struct chat_client *client, struct slice bytes);
 /** Send the next numbered message, or a presence with the next status. The client is ready. */
 void chat_client_say(struct chat_client *client);
 void chat_client_show(struct chat_client *client);
+/** The same by directed presence. */
+void chat_client_show_peer(struct chat_client *client);
 /** Any other stanza. */
 void chat_client_send(struct chat_client *client, const char *stanza);
 /** <r/>. */

@@ -234,7 +234,7 @@ static void script_acks_become_positions(struct dialogue *d)
     time_passes(d, 999);
     expect_no_log(d);
     time_passes(d, 1);
-    expect_log(d, "notes ack epoch=1 10/9");
+    expect_log(d, "notes ack epoch=1 10/10");
     time_passes(d, 5000);
     expect_no_log(d);
 }
@@ -247,7 +247,7 @@ static void script_ack_rides_along(struct dialogue *d)
     expect_log(d, "notes run epoch=1 1+1@10");
     log_recorded(d, 1);
     client_says(d, ACK("1"));
-    expect_log(d, "notes ack epoch=1 10/0");
+    expect_log(d, "notes ack epoch=1 10/10");
     log_pending(d, 11, "<message id='p2'/>");
     expect_log(d, "notes run epoch=1 2+1@11");
     log_recorded(d, 2);
@@ -255,7 +255,7 @@ static void script_ack_rides_along(struct dialogue *d)
     expect_no_log(d);
     d->now_ms += 1000;
     log_pending(d, 12, "<message id='p3'/>");
-    expect_log(d, "notes run epoch=1 3+1@12 ack epoch=1 11/0");
+    expect_log(d, "notes run epoch=1 3+1@12 ack epoch=1 11/11");
 }
 
 /* Goal: an h above what was sent ends the stream as XEP-0198 §6 says, and the session. */
@@ -561,7 +561,7 @@ static void script_disconnect(struct dialogue *d)
     expect_log(d, "notes run epoch=1 1+1@10");
     log_recorded(d, 1);
     client_says(d, ACK("1"));
-    expect_log(d, "notes ack epoch=1 10/0");
+    expect_log(d, "notes ack epoch=1 10/10");
     log_volatile(d, 11, "<presence/>");
     client_says(d, ACK("2"));
     client_leaves(d);

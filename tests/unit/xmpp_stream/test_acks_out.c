@@ -126,7 +126,8 @@ static void test_runs_are_bounded(void **state)
     acks_out_deinit(&acks);
 }
 
-/* Goal: an ack becomes the positions of what it covers, and no more. */
+/* Goal: an ack becomes the positions of what it covers, and no more; with a stanza of the list that
+ * is the presence before it. */
 static void test_ack_names_positions(void **state)
 {
     struct acks_out acks;
@@ -144,13 +145,14 @@ static void test_ack_names_positions(void **state)
 
     assert_int_equal(acks_out_on_ack(&acks, 1), 0);
     assert_int_equal(acks.done_position, 10);
-    assert_int_equal(acks.presence_position, 0);
+    assert_int_equal(acks.presence_position, 10);
     assert_int_equal(acks_out_on_ack(&acks, 2), 0);
     assert_int_equal(acks.done_position, 10);
     assert_int_equal(acks.presence_position, 11);
     assert_int_equal(acks_out_unacked(&acks), 1);
     assert_int_equal(acks_out_on_ack(&acks, 3), 0);
     assert_int_equal(acks.done_position, 12);
+    assert_int_equal(acks.presence_position, 12);
     assert_int_equal(acks.unacked.count, 0);
     acks_out_deinit(&acks);
 }

@@ -1,6 +1,7 @@
 /* Streams, meaning and replicated state together: two clients talk over two nodes while connections
  * break and nodes die, in an order drawn from a seed. Nothing may be lost, repeated or reordered
- * (P1, P2), nobody may be seen to leave (P4), and in the end each sees the other's last presence.
+ * (P1, P2), nobody may be seen to leave (P4), presence goes forward, whether shown to all or to the
+ * other alone, and in the end each sees the other's last one.
  */
 #include "node/base/log.h"
 #include "tests/unit/storage_state/world.h"
@@ -537,11 +538,14 @@ static void talk(struct town *town)
     if (!client->ready) {
         return;
     }
-    switch (draw(town, 4)) {
+    switch (draw(town, 6)) {
     case 0:
         chat_client_show(client);
         break;
     case 1:
+        chat_client_show_peer(client);
+        break;
+    case 2:
         chat_client_ask(client);
         break;
     default:

@@ -33,7 +33,7 @@ static void script_resume(struct dialogue *d)
     expect_server(d, "<message id='p5'/>" ASK);
     client_says(d, MESSAGE("m2") ACK("5"));
     expect_log(d, "message epoch=2 count=2 m2");
-    expect_log(d, "notes ack epoch=2 20/0");
+    expect_log(d, "notes ack epoch=2 20/20");
     assert_string_equal(stream_address(d->stream), ADDRESS);
 }
 
@@ -76,7 +76,7 @@ static void script_resume_wraps(struct dialogue *d)
     log_recorded(d, 0);
     expect_server(d, "<message id='p0'/>" ASK);
     client_says(d, ACK("0"));
-    expect_log(d, "notes ack epoch=2 20/0");
+    expect_log(d, "notes ack epoch=2 20/20");
 }
 
 /* Goal: what cannot be resumed is answered as XEP-0198 §5 says, and the client may bind on this

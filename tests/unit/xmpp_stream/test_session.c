@@ -69,7 +69,7 @@ static void script_output_limit(struct dialogue *d)
     expect_no_pull(d);
     mem_release(take_output(d));
     expect_log(d, "notes ack epoch=1 56/0");
-    expect_pull(d, 57, 0);
+    expect_pull(d, 57, 56);
     log_pending(d, 57, "<message id='57'/>");
     log_pulled(d, true);
     expect_server(d, "<message id='57'/>");
