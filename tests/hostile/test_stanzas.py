@@ -35,6 +35,8 @@ BAD_STANZAS = {
     "<presence id='15'><priority>1000</priority></presence>": "bad-request",
     f"<message to='a@elsewhere.test' id='16'>{BODY}</message>": "remote-server-not-found",
     f"<message to='nobody@example.test' id='17'>{BODY}</message>": "service-unavailable",
+    # all sessions of a user show their presence to all of its contacts: STATE_PRESENCE_BYTES_MAX
+    f"<presence id='18'><status>{16 * LONG}</status></presence>": "policy-violation",
 }
 
 
