@@ -54,6 +54,16 @@ void chat_client_connect(struct chat_client *client)
     buf_append_str(&client->up, OPEN);
 }
 
+void chat_client_restart(struct chat_client *client)
+{
+    forget_acked(client, client->sent);
+    client->resume_id[0] = '\0';
+    client->lost_up_to = client->messages_sent;
+    client->status_seen = 0;
+    client->is_peer_there = false;
+    client->restarts++;
+}
+
 void chat_client_send(struct chat_client *client, const char *stanza)
 {
     *(char **)ring_push(&client->unacked) = mem_strdup(stanza);
@@ -63,12 +73,13 @@ void chat_client_send(struct chat_client *client, const char *stanza)
 
 void chat_client_say(struct chat_client *client)
 {
+    const bool is_bare = client->partner != NULL; /* what waits offline is not overtaken */
     char text[128];
 
     client->messages_sent++;
     (void)snprintf(text, sizeof(text),
-                   "<message to='%s@x/%s' type='chat'><body>%u</body></message>", client->peer,
-                   client->peer, client->messages_sent);
+                   "<message to='%s@x%s%s' type='chat'><body>%u</body></message>", client->peer,
+                   is_bare ? "" : "/", is_bare ? "" : client->peer, client->messages_sent);
     chat_client_send(client, text);
 }
 
@@ -113,6 +124,16 @@ static void log_in(struct chat_client *client)
     buf_deinit(&plain);
 }
 
+static void bind(struct chat_client *client)
+{
+    client->may_repeat = client->restarts > 0;
+    client->is_shown = false;
+    buf_printf(&client->up,
+               "<iq type='set' id='bind'><bind xmlns='" NS_BIND "'><resource>%s</resource>"
+               "</bind></iq>",
+               client->name);
+}
+
 static void on_features(struct chat_client *client)
 {
     if (!client->logged_in) {
@@ -121,10 +142,7 @@ static void on_features(struct chat_client *client)
         buf_printf(&client->up, "<resume xmlns='" NS_SM "' h='%u' previd='%s'/>", client->received,
                    client->resume_id);
     } else {
-        buf_printf(&client->up,
-                   "<iq type='set' id='bind'><bind xmlns='" NS_BIND "'><resource>%s</resource>"
-                   "</bind></iq>",
-                   client->name);
+        bind(client);
     }
 }
 
@@ -140,6 +158,9 @@ static void on_enabled(struct chat_client *client, const struct xml_element *ele
     client->sent = 0;
     client->acked = 0;
     client->ready = true;
+    if (client->restarts > 0) {
+        chat_client_show(client);
+    }
 }
 
 /* XEP-0198 §5: what the server did not get is sent again, in order. */
@@ -164,6 +185,9 @@ static void on_sm(struct chat_client *client, const struct xml_element *element)
         on_enabled(client, element);
     } else if (xml_is(element, NULL, "resumed")) {
         on_resumed(client, element);
+    } else if (xml_is(element, NULL, "failed") && client->partner != NULL) {
+        chat_client_restart(client);
+        bind(client);
     } else {
         client->failed = true;
     }
@@ -171,13 +195,21 @@ static void on_sm(struct chat_client *client, const struct xml_element *element)
 
 /* ---- stanzas */
 
+static bool is_due(const struct chat_client *client, uint32_t number)
+{
+    uint32_t next = client->messages_received + 1;
+    uint32_t lost = client->partner == NULL ? 0 : client->partner->lost_up_to;
+
+    return number == next || (client->may_repeat && number > 0 && number < next) ||
+           (number > next && number <= lost + 1);
+}
+
 static void on_message(struct chat_client *client, const struct xml_element *element)
 {
     uint32_t number = number_of(xml_child_text(element, XML_NS_CLIENT, "body"));
 
-    if (number != client->messages_received + 1) {
-        client->faults++;
-    }
+    client->faults += is_due(client, number) ? 0 : 1;
+    client->may_repeat = false;
     client->messages_received = number;
 }
 
@@ -187,21 +219,26 @@ static void on_presence(struct chat_client *client, const struct xml_element *el
     const char *type = xml_attr(element, "type");
 
     if (from == NULL || strncmp(from, client->peer, strlen(client->peer)) != 0) {
-        return; /* one's own */
+        client->is_shown = true; /* one's own */
+        return;
     }
     if (type == NULL) {
         uint32_t status = number_of(xml_child_text(element, XML_NS_CLIENT, "status"));
 
-        client->faults += status < client->status_seen ? 1 : 0;
+        client->faults += client->is_shown && status < client->status_seen ? 1 : 0;
         client->status_seen = status;
+        client->is_peer_there = true;
     } else if (strcmp(type, "unavailable") == 0) {
-        client->unavailable++;
+        client->unavailable += client->is_peer_there ? 1 : 0;
+        client->is_peer_there = false;
     }
 }
 
 static void on_stanza(struct chat_client *client, const struct xml_element *element)
 {
-    if (!client->ready) { /* the answer to bind */
+    const char *id = xml_attr(element, "id");
+
+    if (!client->ready && id != NULL && strcmp(id, "bind") == 0) {
         buf_append_str(&client->up, "<enable xmlns='" NS_SM "' resume='true'/>");
         return;
     }

@@ -11,8 +11,9 @@
 struct chat_client {
     const char *name; /* of alice@x */
     const char *peer;
-    struct xml_reader *reader; /* NULL: no connection */
-    struct buf up;             /* to the server */
+    const struct chat_client *partner; /* the peer, when sessions may end; else NULL */
+    struct xml_reader *reader;         /* NULL: no connection */
+    struct buf up;                     /* to the server */
 
     bool logged_in;
     bool ready; /* bound and enabled, or resumed */
@@ -30,7 +31,12 @@ struct chat_client {
     uint32_t status_seen; /* of the peer's */
     uint32_t resumes;
     uint32_t resends;
-    bool failed; /* a stream error, or a refused resume */
+    uint32_t restarts;   /* sessions begun anew */
+    uint32_t lost_up_to; /* messages up to this one may be lost: a session ended before their ack */
+    bool may_repeat;     /* the next message may be an old one: its ack may not have arrived */
+    bool is_peer_there;
+    bool is_shown; /* its own presence has come: what it sees from now on goes forward */
+    bool failed;   /* a stream error, or a refused resume */
 };
 
 void chat_client_init(struct chat_client *client, const char *name, const char *peer);
@@ -38,6 +44,9 @@ void chat_client_deinit(struct chat_client *client);
 /** Begin on a new connection; whatever the old one still had is forgotten. */
 void chat_client_connect(struct chat_client *client);
 void chat_client_disconnect(struct chat_client *client);
+/** As a client that was started anew: it has no session to resume, and does not know what became of
+ * what was not acked. It binds the same address and shows itself. */
+void chat_client_restart(struct chat_client *client);
 /** Bytes from the server. */
 void chat_client_feed(struct chat_client *client, struct slice bytes);
 
