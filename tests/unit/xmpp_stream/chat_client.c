@@ -127,6 +127,7 @@ static void log_in(struct chat_client *client)
 static void bind(struct chat_client *client)
 {
     client->may_repeat = client->restarts > 0;
+    client->got_uncounted = false;
     client->is_shown = false;
     buf_printf(&client->up,
                "<iq type='set' id='bind'><bind xmlns='" NS_BIND "'><resource>%s</resource>"
@@ -172,6 +173,7 @@ static void on_resumed(struct chat_client *client, const struct xml_element *ele
         client->resends++;
     }
     client->resumes++;
+    client->may_repeat = client->may_repeat || client->got_uncounted;
     client->ready = true;
 }
 
@@ -200,14 +202,17 @@ static bool is_due(const struct chat_client *client, uint32_t number)
     uint32_t next = client->messages_received + 1;
     uint32_t lost = client->partner == NULL ? 0 : client->partner->lost_up_to;
 
-    return number == next || (client->may_repeat && number > 0 && number < next) ||
-           (number > next && number <= lost + 1);
+    return number == next || (number > next && number <= lost + 1);
 }
 
 static void on_message(struct chat_client *client, const struct xml_element *element)
 {
     uint32_t number = number_of(xml_child_text(element, XML_NS_CLIENT, "body"));
 
+    client->got_uncounted = client->got_uncounted || !client->ready;
+    if (client->may_repeat && number > 0 && number <= client->messages_received) {
+        return;
+    }
     client->faults += is_due(client, number) ? 0 : 1;
     client->may_repeat = false;
     client->messages_received = number;

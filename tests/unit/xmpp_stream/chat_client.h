@@ -33,7 +33,8 @@ struct chat_client {
     uint32_t resends;
     uint32_t restarts;   /* sessions begun anew */
     uint32_t lost_up_to; /* messages up to this one may be lost: a session ended before their ack */
-    bool may_repeat;     /* the next message may be an old one: its ack may not have arrived */
+    bool may_repeat;     /* until a new message comes, old ones may: their ack may be lost */
+    bool got_uncounted;  /* messages before <enabled/>: that they left is noted once a second */
     bool is_peer_there;
     bool is_shown; /* its own presence has come: what it sees from now on goes forward */
     bool failed;   /* a stream error, or a refused resume */
