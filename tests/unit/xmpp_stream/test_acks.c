@@ -600,7 +600,7 @@ static void script_footer_after_ack(struct dialogue *d)
     client_says(d, ACK("2"));
     expect_no_log(d);
     client_says(d, "</stream:stream>");
-    expect_log(d, "notes ack epoch=1 12/0");
+    expect_log(d, "notes ack epoch=1 12/12");
     expect_log(d, "close epoch=1");
     log_done(d, 0);
     expect_server(d, ACK("0") "</stream:stream>");
