@@ -596,7 +596,7 @@ static void script_footer_after_ack(struct dialogue *d)
     }
     expect_server(d, "<message id='p'/>" ASK "<message id='p'/>");
     client_says(d, ACK("1"));
-    expect_log(d, "notes ack epoch=1 11/0");
+    expect_log(d, "notes ack epoch=1 11/11");
     client_says(d, ACK("2"));
     expect_no_log(d);
     client_says(d, "</stream:stream>");
