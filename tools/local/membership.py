@@ -1,6 +1,6 @@
 """A node joins a running cluster: as a spare that holds no vote, it takes a copy of the state, then
 it becomes a voter. A node that lost its disk comes back the same way, never under its old raft id:
-its old votes are forgotten with the disk (DESIGN: a wiped node)."""
+its old votes are forgotten with the disk (DESIGN 4)."""
 
 import json
 import shutil

@@ -8,7 +8,7 @@
 
 struct lab_append lab_unfinished;
 
-/* Goal: defect 27, committed entries are lost. Method: the schedule of DESIGN's reproduction: an
+/* Goal: defect 27, committed entries are lost. Method: the schedule that was first seen: an
  * old leader with an unreplicated tail answers the new leader's empty heartbeat; the new leader
  * counts that as copies of its own entries, commits, dies; the tail wins. Returns the term of entry
  * 2 on node 3 at the end: 3 when what was committed is kept. */
