@@ -4,6 +4,7 @@
 #include "node/base/jid.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
+#include "storage/state/command.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -227,27 +228,22 @@ static void on_retry(uv_timer_t *timer)
 void request_submit(struct request *request, Pb__Command *command)
 {
     struct admin *admin = request->admin;
-    Pb__Ref ref = PB__REF__INIT;
-    size_t size;
-    uint8_t *bytes;
+    struct effect_ref ref = {.worker = REF_WORKER_ADMIN};
+    struct buf bytes = BUF_EMPTY;
 
     if (!core_may_serve(admin->core)) {
         request_fail(request, ERR_NOT_LEADER, "this node does not serve: no leader, or starting");
         return;
     }
-    request->cookie = ++admin->next_cookie;
-    ref.worker = REF_WORKER_ADMIN;
-    ref.cookie = request->cookie;
-    command->ref = &ref;
-    size = pb__command__get_packed_size(command);
-    if (size > ENTRY_COMMAND_BYTES_MAX) {
+    ref.cookie = request->cookie = ++admin->next_cookie;
+    command_append(command, &ref, &bytes);
+    if (buf_len(&bytes) > ENTRY_COMMAND_BYTES_MAX) {
+        buf_deinit(&bytes);
         request_fail(request, ERR_LIMIT, "too large for one command");
         return;
     }
-    bytes = mem_alloc(size);
-    (void)pb__command__pack(command, bytes);
-    backlog_submit(&admin->backlog, core_log(admin->core), slice_make(bytes, size));
-    mem_release(bytes);
+    backlog_submit(&admin->backlog, core_log(admin->core), buf_slice(&bytes));
+    buf_deinit(&bytes);
     if (!backlog_is_empty(&admin->backlog)) {
         (void)uv_timer_start(&admin->retry, on_retry, RETRY_MS, RETRY_MS);
     }

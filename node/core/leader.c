@@ -3,6 +3,7 @@
 #include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/core/core_private.h"
+#include "storage/state/command.h"
 
 #define EXPIRE_ITEMS_MAX 200 /* a tick: 2000 sessions a second */
 
@@ -23,19 +24,12 @@ static bool leads(const struct core *core)
 
 void core_decide(struct core *core, Pb__Command *command, uint64_t cookie)
 {
-    size_t size;
-    uint8_t *bytes;
+    const struct effect_ref ref = {.worker = REF_WORKER_NODE, .cookie = cookie};
+    struct buf bytes = BUF_EMPTY;
 
-    if (cookie != COOKIE_NONE) {
-        command->ref = arena_alloc(&core->arena, sizeof(*command->ref));
-        pb__ref__init(command->ref);
-        command->ref->worker = REF_WORKER_NODE;
-        command->ref->cookie = cookie;
-    }
-    size = pb__command__get_packed_size(command);
-    bytes = arena_alloc(&core->arena, size);
-    (void)pb__command__pack(command, bytes);
-    rlog_decide(core->log, core->leader.term, slice_make(bytes, size));
+    command_append(command, &ref, &bytes);
+    rlog_decide(core->log, core->leader.term, buf_slice(&bytes));
+    buf_deinit(&bytes);
 }
 
 void core_presume_dead(struct core *core, uint32_t node_id, uint64_t incarnation)

@@ -4,45 +4,41 @@
 #include "node/base/crypto.h"
 #include "node/base/log.h"
 #include "node/core/core_private.h"
+#include "storage/state/command.h"
 
 #include <string.h>
-
-/* Encode command and hand the bytes to submit-like functions. */
-static struct slice pack(struct core *core, const Pb__Command *command)
-{
-    size_t size = pb__command__get_packed_size(command);
-    uint8_t *bytes = arena_alloc(&core->arena, size);
-
-    (void)pb__command__pack(command, bytes);
-    return slice_make(bytes, size);
-}
 
 void core_start_incarnation(struct core *core)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__Start start = PB__START__INIT;
-    Pb__Ref ref = PB__REF__INIT;
+    struct effect_ref ref = {.worker = REF_WORKER_NODE};
+    struct buf bytes = BUF_EMPTY;
     uint8_t nonce[NONCE_BYTES];
 
     random_fill(nonce, sizeof(nonce));
     core->start_cookie = random_u64() | 1ull << 63; /* never one of the fixed cookies */
-    ref.worker = REF_WORKER_NODE;
     ref.cookie = core->start_cookie;
     start.node = core->node_id;
     start.nonce = (ProtobufCBinaryData){.len = sizeof(nonce), .data = nonce};
-    command.ref = &ref;
     command.body_case = PB__COMMAND__BODY_START;
     command.start = &start;
-    rlog_submit_start(core->log, pack(core, &command));
+    command_append(&command, &ref, &bytes);
+    rlog_submit_start(core->log, buf_slice(&bytes));
+    buf_deinit(&bytes);
 }
 
 /* Facts that other nodes tell clients about this one. Lost when the log is full of other work: the
  * next incarnation tells them again. */
 static void submit(struct core *core, Pb__Command *command)
 {
-    if (rlog_submit(core->log, pack(core, command)) != 0) {
+    struct buf bytes = BUF_EMPTY;
+
+    command_append(command, NULL, &bytes);
+    if (rlog_submit(core->log, buf_slice(&bytes)) != 0) {
         log_warn("core.submit_refused", LOG_INT("command", command->body_case));
     }
+    buf_deinit(&bytes);
 }
 
 static void announce_node(struct core *core)

@@ -3,6 +3,7 @@
 
 #include "node/base/crypto.h"
 #include "node/base/mem.h"
+#include "storage/state/command.h"
 #include "storage/state/node.h"
 #include "storage/state/session.h"
 
@@ -176,10 +177,7 @@ static void push_outcome(struct apply *a, const Pb__Ref *ref, int rc)
     }
     effect = effects_push(a->out, EFFECT_OUTCOME);
     effect->origin = a->origin;
-    effect->ref = (struct effect_ref){.worker = ref->worker,
-                                      .slot = ref->slot,
-                                      .generation = ref->generation,
-                                      .cookie = ref->cookie};
+    effect->ref = command_ref(ref);
     effect->outcome = a->outcome;
     effect->outcome.rc = rc;
     effect->incarnation = a->outcome.incarnation;

@@ -1,10 +1,10 @@
 #include "storage/state/room.h"
 
 #include "storage/state/apply.h"
+#include "storage/state/command.h"
 #include "storage/state/pending.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
-#include "storage/state/substitute.h"
 
 #define ATTRIBUTE_BYTES_MAX 256
 
@@ -137,23 +137,25 @@ bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
     Pb__Command substitute = PB__COMMAND__INIT;
     Pb__Bounce bounced = PB__BOUNCE__INIT;
     Pb__Stanza stanza;
+    struct effect_ref ref;
     Pb__Command *command;
     struct arena arena;
     size_t before = buf_len(out);
 
     arena_init(&arena);
     command = pb__command__unpack(&arena.pb, bytes.len, bytes.data);
+    ref = command_ref(command == NULL ? NULL : command->ref);
     if (command == NULL) {
         /* That is for vet.h to judge. */
     } else if (bounced_stanza(command, &bounced.from, &stanza)) {
         bounced.stanza = &stanza;
         substitute.body_case = PB__COMMAND__BODY_BOUNCE;
         substitute.bounce = &bounced;
-        substitute_append(&substitute, command->ref, &arena, out);
+        command_append(&substitute, &ref, out);
     } else if (adds_accounts(command)) {
-        substitute_append_empty(reason, command->ref, &arena, out);
+        command_append_empty(reason, &ref, out);
     } else if (strip(command)) {
-        substitute_append(command, command->ref, &arena, out);
+        command_append(command, &ref, out);
     }
     arena_deinit(&arena);
     return buf_len(out) > before;

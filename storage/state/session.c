@@ -1,6 +1,7 @@
 #include "storage/state/session.h"
 
 #include "node/base/jid.h"
+#include "storage/state/command.h"
 #include "storage/state/deadline.h"
 #include "storage/state/node.h"
 
@@ -131,10 +132,7 @@ void session_drop(struct apply *a, uint64_t session, const Pb__SessionRow *row,
 
 struct owner session_owner(const Pb__SessionRow *row)
 {
-    return (struct owner){.incarnation = row->owner->incarnation,
-                          .worker = row->owner->worker,
-                          .slot = row->owner->slot,
-                          .generation = row->owner->generation};
+    return command_owner(row->owner);
 }
 
 /* ---- life */

@@ -1,7 +1,7 @@
 #include "storage/state/vet.h"
 
 #include "node/base/jid.h"
-#include "storage/state/substitute.h"
+#include "storage/state/command.h"
 
 /* Empty and Bounce stand for a command that the leader read: it makes them itself. */
 static bool is_leaders_own(const Pb__Command *command)
@@ -72,7 +72,9 @@ int vet_command(uint32_t node_id, uint64_t incarnation, struct slice bytes, stru
         rc = judge(node_id, incarnation, command);
     }
     if (rc != 0 && incarnation != 0) {
-        substitute_append_empty(rc, command == NULL ? NULL : command->ref, &arena, substitute);
+        const struct effect_ref ref = command_ref(command == NULL ? NULL : command->ref);
+
+        command_append_empty(rc, &ref, substitute);
     }
     arena_deinit(&arena);
     return rc;

@@ -1,5 +1,6 @@
 #include "xmpp/im/expansion.h"
 
+#include "storage/state/command.h"
 #include "xmpp/im/answer.h"
 #include "xmpp/im/render.h"
 
@@ -27,12 +28,7 @@ bool expansion_select(struct expansion *x, uint64_t session)
 
 struct owner expansion_owner(const struct expansion *x)
 {
-    const Pb__Owner *owner = x->row->owner;
-
-    return (struct owner){.incarnation = owner->incarnation,
-                          .worker = owner->worker,
-                          .slot = owner->slot,
-                          .generation = owner->generation};
+    return command_owner(x->row->owner);
 }
 
 bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, struct arena *arena)

@@ -1,5 +1,6 @@
 #include "xmpp/im/request.h"
 
+#include "storage/state/command.h"
 #include "xmpp/im/render.h"
 #include "xmpp/xml/ns.h"
 
@@ -125,20 +126,7 @@ void request_take_inner(struct request *request)
 
 void request_pack(struct request *request, Pb__Command *command)
 {
-    Pb__Ref ref = PB__REF__INIT;
-    size_t size;
-
-    if (request->sender->ref.cookie != 0) {
-        ref.worker = request->sender->ref.worker;
-        ref.slot = request->sender->ref.slot;
-        ref.generation = request->sender->ref.generation;
-        ref.cookie = request->sender->ref.cookie;
-        command->ref = &ref;
-    }
-    size = pb__command__get_packed_size(command);
-    (void)pb__command__pack(command, buf_reserve(request->out, size));
-    buf_commit(request->out, size);
-    command->ref = NULL;
+    command_append(command, &request->sender->ref, request->out);
 }
 
 void request_count(struct request *request)

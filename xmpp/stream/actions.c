@@ -1,4 +1,5 @@
 /* What the caller of a stream is to do, queued until popped; among it the commands for the log. */
+#include "storage/state/command.h"
 #include "xmpp/stream/internal.h"
 
 #define OUTPUT_KEEP_BYTES 4096 /* of an empty output */
@@ -65,13 +66,7 @@ struct effect_ref actions_ref(const struct stream *stream, uint64_t cookie)
 
 Pb__Owner actions_owner(const struct stream *stream)
 {
-    Pb__Owner owner = PB__OWNER__INIT;
-
-    owner.incarnation = stream->config.owner.incarnation;
-    owner.worker = stream->config.owner.worker;
-    owner.slot = stream->config.owner.slot;
-    owner.generation = stream->config.owner.generation;
-    return owner;
+    return command_owner_row(&stream->config.owner);
 }
 
 Pb__From actions_from(const struct stream *stream)
@@ -85,19 +80,10 @@ Pb__From actions_from(const struct stream *stream)
 
 static void encode(struct stream *stream, Pb__Command *command, uint64_t cookie)
 {
-    struct effect_ref where = actions_ref(stream, cookie);
-    Pb__Ref ref = PB__REF__INIT;
+    const struct effect_ref ref = actions_ref(stream, cookie);
     struct buf bytes = BUF_EMPTY;
-    size_t size;
 
-    ref.worker = where.worker;
-    ref.slot = where.slot;
-    ref.generation = where.generation;
-    ref.cookie = where.cookie;
-    command->ref = &ref;
-    size = pb__command__get_packed_size(command);
-    buf_commit(&bytes, pb__command__pack(command, buf_reserve(&bytes, size)));
-    command->ref = NULL;
+    command_append(command, &ref, &bytes);
     actions_push_command_take(stream, &bytes);
 }
 

@@ -57,7 +57,7 @@ static void take_command(struct disorder *disorder, struct slice bytes)
     Pb__Command *command = pb__command__unpack(NULL, bytes.len, bytes.data);
 
     assert_non_null(command);
-    if (command->ref->cookie != 0) {
+    if (command->ref != NULL) {
         *(uint64_t *)ring_push(&disorder->cookies) = command->ref->cookie;
     }
     pb__command__free_unpacked(command, NULL);
