@@ -99,9 +99,12 @@ static void tell_workers(struct process *process)
 /* Nothing is changed before everything is known to be good. */
 static int use(struct process *process, struct reload *reload)
 {
-    const char *fixed =
-        reload->fresh == NULL ? NULL : conf_needs_restart(process->conf, reload->fresh);
+    const char *fixed;
 
+    if (reload->fresh == NULL) {
+        return reload->rc; /* the configuration itself */
+    }
+    fixed = conf_needs_restart(process->conf, reload->fresh);
     if (fixed != NULL) {
         (void)snprintf(reload->fault, sizeof(reload->fault), "%s needs a restart", fixed);
         return ERR_CONFIG;
