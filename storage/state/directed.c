@@ -123,7 +123,7 @@ static bool send_available(struct apply *a, uint64_t session, const Pb__Stanza *
 static bool send_other(struct apply *a, uint64_t session, const Pb__Stanza *stanza)
 {
     struct targets targets = targets_of(a, session, stanza->to);
-    bool is_owed = strcmp(stanza->type, "unavailable") == 0 && forget(a, session, stanza->to);
+    bool is_owed = stanza_is(stanza, "unavailable") && forget(a, session, stanza->to);
     bool is_full = false;
 
     for (size_t i = 0; i < targets.count; i++) {

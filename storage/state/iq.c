@@ -3,15 +3,10 @@
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
 
-static bool is_answer(const Pb__Stanza *stanza)
-{
-    return strcmp(stanza->type, "result") == 0 || strcmp(stanza->type, "error") == 0;
-}
-
 static bool deliver(struct apply *a, uint64_t target, const Pb__Stanza *stanza)
 {
-    return is_answer(stanza) ? pending_add_answer(a, target, stanza)
-                             : pending_add_own(a, target, stanza);
+    return stanza_is_answer(stanza) ? pending_add_answer(a, target, stanza)
+                                    : pending_add_own(a, target, stanza);
 }
 
 int iq_send(struct apply *a, const Pb__SendIq *command)

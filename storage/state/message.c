@@ -15,17 +15,6 @@ struct message {
     const char *user; /* the recipient's bare address */
 };
 
-static bool is_type(const Pb__Stanza *stanza, const char *type)
-{
-    return strcmp(stanza->type, type) == 0;
-}
-
-bool message_may_wait(const Pb__Stanza *stanza)
-{
-    return !is_type(stanza, "groupchat") && !is_type(stanza, "headline") &&
-           !is_type(stanza, "error");
-}
-
 struct targets message_targets(struct apply *a, const char *user)
 {
     struct row_list list = presence_list(a, user);
@@ -86,17 +75,17 @@ static void route_bare(struct message *m)
 {
     struct targets targets;
 
-    if (is_type(m->stanza, "groupchat")) {
+    if (stanza_is(m->stanza, "groupchat")) {
         refuse(m, STANZA_SERVICE_UNAVAILABLE);
         return;
     }
-    if (is_type(m->stanza, "error")) {
+    if (stanza_is(m->stanza, "error")) {
         return;
     }
     targets = message_targets(m->a, m->user);
     if (targets.count > 0) {
         deliver(m, &targets);
-    } else if (message_may_wait(m->stanza)) {
+    } else if (stanza_may_wait(m->stanza)) {
         store_offline(m);
     }
 }
@@ -109,9 +98,9 @@ static void route_full(struct message *m, const char *resource)
 
     if (session != 0) {
         deliver(m, &target);
-    } else if (is_type(m->stanza, "chat")) {
+    } else if (stanza_is(m->stanza, "chat")) {
         route_bare(m);
-    } else if (!is_type(m->stanza, "headline")) {
+    } else if (!stanza_is(m->stanza, "headline")) {
         refuse(m, STANZA_SERVICE_UNAVAILABLE);
     }
 }
@@ -123,7 +112,7 @@ static void route(struct message *m)
     if (!address_is_local(m->a, m->stanza->to)) {
         refuse(m, STANZA_REMOTE_SERVER_NOT_FOUND);
     } else if (!account_exists(m->a->state, m->user)) {
-        if (resource[0] != '\0' || !is_type(m->stanza, "headline")) {
+        if (resource[0] != '\0' || !stanza_is(m->stanza, "headline")) {
             refuse(m, STANZA_SERVICE_UNAVAILABLE); /* RFC 6121 §8.5.1, table 1 */
         }
     } else if (resource[0] != '\0') {

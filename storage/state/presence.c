@@ -383,7 +383,6 @@ static void refuse_large(struct apply *a, uint64_t session, const Pb__SessionRow
 
 int presence_send(struct apply *a, const Pb__SendPresence *command)
 {
-    static const char *const moves[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
     Pb__Stanza *stanza = command->stanza;
     Pb__SessionRow *row;
     int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
@@ -397,13 +396,13 @@ int presence_send(struct apply *a, const Pb__SendPresence *command)
         refuse_large(a, command->from->session, row, stanza);
         return 0;
     }
-    if (stanza_type_in(stanza->type, moves, ARRAY_COUNT(moves))) {
+    if (stanza_is_subscription(stanza)) {
         subscription_send(a, command->from->session, row->user, stanza);
     } else if (stanza->to[0] != '\0') {
         directed_send(a, command->from->session, stanza);
     } else if (stanza->type[0] == '\0') {
         set_available(a, command, row);
-    } else if (strcmp(stanza->type, "unavailable") == 0) {
+    } else if (stanza_is(stanza, "unavailable")) {
         set_unavailable(a, command, row);
     }
     return 0; /* other types without to mean nothing: counted only */

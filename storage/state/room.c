@@ -5,6 +5,7 @@
 #include "storage/state/pending.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
+#include "storage/state/stanza_rules.h"
 
 #define ATTRIBUTE_BYTES_MAX 256
 
@@ -17,14 +18,6 @@ static char *short_text(char *text)
 static bool is_large(const Pb__Stanza *stanza)
 {
     return stanza_content_bytes(stanza) > STANZA_SMALL_BYTES_MAX;
-}
-
-/* An answer finishes something; one that is refused would leave the asker without. */
-static bool is_answer(const Pb__Stanza *stanza)
-{
-    static const char *const types[] = {"result", "error"};
-
-    return stanza_type_in(stanza->type, types, ARRAY_COUNT(types));
 }
 
 /* Broadcast presence has one row a session; what ends a subscription takes from the state. */
@@ -71,7 +64,8 @@ static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__
     default:
         return false;
     }
-    if (stanza == NULL || is_answer(stanza) ||
+    /* An answer finishes something; one that is refused would leave the asker without. */
+    if (stanza == NULL || stanza_is_answer(stanza) ||
         (stanza->kind == PB__STANZA__KIND__PRESENCE && is_small_presence(stanza))) {
         return false;
     }
@@ -104,10 +98,8 @@ static Pb__Stanza *passing_stanza(const Pb__Command *command)
 /* What has to pass does so without what would fill the store: one account could go on for long. An
  * answer without its content is no result, so it becomes an error; presence means the same without
  * its words. */
-static bool strip(const Pb__Command *command)
+static bool strip(const Pb__Command *command, struct buf *error)
 {
-    static const char error[] = "<error type='wait'><resource-constraint "
-                                "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
     Pb__Stanza *stanza = passing_stanza(command);
 
     if (stanza == NULL || !is_large(stanza)) {
@@ -117,10 +109,11 @@ static bool strip(const Pb__Command *command)
     stanza->type = short_text(stanza->type);
     stanza->lang = (char *)"";
     stanza->inner = (ProtobufCBinaryData){.len = 0};
-    if (is_answer(stanza)) {
+    if (stanza_is_answer(stanza)) {
         stanza->type = (char *)"error";
-        stanza->inner =
-            (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)error, .len = sizeof(error) - 1};
+        stanza_write_error("wait", "resource-constraint", error);
+        stanza->inner = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)buf_slice(error).data,
+                                              .len = buf_len(error)};
     }
     return true;
 }
@@ -138,6 +131,7 @@ bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
     Pb__Bounce bounced = PB__BOUNCE__INIT;
     Pb__Stanza stanza;
     struct effect_ref ref;
+    struct buf error = BUF_EMPTY;
     Pb__Command *command;
     struct arena arena;
     size_t before = buf_len(out);
@@ -154,9 +148,10 @@ bool room_refuse(struct slice bytes, enum err reason, struct buf *out)
         command_append(&substitute, &ref, out);
     } else if (adds_accounts(command)) {
         command_append_empty(reason, &ref, out);
-    } else if (strip(command)) {
+    } else if (strip(command, &error)) {
         command_append(command, &ref, out);
     }
+    buf_deinit(&error);
     arena_deinit(&arena);
     return buf_len(out) > before;
 }

@@ -56,7 +56,7 @@ static void move_message(struct apply *a, const char *user, uint64_t heir, uint6
     uint32_t bytes, count;
 
     ASSERT(row != NULL);
-    if (!message_may_wait(row->stanza)) {
+    if (!stanza_may_wait(row->stanza)) {
         pending_forget(a, shared);
         return;
     }

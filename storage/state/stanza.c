@@ -38,12 +38,12 @@ Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from,
 
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error)
 {
+    struct buf inner = BUF_EMPTY;
+    struct slice copy;
     Pb__Stanza *reply;
-    const char *inner;
 
-    if (strcmp(stanza->type, "error") == 0 ||
-        (stanza->kind == PB__STANZA__KIND__IQ && strcmp(stanza->type, "result") == 0)) {
-        return NULL; /* RFC 6120 §8.3.1, §8.2.3 */
+    if (stanza_wants_no_error(stanza)) {
+        return NULL;
     }
     reply = stanza_new(a, stanza->kind);
     reply->type = (char *)"error";
@@ -51,26 +51,11 @@ Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_
     reply->to = stanza->from;
     reply->id = stanza->id;
     reply->wall_ms = a->stamp.wall_ms;
-    inner = apply_printf(
-        a, "<error type='%s'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
-        errors[error].type, errors[error].condition);
-    reply->inner = (ProtobufCBinaryData){.data = (uint8_t *)inner, .len = strlen(inner)};
+    stanza_write_error(errors[error].type, errors[error].condition, &inner);
+    copy = arena_copy(a->arena, buf_slice(&inner));
+    buf_deinit(&inner);
+    reply->inner = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)copy.data, .len = copy.len};
     return reply;
-}
-
-bool stanza_type_in(const char *type, const char *const *types, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(type, types[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-size_t stanza_content_bytes(const Pb__Stanza *stanza)
-{
-    return stanza->inner.len + strlen(stanza->type) + strlen(stanza->id) + strlen(stanza->lang);
 }
 
 uint32_t stanza_bytes(const Pb__Stanza *stanza)

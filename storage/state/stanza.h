@@ -3,6 +3,7 @@
 #define STORAGE_STATE_STANZA_H
 
 #include "storage/state/apply.h"
+#include "storage/state/stanza_rules.h"
 
 /* RFC 6120 §8.3.3; stanza.c has the words. */
 enum stanza_error {
@@ -22,10 +23,6 @@ enum stanza_error {
 Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from, const char *to);
 /** The error that answers stanza, or NULL: errors and IQ results are never answered. */
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error);
-/** Is a stanza's type one of these? */
-bool stanza_type_in(const char *type, const char *const *types, size_t count);
-/** Bytes of a stanza that its sender chose freely: all but its addresses. */
-size_t stanza_content_bytes(const Pb__Stanza *stanza);
 /** Bytes of a stanza in a row. */
 uint32_t stanza_bytes(const Pb__Stanza *stanza);
 /** A deep copy that lives as long as the effects. */

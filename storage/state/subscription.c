@@ -32,11 +32,6 @@ static bool is_pending_out(const struct move *m)
     return m->item != NULL && m->item->ask;
 }
 
-static bool is_type(const Pb__Stanza *stanza, const char *type)
-{
-    return strcmp(stanza->type, type) == 0;
-}
-
 static struct move move_begin(struct apply *a, const char *user, const char *contact,
                               const Pb__Stanza *stanza)
 {
@@ -164,11 +159,11 @@ void subscription_send(struct apply *a, uint64_t session, const char *user,
     bare.from = (char *)user;
     bare.to = (char *)contact;
     m = move_begin(a, user, contact, &bare);
-    if (is_type(stanza, "subscribe")) {
+    if (stanza_is(stanza, "subscribe")) {
         rc = out_subscribe(&m, &route);
-    } else if (is_type(stanza, "unsubscribe")) {
+    } else if (stanza_is(stanza, "unsubscribe")) {
         rc = out_unsubscribe(&m, &route);
-    } else if (is_type(stanza, "subscribed")) {
+    } else if (stanza_is(stanza, "subscribed")) {
         rc = out_subscribed(&m, &route);
     } else {
         rc = out_unsubscribed(&m, &route);
@@ -287,11 +282,11 @@ static void inbound(struct apply *a, const Pb__Stanza *stanza)
         return; /* RFC 6121 §8.5.1: silently */
     }
     m = move_begin(a, stanza->to, stanza->from, stanza);
-    if (is_type(stanza, "subscribe")) {
+    if (stanza_is(stanza, "subscribe")) {
         in_subscribe(&m);
-    } else if (is_type(stanza, "unsubscribe")) {
+    } else if (stanza_is(stanza, "unsubscribe")) {
         in_unsubscribe(&m);
-    } else if (is_type(stanza, "subscribed")) {
+    } else if (stanza_is(stanza, "subscribed")) {
         in_subscribed(&m);
     } else {
         in_unsubscribed(&m);

@@ -1,6 +1,7 @@
 #include "xmpp/im/answer.h"
 
 #include "node/base/jid.h"
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/features.h"
 #include "xmpp/im/render.h"
 #include "xmpp/xml/ns.h"
@@ -47,8 +48,7 @@ static bool is_subscribed(const struct question *question)
     const Pb__RosterItem *item =
         state_roster_item(question->state, question->arena, question->request->to, user);
 
-    return item != NULL && (item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__FROM ||
-                            item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH);
+    return item != NULL && roster_item_is_seen(item);
 }
 
 /* XEP-0115 §6.2: the node that our stream features name, with their hash. */
@@ -203,9 +203,9 @@ void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_
     int rc = answer(&question);
 
     if (rc == ERR_NOT_FOUND) {
-        render_error("cancel", "item-not-found", &inner);
+        stanza_write_error("cancel", "item-not-found", &inner);
     } else if (rc != 0) {
-        render_error("cancel", "service-unavailable", &inner);
+        stanza_write_error("cancel", "service-unavailable", &inner);
     }
     reply.kind = PB__STANZA__KIND__IQ;
     reply.from = request->to;

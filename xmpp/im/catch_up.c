@@ -3,6 +3,7 @@
  * would have come by themselves, in the order of the cluster: a contact's directed presence stands
  * in the one, what the same contact shows to all in the other, and the later one holds (RFC 6120
  * §10.1). */
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/expansion.h"
 #include "xmpp/im/part.h"
 #include "xmpp/im/render.h"
@@ -120,15 +121,9 @@ static void look_at(struct catch_up *c, const char *user)
     arena_reset(&c->arena);
 }
 
-static bool sees(const Pb__RosterItem *item)
-{
-    return item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__TO ||
-           item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
-}
-
 static bool visit_contact(void *ctx, const Pb__RosterItem *item)
 {
-    if (sees(item)) {
+    if (roster_item_sees(item)) {
         look_at(ctx, item->contact);
     }
     return true;

@@ -1,6 +1,7 @@
 /* Effects into deliveries: presence fan-out, pending entries, signals. Runs on the state thread;
  * sees the state after the whole entry, so it trusts the effect for order and the state for
  * content. */
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/expansion.h"
 #include "xmpp/im/render.h"
 
@@ -77,12 +78,6 @@ static void expand_confirmed(struct effect_visit *visit)
 
 /* ---- presence */
 
-static bool is_seen_by(const Pb__RosterItem *item)
-{
-    return item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__FROM ||
-           item->subscription == PB__ROSTER_ITEM__SUBSCRIPTION__BOTH;
-}
-
 static bool visit_watcher(void *ctx, const Pb__PresenceRow *watcher)
 {
     struct effect_visit *visit = ctx;
@@ -108,7 +103,7 @@ static void tell_watchers(struct effect_visit *visit, const char *user)
 
 static bool visit_contact(void *ctx, const Pb__RosterItem *item)
 {
-    if (is_seen_by(item)) {
+    if (roster_item_is_seen(item)) {
         tell_watchers(ctx, item->contact);
     }
     return true;

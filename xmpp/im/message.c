@@ -1,4 +1,5 @@
 /* Messages from a client (RFC 6121 §5). */
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/request.h"
 
 #define NS_HINTS      "urn:xmpp:hints"                 /* XEP-0334 */
@@ -21,13 +22,8 @@ static bool has_content(const struct xml_element *message)
 static bool may_be_stored(const struct request *request)
 {
     const struct xml_element *message = request->element;
-    const char *type = request->stanza.type;
 
-    if (strcmp(type, "groupchat") == 0 || strcmp(type, "headline") == 0 ||
-        strcmp(type, "error") == 0) {
-        return false;
-    }
-    return xml_child(message, NS_HINTS, "no-store") == NULL &&
+    return stanza_may_wait(&request->stanza) && xml_child(message, NS_HINTS, "no-store") == NULL &&
            (has_content(message) || xml_child(message, NS_HINTS, "store") != NULL);
 }
 

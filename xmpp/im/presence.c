@@ -1,13 +1,8 @@
 /* Presence from a client (RFC 6121 §3, §4). */
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/request.h"
 
 #include <stdlib.h>
-
-static bool is_subscription(const char *type)
-{
-    return strcmp(type, "subscribe") == 0 || strcmp(type, "subscribed") == 0 ||
-           strcmp(type, "unsubscribe") == 0 || strcmp(type, "unsubscribed") == 0;
-}
 
 static bool is_availability(const char *type)
 {
@@ -46,11 +41,11 @@ void request_presence(struct request *request)
         request_count(request); /* RFC 6121 §4.3: probes are between servers; errors end here */
         return;
     }
-    if (!is_availability(type) && !is_subscription(type)) {
+    if (!is_availability(type) && !stanza_is_subscription(&request->stanza)) {
         request_refuse(request, "modify", "bad-request");
         return;
     }
-    if (is_subscription(type)) {
+    if (stanza_is_subscription(&request->stanza)) {
         if (!request->has_to) {
             request_refuse(request, "modify", "bad-request");
             return;

@@ -125,9 +125,3 @@ void render_push(const Pb__RosterPush *push, const char *to, struct buf *out)
     render_roster_item(push->item, push->removed, out);
     buf_append_str(out, "</query></iq>");
 }
-
-void render_error(const char *error_type, const char *condition, struct buf *out)
-{
-    buf_printf(out, "<error type='%s'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
-               error_type, condition);
-}

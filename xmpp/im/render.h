@@ -15,8 +15,6 @@ void render_unavailable(const char *from, const char *to, struct buf *out);
 void render_push(const Pb__RosterPush *push, const char *to, struct buf *out);
 /** Append one roster item (RFC 6121 §2.1.2) as clients see it. */
 void render_roster_item(const Pb__RosterItem *item, bool removed, struct buf *out);
-/** Append the error element of RFC 6120 §8.3.2. */
-void render_error(const char *error_type, const char *condition, struct buf *out);
 /** Append a time as XEP-0082 wants it. */
 void render_time(uint64_t wall_ms, struct buf *out);
 

@@ -1,6 +1,7 @@
 #include "xmpp/im/request.h"
 
 #include "storage/state/command.h"
+#include "storage/state/stanza_rules.h"
 #include "xmpp/im/render.h"
 #include "xmpp/xml/ns.h"
 
@@ -142,15 +143,6 @@ void request_count(struct request *request)
     request_pack(request, &command);
 }
 
-/* RFC 6120 §8.3.1 and §8.2.3: never an error for an error, nor for an IQ result. */
-static bool wants_no_error(const struct request *request)
-{
-    const char *type = request->stanza.type;
-
-    return strcmp(type, "error") == 0 ||
-           (request->stanza.kind == PB__STANZA__KIND__IQ && strcmp(type, "result") == 0);
-}
-
 void request_refuse(struct request *request, const char *error_type, const char *condition)
 {
     Pb__Command command = PB__COMMAND__INIT;
@@ -158,11 +150,11 @@ void request_refuse(struct request *request, const char *error_type, const char 
     Pb__Stanza error = request->stanza;
     struct buf inner = BUF_EMPTY;
 
-    if (wants_no_error(request)) {
+    if (stanza_wants_no_error(&request->stanza)) {
         request_count(request);
         return;
     }
-    render_error(error_type, condition, &inner);
+    stanza_write_error(error_type, condition, &inner);
     error.from = request->has_to ? request->stanza.to : (char *)(uintptr_t)request->user;
     error.to = request->stanza.from;
     error.type = (char *)(uintptr_t) "error";
