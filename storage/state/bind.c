@@ -2,6 +2,7 @@
 #include "storage/state/account.h"
 #include "storage/state/node.h"
 #include "storage/state/session.h"
+#include "storage/state/stanza.h"
 
 #define RESOURCE_RANDOM_BYTES  8
 #define RESUME_ID_RANDOM_BYTES 16
@@ -83,7 +84,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
     a->outcome.session = session;
     a->outcome.epoch = row.epoch;
     a->outcome.address =
-        arena_strndup(a->out->arena, slice_str(apply_printf(a, "%s/%s", row.user, row.resource)));
+        arena_strndup(a->out->arena, slice_str(address_full(a, row.user, row.resource)));
     return 0;
 }
 

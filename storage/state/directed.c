@@ -179,7 +179,7 @@ static bool is_told_by_broadcast(struct apply *a, const char *user, const char *
 void directed_end(struct apply *a, uint64_t session, const char *user, const char *resource)
 {
     struct row_list list = rows_all(a->state, a->arena, TABLE_DIRECTED, key_u64(session));
-    const char *from = apply_printf(a, "%s/%s", user, resource);
+    const char *from = address_full(a, user, resource);
     bool broadcast = presence_get(a, user, session) != NULL;
 
     for (size_t i = 0; i < list.count; i++) {
@@ -201,7 +201,7 @@ static void end_one(struct apply *a, uint64_t session, const char *to)
     const Pb__SessionRow *row = state_session(a->state, a->arena, session);
 
     if (!is_told_by_broadcast(a, row->user, to)) {
-        deliver_end(a, apply_printf(a, "%s/%s", row->user, row->resource), to);
+        deliver_end(a, address_full(a, row->user, row->resource), to);
     }
 }
 

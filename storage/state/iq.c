@@ -14,13 +14,11 @@ int iq_send(struct apply *a, const Pb__SendIq *command)
     Pb__SessionRow *row;
     Pb__Stanza *stanza = command->stanza;
     uint64_t target;
-    int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+    int rc = session_take_stanza(a, command->from, stanza, &row);
 
     if (rc != 0) {
         return rc;
     }
-    stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
-    stanza->wall_ms = a->stamp.wall_ms;
     if (!address_is_local(a, stanza->to)) {
         stanza_refuse(a, command->from->session, stanza, STANZA_REMOTE_SERVER_NOT_FOUND);
         return 0;

@@ -126,14 +126,12 @@ int message_send(struct apply *a, const Pb__SendMessage *command)
 {
     Pb__SessionRow *row;
     struct message m = {.a = a, .stanza = command->stanza, .store = command->store};
-    int rc = command->stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+    int rc = session_take_stanza(a, command->from, command->stanza, &row);
 
     if (rc != 0) {
         return rc;
     }
     m.sender = command->from->session;
-    m.stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
-    m.stanza->wall_ms = a->stamp.wall_ms;
     m.stanza->delayed = false;
     m.stanza->position = 0;
     if (m.stanza->to[0] == '\0') {

@@ -145,8 +145,7 @@ static void end_presence(struct apply *a, const char *user, const Pb__PresenceRo
     uint64_t position = apply_position(a);
 
     if (stanza == NULL) {
-        stanza =
-            stanza_presence(a, "unavailable", apply_printf(a, "%s/%s", user, row->resource), "");
+        stanza = stanza_presence(a, "unavailable", address_full(a, user, row->resource), "");
     }
     if (!presence_is_own(row)) {
         deadline_delete(a, row->until_ms, PB__DEADLINE_KIND__STANDING_PRESENCE, row->session);
@@ -228,7 +227,7 @@ static void hide_ended(struct apply *a, const char *user, const char *viewer)
     for (size_t i = 0; i < ended.count; i++) {
         const Pb__TombstoneRow *row = ended.items[i].row;
 
-        hide_end(a, apply_printf(a, "%s/%s", user, row->resource), viewer, row->position);
+        hide_end(a, address_full(a, user, row->resource), viewer, row->position);
     }
     if (account != NULL) {
         hide_end(a, user, viewer, account->forgotten_position);
@@ -241,7 +240,7 @@ void presence_hide(struct apply *a, const char *user, const char *viewer)
 
     for (size_t i = 0; i < list.count; i++) {
         const Pb__PresenceRow *row = list.items[i].row;
-        const char *from = apply_printf(a, "%s/%s", user, row->resource);
+        const char *from = address_full(a, user, row->resource);
 
         presence_owe_available(a, viewer, stanza_presence(a, "unavailable", from, viewer));
     }
@@ -385,13 +384,11 @@ int presence_send(struct apply *a, const Pb__SendPresence *command)
 {
     Pb__Stanza *stanza = command->stanza;
     Pb__SessionRow *row;
-    int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+    int rc = session_take_stanza(a, command->from, stanza, &row);
 
     if (rc != 0) {
         return rc;
     }
-    stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
-    stanza->wall_ms = a->stamp.wall_ms;
     if (stanza_content_bytes(stanza) > STATE_PRESENCE_BYTES_MAX) {
         refuse_large(a, command->from->session, row, stanza);
         return 0;

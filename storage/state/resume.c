@@ -4,6 +4,7 @@
 #include "storage/state/node.h"
 #include "storage/state/pending.h"
 #include "storage/state/session.h"
+#include "storage/state/stanza.h"
 
 static int refuse(struct apply *a, int rc, bool count_known, uint32_t count)
 {
@@ -84,7 +85,7 @@ int session_resume(struct apply *a, const Pb__Resume *command)
     a->outcome.window_s = row->window_ms / 1000;
     a->outcome.resume_id = arena_copy(a->out->arena, resume_id);
     a->outcome.address =
-        arena_strndup(a->out->arena, slice_str(apply_printf(a, "%s/%s", row->user, row->resource)));
+        arena_strndup(a->out->arena, slice_str(address_full(a, row->user, row->resource)));
     return 0;
 }
 

@@ -160,12 +160,11 @@ int bounce(struct apply *a, const Pb__Bounce *command)
 {
     Pb__SessionRow *row;
     Pb__Stanza *stanza = command->stanza;
-    int rc = stanza == NULL ? ERR_INVALID : session_take(a, command->from, &row);
+    int rc = session_take_stanza(a, command->from, stanza, &row);
 
     if (rc != 0) {
         return rc;
     }
-    stanza->from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
     if (stanza->to[0] == '\0') {
         stanza->to = row->user; /* RFC 6120 §10.3: without to, for the account itself */
     }

@@ -44,7 +44,7 @@ int roster_set(struct apply *a, const Pb__RosterSet *command)
     reply.kind = PB__STANZA__KIND__IQ;
     reply.id = command->iq_id;
     reply.lang = command->iq_lang;
-    reply.from = (char *)apply_printf(a, "%s/%s", row->user, row->resource);
+    reply.from = address_full(a, row->user, row->resource);
     reply.to = row->user;
     reply.wall_ms = a->stamp.wall_ms;
     if (strcmp(command->contact, row->user) == 0 || command->contact[0] == '\0') {

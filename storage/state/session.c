@@ -4,6 +4,7 @@
 #include "storage/state/command.h"
 #include "storage/state/deadline.h"
 #include "storage/state/node.h"
+#include "storage/state/stanza.h"
 
 #define WINDOW_NONE UINT32_MAX /* in the index: a deadline of its own runs */
 
@@ -24,6 +25,18 @@ int session_take(struct apply *a, const Pb__From *from, Pb__SessionRow **out)
     }
     *out = row;
     return 0;
+}
+
+int session_take_stanza(struct apply *a, const Pb__From *from, Pb__Stanza *stanza,
+                        Pb__SessionRow **out)
+{
+    int rc = stanza == NULL ? ERR_INVALID : session_take(a, from, out);
+
+    if (rc == 0) {
+        stanza->from = address_full(a, (*out)->user, (*out)->resource);
+        stanza->wall_ms = a->stamp.wall_ms;
+    }
+    return rc;
 }
 
 /* ---- rows and indexes */

@@ -8,6 +8,11 @@
  * the row (a copy: load again to change it). Else ERR_CONFLICT. */
 NODISCARD int session_take(struct apply *a, const Pb__From *from, Pb__SessionRow **out);
 
+/** The same for a stanza, which may be absent (ERR_INVALID): it is from that session, at this time.
+ */
+NODISCARD int session_take_stanza(struct apply *a, const Pb__From *from, Pb__Stanza *stanza,
+                                  Pb__SessionRow **out);
+
 /** A new session, indexed. */
 void session_add(struct apply *a, uint64_t session, const Pb__SessionRow *row);
 /** Write a row whose owner, window and deadline did not change. */

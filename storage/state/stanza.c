@@ -86,6 +86,11 @@ void stanza_refuse(struct apply *a, uint64_t sender, const Pb__Stanza *stanza,
     }
 }
 
+char *address_full(struct apply *a, const char *user, const char *resource)
+{
+    return (char *)apply_printf(a, "%s/%s", user, resource);
+}
+
 const char *address_bare(struct apply *a, const char *address)
 {
     return arena_strndup(a->arena, jid_text_bare(slice_str(address)));

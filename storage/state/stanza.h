@@ -31,6 +31,7 @@ Pb__Stanza *stanza_for_effect(struct apply *a, const Pb__Stanza *stanza);
 void stanza_refuse(struct apply *a, uint64_t sender, const Pb__Stanza *stanza,
                    enum stanza_error error);
 
+char *address_full(struct apply *a, const char *user, const char *resource);
 const char *address_bare(struct apply *a, const char *address);
 const char *address_resource(struct apply *a, const char *address);
 /** Is the domain of address served here? */
