@@ -6,10 +6,10 @@
 #include "node/base/clock.h"
 #include "node/base/mem.h"
 #include "node/core/core_private.h"
+#include "tests/lib/loopback.h"
 #include "tests/lib/pki/pki.h"
 #include "tests/lib/scratch.h"
 
-#include <arpa/inet.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -52,19 +52,6 @@ struct world {
 static void wake_nobody(void *ctx)
 {
     (void)ctx;
-}
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
 }
 
 static void empty_mailbox(struct mailbox *box)
@@ -364,7 +351,7 @@ static int setup(void **state)
         (void)snprintf(name, sizeof(name), "node-%u", node->id);
         pki_issue(world->pki, 0, name, NULL, &node->files);
         (void)snprintf(node->dir, sizeof(node->dir), "%s/%u", world->dir, node->id);
-        (void)snprintf(node->address, sizeof(node->address), "127.0.0.1:%u", free_port());
+        loopback_next(node->address, sizeof(node->address));
         world->members[i] =
             (struct rlog_member){.raft_id = node->raft_id, .node_id = node->id, .role = RLOG_VOTER};
         (void)strcpy(world->members[i].address, node->address);

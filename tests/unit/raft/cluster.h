@@ -7,13 +7,14 @@
 #include "node/base/crypto.h"
 #include "node/base/mem.h"
 #include "raft/log/rlog.h"
+#include "tests/lib/loopback.h"
 #include "tests/lib/pki/pki.h"
 #include "tests/lib/scratch.h"
 
-#include <arpa/inet.h>
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,20 +237,6 @@ static inline void on_copy_wanted(void *ctx, uint32_t from_node, uint64_t index_
     (void)pthread_mutex_unlock(&replica->mutex);
 }
 
-static inline uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
-
 static inline int remove_entry(const char *path, const struct stat *status, int kind,
                                struct FTW *where)
 {
@@ -266,6 +253,7 @@ static inline void remove_dir(const char *dir)
 
 static inline void cluster_init(struct cluster *cluster, size_t count)
 {
+    (void)signal(SIGPIPE, SIG_IGN); /* as musterd does: a node that ends closes its links */
     *cluster = (struct cluster){.pki = pki_new(), .count = count};
     for (size_t i = 0; i < NODES_MAX; i++) {
         struct rlog_member *member = &cluster->members[i];
@@ -277,7 +265,7 @@ static inline void cluster_init(struct cluster *cluster, size_t count)
         member->node_id = (uint32_t)i + 1;
         member->raft_id = (uint64_t)(i + 1) << 32 | 1;
         member->role = RLOG_VOTER;
-        (void)snprintf(member->address, sizeof(member->address), "127.0.0.1:%u", free_port());
+        loopback_next(member->address, sizeof(member->address));
         scratch_folder(cluster->dirs[i], "raft");
         (void)pthread_mutex_init(&replica->mutex, NULL);
         replica->node_id = member->node_id;

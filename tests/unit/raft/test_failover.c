@@ -44,7 +44,6 @@ static _Noreturn void run_node(struct cluster *cluster, size_t i, struct shown *
     uint64_t submitted = 0;
     uint64_t submitted_us = 0;
 
-    (void)signal(SIGPIPE, SIG_IGN); /* as musterd does: peers close links of a node that hung */
     cluster_start(cluster, i, true);
     while (getppid() != 1) {
         uint64_t incarnation = peek(replica, &replica->incarnation);
