@@ -174,7 +174,7 @@ int user_remove(struct apply *a, const Pb__UserRemove *command)
     erasure.number = a->state->meta.next_erasure++;
     row_put(a->state, TABLE_ERASURE, key_user(command->user), &erasure);
     deadline.user = command->user;
-    deadline_put(a, a->now_ms, PB__DEADLINE_KIND__ERASURE, erasure.number, &deadline);
+    deadline_put(a, DEADLINE_AT_ONCE, PB__DEADLINE_KIND__ERASURE, erasure.number, &deadline);
     return 0;
 }
 

@@ -27,6 +27,7 @@ struct due_list {
     size_t count;
     size_t capacity;
     uint64_t ended_ms; /* of the incarnation being looked at */
+    size_t rows;       /* that the items touch, beyond a few each */
 };
 
 static void add(struct due_list *due, Pb__DeadlineKind kind, uint64_t session, uint32_t epoch,
@@ -58,6 +59,24 @@ static uint32_t epoch_of(struct due_list *due, uint64_t session)
 
     ASSERT(row != NULL); /* indexes name what is there */
     return row->epoch;
+}
+
+/* Steps of erasures, which all stand before the first deadline, as far as there is room for them.
+ */
+static bool visit_erasure(void *ctx, struct slice key, void *row)
+{
+    struct due_list *due = ctx;
+    const Pb__DeadlineRow *deadline = row;
+
+    if (get_u64(key.data) != DEADLINE_AT_ONCE || due->count == due->max) {
+        return false;
+    }
+    due->rows += account_erasure_rows(due->state, due->arena, deadline->user);
+    if (due->count > 0 && due->rows > STATE_EXPIRE_ROWS_MAX) {
+        return false;
+    }
+    add(due, PB__DEADLINE_KIND__ERASURE, key_last_u64(key), 0, DEADLINE_AT_ONCE);
+    return true;
 }
 
 static bool visit_deadline(void *ctx, struct slice key, void *row)
@@ -109,42 +128,36 @@ static int compare(const void *left, const void *right)
 /* How many rows the end of one item may touch, beyond a few. */
 static size_t rows_of(struct due_list *due, const Pb__Expire__Item *item)
 {
-    const Pb__DeadlineRow *row;
-
-    switch (item->kind) {
-    case PB__DEADLINE_KIND__SESSION:
-        return state_session(due->state, due->arena, item->session)->pending_count;
-    case PB__DEADLINE_KIND__ERASURE:
-        row = row_get(due->state, due->arena, TABLE_DEADLINE,
-                      key_deadline(item->deadline_ms, (unsigned)item->kind, item->session));
-        return account_erasure_rows(due->state, due->arena, row->user);
-    default:
-        return 0;
-    }
+    return item->kind == PB__DEADLINE_KIND__SESSION
+               ? state_session(due->state, due->arena, item->session)->pending_count
+               : 0;
 }
 
-/* How many of the oldest touch no more rows than one command should. */
-static size_t bounded_count(struct due_list *due)
+/* Keep the oldest, as many as touch no more rows than one command should. */
+static void bound(struct due_list *due)
 {
-    size_t rows = 0, count = 0;
+    size_t count = 0;
 
     while (count < due->count && count < due->max) {
-        rows += rows_of(due, due->items[count]);
-        if (count > 0 && rows > STATE_EXPIRE_ROWS_MAX) {
+        size_t rows = rows_of(due, due->items[count]);
+
+        if (count > 0 && due->rows + rows > STATE_EXPIRE_ROWS_MAX) {
             break;
         }
+        due->rows += rows;
         count++;
     }
-    return count;
+    due->count = count;
 }
 
 size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
                  Pb__Expire *out)
 {
     struct due_list due = {.state = state, .arena = arena, .now_ms = now_ms, .max = max};
+    const struct key first = key_deadline(DEADLINE_AT_ONCE + 1, 0, 0);
     struct row_list lives;
 
-    rows_each(state, arena, TABLE_DEADLINE, (struct key){.len = 0}, slice_make(NULL, 0),
+    rows_each(state, arena, TABLE_DEADLINE, (struct key){.len = 0}, key_slice(&first),
               visit_deadline, &due);
     lives = rows_all(state, arena, TABLE_INCARNATION, (struct key){.len = 0});
     for (size_t i = 0; i < lives.count; i++) {
@@ -162,8 +175,11 @@ size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size
         qsort(due.items, due.count, sizeof(*due.items), compare);
     }
     due.max = max;
+    bound(&due);
+    rows_each(state, arena, TABLE_DEADLINE, (struct key){.len = 0}, slice_make(NULL, 0),
+              visit_erasure, &due);
     pb__expire__init(out);
-    out->n_items = bounded_count(&due);
+    out->n_items = due.count;
     out->items = due.items;
     return out->n_items;
 }

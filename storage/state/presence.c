@@ -231,6 +231,8 @@ static void hide_ended(struct apply *a, const char *user, const char *viewer)
     }
     if (account != NULL) {
         hide_end(a, user, viewer, account->forgotten_position);
+    } else { /* what was forgotten of it went with it */
+        presence_owe_available(a, viewer, stanza_presence(a, "unavailable", user, viewer));
     }
 }
 
@@ -343,9 +345,9 @@ static void set_available(struct apply *a, const Pb__SendPresence *command,
     row.session = id;
     row.resource = session->resource;
     row.priority = command->priority;
-    row.position = apply_position(a);
     take_over_standing(a, id, session);
     tombstone_delete(a, session->user, session->resource);
+    row.position = apply_position(a); /* after what a list got by the way */
     presence_put(a, session->user, &row, command->stanza);
     push_effect(a, id, session->user, command->stanza, row.position, old == NULL);
 

@@ -143,8 +143,8 @@ typedef bool (*state_node_visit)(void *ctx, const Pb__NodeRow *row);
 void state_each_node(struct state *state, struct arena *arena, state_node_visit visit, void *ctx);
 
 /** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
- * first, and no more than touch STATE_EXPIRE_ROWS_MAX rows (but one at least). Fills *out (in the
- * arena) and returns how many. */
+ * first, then steps of erasures; no more than touch STATE_EXPIRE_ROWS_MAX rows (but one at least).
+ * Fills *out (in the arena) and returns how many. */
 size_t state_due(struct state *state, struct arena *arena, uint64_t now_ms, size_t max,
                  Pb__Expire *out);
 /** Does any deadline run (so that time stamps must go on)? */

@@ -434,6 +434,21 @@ static void test_due_is_bounded_by_erasures(void **state)
         rows_all(world.state, &world.arena, TABLE_ERASURE, (struct key){.len = 0}).count, 0);
 }
 
+/* Goal: erasures, of which there may be many and each in many steps, put off the end of nothing.
+ * Method: many users are removed before a node dies; when its session is due, that comes first. */
+static void test_erasures_come_last(void **state)
+{
+    Pb__Expire due;
+    (void)state;
+
+    make_users(300, 25);
+    run("0 node_down incarnation=1");
+    world.now_ms += WINDOW_S * 1000;
+    assert_true(state_due(world.state, &world.arena, world.now_ms, 60, &due) > 1);
+    assert_int_equal(due.items[0]->kind, PB__DEADLINE_KIND__SESSION);
+    assert_int_equal(due.items[1]->kind, PB__DEADLINE_KIND__ERASURE);
+}
+
 /* Goal: who resumes learns which presence ended meanwhile, and only that (DESIGN 5).
  * Method: an end leaves one tombstone, seen from positions before it; availability takes it away;
  * its deadline too. */
@@ -699,6 +714,7 @@ int main(void)
         TEST(test_due_in_order),
         TEST(test_due_is_bounded_by_rows),
         TEST(test_due_is_bounded_by_erasures),
+        TEST(test_erasures_come_last),
         TEST(test_ended_presence_leaves_a_tombstone),
         TEST(test_tombstones_are_bounded),
         TEST(test_ended_sessions_are_bounded),

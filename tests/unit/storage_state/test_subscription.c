@@ -328,9 +328,8 @@ static void test_a_name_used_again(void **state)
     world_runf(&world, "1 roster_set from=%u:1 iq_id=i contact=carol@x name=c", (unsigned)bob);
     version = state_roster(world.state, &world.arena, "bob@x")->version;
     world_run(&world, "1 user_remove user=bob@x");
-    world_runf(&world, "0 expire items.0=%llu:0:%llu:ERASURE",
-               (unsigned long long)world.state->meta.next_erasure - 1,
-               (unsigned long long)world.now_ms);
+    world_runf(&world, "0 expire items.0=%llu:0:0:ERASURE",
+               (unsigned long long)world.state->meta.next_erasure - 1);
     world_expect(&world, "1 user_set user=bob@x create=1", "outcome done\n");
     bob = world_login(&world, "bob", "b");
     send_move(bob, "subscribe", "alice@x");
