@@ -80,6 +80,7 @@ void part_cut(struct part *part)
         blob_unref(&part->items[--part->count].xml);
     }
     part->cost = cost;
+    part->cut_at = cost;
 }
 
 /* With twice as much as fits, only what fits is kept. */
@@ -99,7 +100,7 @@ void part_add(struct part *part, enum delivery_kind kind, uint64_t position, str
                                .cost = xml.len > read ? xml.len : read,
                                .xml = blob_new(xml)};
     part->cost += item->cost;
-    if (part->cost / 2 > part->cost_max) {
+    if (part->cost - part->cut_at > part->cost_max) {
         part_cut(part);
     }
 }

@@ -20,7 +20,8 @@ struct part {
     size_t count;
     size_t capacity;
     size_t added;
-    size_t cost; /* of the items */
+    size_t cost;   /* of the items */
+    size_t cut_at; /* cost after the last cut */
     size_t cost_max;
     uint64_t before; /* what stands here or later is for another part */
 };

@@ -4,11 +4,13 @@
 void written_add(struct written *written, bool pending, uint64_t position, uint64_t bytes)
 {
     struct written_mark *newest = &written->newest;
-    uint64_t *last = pending ? &newest->done_position : &newest->presence_position;
 
     newest->bytes = bytes;
-    if (position > *last) {
-        *last = position;
+    if (pending && position > newest->done_position) {
+        newest->done_position = position;
+    }
+    if (position > newest->presence_position) { /* the list and presence come in one order */
+        newest->presence_position = position;
     }
     if (!written->watching) {
         written->watching = true;

@@ -68,7 +68,7 @@ static void script_enable_is_a_border(struct dialogue *d)
     expect_no_log(d);
     log_pending(d, 7, "<message id='before'/>");
     expect_server(d, "<message id='before'/>");
-    expect_log(d, "notes ack epoch=1 7/0"); /* it has left: there is no ack to wait for */
+    expect_log(d, "notes ack epoch=1 7/7"); /* it has left: there is no ack to wait for */
     log_done(d, 0);
     log_says(d, &enabled);
     expect_server(d, "<enabled xmlns='urn:xmpp:sm:3'/>");
@@ -614,12 +614,12 @@ static void script_footer_without_acks(struct dialogue *d)
     reach_bound(d);
     log_pending(d, 10, "<message id='first'/>");
     expect_server(d, "<message id='first'/>");
-    expect_log(d, "notes ack epoch=1 10/0");
+    expect_log(d, "notes ack epoch=1 10/10");
     log_pending(d, 11, "<message id='taken'/>");
     expect_server(d, "<message id='taken'/>");
     log_pending(d, 12, "<message id='left behind'/>");
     client_says(d, "</stream:stream>");
-    expect_log(d, "notes ack epoch=1 11/0");
+    expect_log(d, "notes ack epoch=1 11/11");
     expect_log(d, "close epoch=1");
 }
 

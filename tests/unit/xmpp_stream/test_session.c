@@ -31,7 +31,7 @@ static void script_done_when_left(struct dialogue *d)
     time_passes(d, 1000);
     expect_no_log(d);
     expect_server(d, "<message id='x'/>");
-    expect_log(d, "notes ack epoch=1 10/0");
+    expect_log(d, "notes ack epoch=1 10/10");
     log_pending(d, 11, "<message id='x'/>");
     log_volatile(d, 12, "<presence id='y'/>");
     mem_release(take_output(d));
@@ -48,12 +48,12 @@ static void script_lost_with_output(struct dialogue *d)
     reach_bound(d);
     log_pending(d, 10, "<message id='x'/>");
     expect_server(d, "<message id='x'/>");
-    expect_log(d, "notes ack epoch=1 10/0");
+    expect_log(d, "notes ack epoch=1 10/10");
     log_pending(d, 11, "<message id='taken'/>");
     mem_release(take_output(d));
     log_pending(d, 12, "<message id='left behind'/>");
     client_leaves(d);
-    expect_log(d, "notes ack epoch=1 11/0");
+    expect_log(d, "notes ack epoch=1 11/11");
     expect_log(d, "close epoch=1");
     expect_action(d, STREAM_DROP);
 }
@@ -68,7 +68,7 @@ static void script_output_limit(struct dialogue *d)
     }
     expect_no_pull(d);
     mem_release(take_output(d));
-    expect_log(d, "notes ack epoch=1 56/0");
+    expect_log(d, "notes ack epoch=1 56/56");
     expect_pull(d, 57, 56);
     log_pending(d, 57, "<message id='57'/>");
     log_pulled(d, true);
