@@ -122,6 +122,8 @@ struct shed {
 struct stall {
     uint64_t appends_done;
     uint64_t lasts_ms;
+    uint64_t left_ms; /* by CLOCK_BOOTTIME: leases asked for before are void; 0: it never left */
+    bool is_watched;
     bool is_stalled; /* long enough for this node to step aside */
 };
 

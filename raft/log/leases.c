@@ -170,8 +170,9 @@ static int on_grant(struct rlog *rlog, uint32_t node_id, struct slice bytes)
     uint64_t end_ms;
 
     if (rc != 0 || node_id != rlog->role.leader_node || grant.term != rlog->raft.current_term ||
-        rlog->has_left || rlog->stall.is_stalled || grant.incarnation != rlog->origin.incarnation ||
-        grant.ask_ms > clock_boot_ms() || grant.remaining_ms > rlog->config.lease_ms) {
+        rlog->has_left || rlog->stall.is_stalled || grant.ask_ms <= rlog->stall.left_ms ||
+        grant.incarnation != rlog->origin.incarnation || grant.ask_ms > clock_boot_ms() ||
+        grant.remaining_ms > rlog->config.lease_ms) {
         return rc;
     }
     follow_grant(rlog, &grant);

@@ -4,6 +4,7 @@
  * stands still steps aside until it moves again (docs/decisions/0012). */
 #include "raft/log/internal.h"
 
+#include "node/base/clock.h"
 #include "node/base/log.h"
 
 /* A write takes less than a millisecond, on a busy disk now and then 160; other nodes need less
@@ -16,6 +17,7 @@
 static void begin(struct rlog *rlog)
 {
     rlog->stall.is_stalled = true;
+    rlog->stall.left_ms = clock_boot_ms();
     log_warn("raft.disk_stalled", LOG_STR("dir", rlog->config.dir),
              LOG_UINT("leads", rlog->role.is_leader ? 1 : 0),
              LOG_STR("hint", "no write of the log has ended for seconds: look at the disk"));
@@ -31,7 +33,7 @@ static void end(struct rlog *rlog, uint64_t appends_done)
     if (rlog->stall.is_stalled) {
         log_info("raft.disk_moves", LOG_STR("dir", rlog->config.dir));
     }
-    rlog->stall = (struct stall){.appends_done = appends_done};
+    rlog->stall = (struct stall){.appends_done = appends_done, .left_ms = rlog->stall.left_ms};
 }
 
 /* Counts beats, not time: while the whole process stands still, the disk is not to blame. */
@@ -42,6 +44,10 @@ void rlog_stall_beat(struct rlog *rlog)
 
     if (!shim_writes(rlog->shim, &appends_done) || appends_done != stall->appends_done) {
         end(rlog, appends_done);
+        return;
+    }
+    if (!stall->is_watched) {
+        stall->is_watched = true; /* it may have begun a moment ago */
         return;
     }
     stall->lasts_ms += rlog->config.lease_ms / 3;

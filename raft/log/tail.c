@@ -109,7 +109,7 @@ void rlog_tail_beat(struct rlog *rlog)
     struct buf path;
 
     if (!rlog->tail.is_marked || rlog->offer.is_asked || rlog->offer.retry_ms != 0 ||
-        rlog->raft.last_stored < rlog->store_index) {
+        rlog->raft.last_applied < rlog->store_index) {
         return;
     }
     path = mark_path(rlog);

@@ -259,6 +259,32 @@ static void test_a_stalled_majority_waits(void **state)
     end_equal();
 }
 
+static void on_transferred(void *ctx, int status)
+{
+    (void)ctx;
+    (void)status; /* it may be too late for an answer */
+}
+
+/* Goal: one whose disk stood still when it was elected leads nobody, and keeps nobody from leading.
+ * Method: hand leadership to it; another must lead and commit. */
+static void test_a_leader_that_never_began(void **state)
+{
+    size_t leader = start_three();
+    size_t victim = leader + 1;
+    (void)state;
+
+    stall(victim, true);
+    rlog_transfer(replica(leader)->rlog, replica(victim)->node_id, on_transferred, NULL);
+    UNTIL(is_stalled(victim));
+    submit(leader);
+    UNTIL(done_count(replica(leader)) == COMMANDS);
+    UNTIL(done_count(replica(victim + 1)) == COMMANDS);
+
+    stall(victim, false);
+    UNTIL(done_count(replica(victim)) == COMMANDS);
+    end_equal();
+}
+
 /* A process that the kernel keeps at its disk: told to end, it says so, and stays. */
 void __wrap__exit(int status)
 {
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_a_stalled_leader_hands_on),
         cmocka_unit_test(test_a_stalled_follower_is_left),
         cmocka_unit_test(test_a_stalled_majority_waits),
+        cmocka_unit_test(test_a_leader_that_never_began),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
