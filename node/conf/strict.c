@@ -51,6 +51,9 @@ static const yaml_node_t *bad_number(yaml_document_t *document, int index,
     const yaml_node_t *node = yaml_document_get_node(document, index);
     const yaml_node_t *bad = NULL;
 
+    if (node == NULL) {
+        return NULL; /* the file has become another since it was found to fit */
+    }
     if (schema->type == CYAML_UINT && node->type == YAML_SCALAR_NODE) {
         return is_decimal(node) ? NULL : node;
     }

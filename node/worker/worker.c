@@ -225,7 +225,9 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
     switch (message->kind) {
     case PORT_SERVE:
         worker->incarnation = message->incarnation;
-        open_doors(worker);
+        if (!worker->is_stopping) {
+            open_doors(worker);
+        }
         break;
     case PORT_CEASE:
         cease(worker, message->ended);
@@ -288,6 +290,7 @@ static void on_wake(uv_async_t *wake)
 static void close_loop(struct worker *worker)
 {
     worker->is_closed = true;
+    close_doors(worker);
     uv_close((uv_handle_t *)&worker->wake, NULL);
     uv_close((uv_handle_t *)&worker->before_wait, NULL);
     uv_close((uv_handle_t *)&worker->after_wait, NULL);
