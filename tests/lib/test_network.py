@@ -1,12 +1,15 @@
 """The network of the tests does what it says."""
 
+import itertools
 import socket
+import time
 import unittest
 
 from tests.lib.network import Network, NotPermitted
 
 PORT = 9
 SILENCE_S = 0.2
+UP_TIMEOUT_S = 10.0
 
 
 class Cuts(unittest.TestCase):
@@ -19,6 +22,8 @@ class Cuts(unittest.TestCase):
             self.skipTest(str(error))
         self.addCleanup(self.network.close)
         self.sockets = {node_id: self._socket(node_id) for node_id in (1, 2)}
+        self.numbers = itertools.count()
+        self._wait_up()
 
     def _socket(self, node_id: int) -> socket.socket:
         with self.network.inside(node_id):
@@ -28,12 +33,22 @@ class Cuts(unittest.TestCase):
         one.settimeout(SILENCE_S)
         return one
 
+    def _wait_up(self) -> None:
+        """A line that was just made takes a moment until it carries anything."""
+        deadline = time.monotonic() + UP_TIMEOUT_S
+        while not (self._passes(1, 2) and self._passes(2, 1)):
+            self.assertLess(time.monotonic(), deadline, "the lines do not come up")
+
     def _passes(self, sender: int, receiver: int) -> bool:
-        self.sockets[sender].sendto(b"x", (self.network.address(receiver), PORT))
+        """Does this datagram arrive? An older one that comes late does not count."""
+        text = str(next(self.numbers)).encode()
+        self.sockets[sender].sendto(text, (self.network.address(receiver), PORT))
         try:
-            return self.sockets[receiver].recv(1) == b"x"
+            while self.sockets[receiver].recv(16) != text:
+                pass
         except TimeoutError:
             return False
+        return True
 
     def test_directions(self) -> None:
         """A cut swallows what goes its way, and only that; healing ends it."""
