@@ -1,6 +1,7 @@
 /* Goal: what another node forwards never gets into the log unless every node can read it, and
  * crashes no leader, whether there is room or not; what stands for a refused command keeps its Ref.
  * Method: vet; refuse for lack of room what passed, decode, refuse again. */
+#include "storage/state/command.h"
 #include "storage/state/room.h"
 #include "storage/state/schema.pb-c.h"
 #include "storage/state/vet.h"
@@ -45,8 +46,7 @@ static void check_refused(struct slice command)
         ASSERT(after->body_case == PB__COMMAND__BODY_BOUNCE ||
                after->body_case == PB__COMMAND__BODY_EMPTY ||
                after->body_case == before->body_case); /* the same without its content */
-        ASSERT((before->ref == NULL) == (after->ref == NULL));
-        ASSERT(before->ref == NULL || before->ref->cookie == after->ref->cookie);
+        ASSERT(command_ref(before->ref).cookie == command_ref(after->ref).cookie);
         ASSERT(!room_refuse(buf_slice(&refusal), ERR_NO_SPACE, &again));
         pb__command__free_unpacked(after, NULL);
     }
