@@ -606,11 +606,18 @@ void link_conn_dial(struct link_set *set, struct link_peer *peer,
                     const struct sockaddr_storage *address)
 {
     struct link_conn *conn = conn_new(set, true);
-    int rc;
+    struct sockaddr_storage source;
+    int rc = 0;
 
     conn->peer = peer;
     peer->conn = conn;
-    rc = uv_tcp_connect(&conn->connect, &conn->tcp, (const struct sockaddr *)address, on_connected);
+    if (link_listener_source(set, address->ss_family, &source)) {
+        rc = uv_tcp_bind(&conn->tcp, (const struct sockaddr *)&source, 0);
+    }
+    if (rc == 0) {
+        rc = uv_tcp_connect(&conn->connect, &conn->tcp, (const struct sockaddr *)address,
+                            on_connected);
+    }
     if (rc != 0) {
         link_conn_fail(conn, uv_strerror(rc));
     }
@@ -626,10 +633,10 @@ static void turn_away(struct link_conn *conn)
     }
 }
 
-void link_conn_accept(struct link_set *set)
+void link_conn_accept(struct link_set *set, uv_tcp_t *door)
 {
     struct link_conn *conn = conn_new(set, false);
-    int rc = uv_accept((uv_stream_t *)&set->listener, (uv_stream_t *)&conn->tcp);
+    int rc = uv_accept((uv_stream_t *)door, (uv_stream_t *)&conn->tcp);
 
     if (rc != 0) {
         link_conn_fail(conn, uv_strerror(rc));

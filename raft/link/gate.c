@@ -29,32 +29,56 @@ static bool is_same_host(const struct in6_addr *a, const struct in6_addr *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-static bool lives_at(const struct link_peer *peer, const struct in6_addr *host)
+/* Where a peer lives, as far as it is known; a name may have several addresses. */
+static size_t hosts_of(const struct link_peer *peer, struct in6_addr hosts[RESOLVE_ADDRESSES_MAX])
 {
     struct sockaddr_storage numeric;
-    struct in6_addr at;
 
     if (peer->address_valid && address_numeric(&peer->address, &numeric)) {
-        at = host_of(&numeric);
-        return is_same_host(&at, host);
+        hosts[0] = host_of(&numeric);
+        return 1;
     }
     for (size_t i = 0; i < peer->resolved.count; i++) {
-        at = host_of(&peer->resolved.addresses[i]);
-        if (is_same_host(&at, host)) {
-            return true;
-        }
+        hosts[i] = host_of(&peer->resolved.addresses[i]);
     }
-    return false;
+    return peer->resolved.count;
+}
+
+/* Those that have the higher id dial us. */
+static bool dials_us(const struct link_set *set, const struct link_peer *peer)
+{
+    return peer->node_id > set->node_id;
 }
 
 static size_t count_peers_at(const struct link_set *set, const struct in6_addr *host)
 {
+    struct in6_addr hosts[RESOLVE_ADDRESSES_MAX];
     size_t count = 0;
 
     for (const struct link_peer *peer = set->peers; peer != NULL; peer = peer->next) {
-        count += peer->node_id > set->node_id && lives_at(peer, host) ? 1 : 0;
+        size_t known = dials_us(set, peer) ? hosts_of(peer, hosts) : 0;
+
+        for (size_t i = 0; i < known; i++) {
+            if (is_same_host(&hosts[i], host)) {
+                count++;
+                break;
+            }
+        }
     }
     return count;
+}
+
+void link_gate_hosts(const struct link_set *set, struct link_hosts *out)
+{
+    out->count = 0;
+    for (const struct link_peer *peer = set->peers; peer != NULL; peer = peer->next) {
+        struct in6_addr hosts[RESOLVE_ADDRESSES_MAX];
+        size_t known = dials_us(set, peer) ? hosts_of(peer, hosts) : 0;
+
+        for (size_t i = 0; i < known && out->count < LINK_HOSTS_MAX; i++) {
+            out->at[out->count++] = hosts[i];
+        }
+    }
 }
 
 /* How many guests of a kind are under way, of all hosts or of one; and the oldest of them: new

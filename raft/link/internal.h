@@ -21,7 +21,7 @@
 #define LINK_CHANCE_MS     500
 /* Handshakes begun in LINK_RETRY_MS for either kind of guest: a twentieth of the thread's time. */
 #define LINK_ADMITTED_A_TICK 4
-/* Taken from the listener in one turn of the loop, which has heartbeats to see to. */
+/* Taken from a door of the listener in one turn of the loop, which has heartbeats to see to. */
 #define LINK_ACCEPTED_A_TURN 16
 /* Names are not asked for more often. */
 #define LINK_RESOLVE_MS 1000
@@ -42,7 +42,7 @@
 enum conn_state { CONN_CONNECT, CONN_TLS, CONN_HELLO, CONN_READY, CONN_UP, CONN_CLOSED };
 
 /* Who dialled us, as far as its address tells: that of a peer, or none. */
-enum conn_guest { GUEST_STRANGER, GUEST_NEIGHBOUR, GUEST_KINDS };
+enum link_guest { GUEST_STRANGER, GUEST_NEIGHBOUR, GUEST_KINDS };
 
 struct out_frame {
     struct out_frame *next;
@@ -64,7 +64,7 @@ struct link_conn {
     struct link_peer *peer; /* dialled: from the start; accepted: from its certificate on */
     enum conn_state state;
     bool dialled;
-    enum conn_guest guest; /* accepted only, as is host */
+    enum link_guest guest; /* accepted only, as is host */
     struct in6_addr host;
     bool condemned; /* to be closed before the loop polls again */
     uv_tcp_t tcp;
@@ -103,6 +103,23 @@ struct link_peer {
     struct resolve_result resolved;
 };
 
+/* Where the peers live that dial us: those beyond the limit are taken for strangers. */
+#define LINK_HOSTS_MAX 64
+
+struct link_hosts {
+    struct in6_addr at[LINK_HOSTS_MAX]; /* IPv4 as mapped into IPv6 */
+    size_t count;
+};
+
+struct link_listener {
+    uv_tcp_t doors[GUEST_KINDS];
+    unsigned accepted[GUEST_KINDS]; /* in this turn */
+    bool waits[GUEST_KINDS];        /* libuv polls a door again when this one is taken */
+    struct link_hosts hosts;        /* whom the second door is for */
+    bool aimed;
+    bool complained;
+};
+
 struct link_set {
     uv_loop_t *loop;
     uint32_t node_id;
@@ -118,9 +135,7 @@ struct link_set {
     size_t retired_count;
     struct resolver *resolver;
 
-    uv_tcp_t listener;
-    bool accept_waits;              /* libuv polls the listener again when this one is taken */
-    unsigned accepted;              /* in this turn */
+    struct link_listener listener;
     unsigned admitted[GUEST_KINDS]; /* in this tick */
     uv_timer_t timer;
     /* What link_send() queued goes out once a turn of the loop, before it polls: frames of one turn
@@ -150,11 +165,23 @@ void link_set_handle_closed(struct link_set *set);
 /* gate.c, for conn.c */
 /** May a connection that was just accepted begin its handshake? Notes its host and kind. */
 bool link_gate_admits(struct link_conn *conn);
+void link_gate_hosts(const struct link_set *set, struct link_hosts *out);
+
+/* listener.c, for set.c and conn.c */
+/** Bind and listen. ERR_IO, logged; the doors have to be closed either way. */
+NODISCARD int link_listener_open(struct link_set *set, const char *bind);
+/** Show peers to their door, wherever they live by now. */
+void link_listener_aim(struct link_set *set);
+/** Where we dial from, so that a peer knows us: the address that we listen at; false: at any, or at
+ * none of that family. */
+bool link_listener_source(const struct link_set *set, int family, struct sockaddr_storage *out);
+/** A turn of the loop begins: each door may take so many again. */
+void link_listener_turn(struct link_set *set);
 
 /* conn.c, for set.c */
 void link_conn_dial(struct link_set *set, struct link_peer *peer,
                     const struct sockaddr_storage *address);
-void link_conn_accept(struct link_set *set);
+void link_conn_accept(struct link_set *set, uv_tcp_t *door);
 /** Close now; tells on_down when it was up. */
 void link_conn_fail(struct link_conn *conn, const char *reason);
 /** Close without an event, after what fits into the kernel at once. */

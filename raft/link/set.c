@@ -4,9 +4,6 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
-/* As much of a flood as comes between two turns of the loop, or peers would be lost in it. */
-#define LINK_BACKLOG 1024
-
 /* ---------------------------------------------------------------- peers */
 
 struct link_peer *link_set_find(const struct link_set *set, uint32_t node_id)
@@ -281,21 +278,11 @@ void link_set_wake(struct link_set *set)
     }
 }
 
-static void accept_one(struct link_set *set)
-{
-    set->accepted++;
-    link_conn_accept(set);
-}
-
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct link_set *set = CONTAINER_OF(prepare, struct link_set, prepare);
 
-    set->accepted = 0;
-    if (set->accept_waits) {
-        set->accept_waits = false;
-        accept_one(set);
-    }
+    link_listener_turn(set);
     if (uv_is_active((uv_handle_t *)&set->idle)) {
         (void)uv_idle_stop(&set->idle);
         step(set);
@@ -323,55 +310,24 @@ static void on_timer(uv_timer_t *timer)
         }
         look_up_dialler(set, peer, now_ms);
     }
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct link_set *set = CONTAINER_OF((uv_tcp_t *)listener, struct link_set, listener);
-
-    if (status == 0 && set->accepted < LINK_ACCEPTED_A_TURN) {
-        accept_one(set);
-    } else if (status == 0) {
-        set->accept_waits = true;
-    }
+    link_listener_aim(set);
 }
 
 /* ---------------------------------------------------------------- open and close */
 
-static int listen_on(struct link_set *set, const char *bind)
-{
-    struct sockaddr_storage address;
-    const char *cause = "not an address of this host";
-    int rc;
-
-    if (address_lookup(bind, &address) != 0) {
-        goto fail;
-    }
-    rc = uv_tcp_bind(&set->listener, (const struct sockaddr *)&address, 0);
-    if (rc == 0) {
-        rc = uv_listen((uv_stream_t *)&set->listener, LINK_BACKLOG, on_connection);
-    }
-    if (rc != 0) {
-        cause = uv_strerror(rc);
-        goto fail;
-    }
-    return 0;
-
-fail:
-    log_error("link.bind_failed", LOG_STR("address", bind), LOG_STR("cause", cause));
-    return ERR_IO;
-}
-
 static void open_handles(struct link_set *set)
 {
-    int rc = uv_tcp_init(set->loop, &set->listener);
+    for (enum link_guest door = 0; door < GUEST_KINDS; door++) {
+        int rc = uv_tcp_init(set->loop, &set->listener.doors[door]);
 
-    ASSERT(rc == 0);
+        ASSERT(rc == 0);
+        set->listener.doors[door].data = set;
+    }
     (void)uv_timer_init(set->loop, &set->timer);
     (void)uv_prepare_init(set->loop, &set->prepare);
     (void)uv_idle_init(set->loop, &set->idle);
     set->resolver = resolver_new(set->loop, on_resolved, set);
-    set->handles = 5;
+    set->handles = 6;
     (void)uv_timer_start(&set->timer, on_timer, LINK_RETRY_MS, LINK_RETRY_MS);
     (void)uv_prepare_start(&set->prepare, on_prepare);
 }
@@ -405,7 +361,7 @@ int link_set_open(const struct link_config *config, const struct link_events *ev
         return rc;
     }
     open_handles(set);
-    rc = listen_on(set, config->bind);
+    rc = link_listener_open(set, config->bind);
     if (rc != 0) {
         link_set_close(set, ignore_closed, NULL); /* freed when the loop turns next */
         return rc;
@@ -425,7 +381,8 @@ uint16_t link_port(const struct link_set *set)
     struct sockaddr_storage address;
     int len = sizeof(address);
 
-    if (uv_tcp_getsockname(&set->listener, (struct sockaddr *)&address, &len) != 0) {
+    if (uv_tcp_getsockname(&set->listener.doors[GUEST_STRANGER], (struct sockaddr *)&address,
+                           &len) != 0) {
         return 0;
     }
     return address_port(&address);
@@ -466,8 +423,10 @@ static void on_handle_closed(uv_handle_t *handle)
 
 void link_set_close(struct link_set *set, void (*closed)(void *ctx), void *ctx)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&set->listener, (uv_handle_t *)&set->timer,
-                              (uv_handle_t *)&set->prepare, (uv_handle_t *)&set->idle};
+    uv_handle_t *handles[] = {(uv_handle_t *)&set->listener.doors[GUEST_STRANGER],
+                              (uv_handle_t *)&set->listener.doors[GUEST_NEIGHBOUR],
+                              (uv_handle_t *)&set->timer, (uv_handle_t *)&set->prepare,
+                              (uv_handle_t *)&set->idle};
 
     ASSERT(!set->closing);
     set->on_closed = closed;

@@ -34,6 +34,11 @@ class Judging(unittest.TestCase):
         output = "noise\n# boom\n# took 0.1 s\nnot ok 1 - a\n" + 100 * "ok 2 - b\n" + "end\n"
         self.assertEqual(["# boom", "# took 0.1 s", "not ok 1 - a", "end"], explain(output, 1))
 
+    def test_reasons_come_first(self) -> None:
+        """Why a case failed stands above the log that was printed before it."""
+        output = "log of a node\n# boom\nnot ok 1 - a\n"
+        self.assertEqual("# boom", explain(output, 3)[0])
+
     def test_unfinished_plan(self) -> None:
         """A program that ends well but ran fewer tests than it announced fails."""
         self.assertEqual((1, 1), self._judge(0, "1..2\nok 1 - a\n"))

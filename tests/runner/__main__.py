@@ -57,16 +57,17 @@ def run_stage(stage: Stage, programs: list[Program], jobs: int) -> list[Outcome]
 
 def run_stages(options: Options, only: str) -> tuple[int, int]:
     """Run what is selected; a stage whose need failed fails without being run."""
-    passed = failed = 0
+    passed = 0
     broken: set[str] = set()
     stages, needs = selected_stages(only, options.full)
     summary = []
+    failures: list[str] = []
     for stage in stages:
         started = time.monotonic()
         print(f"== {stage.name}: {stage.goal} (budget {stage.budget_s} s)", flush=True)
         if broken & set(stage.needs):
             print(f"  FAILED  {stage.name}: {', '.join(broken & set(stage.needs))} failed")
-            failed += 1
+            failures.append(stage.name)
             continue
         programs = stage.programs(options)
         if only and only != stage.name and stage.name not in needs:
@@ -75,12 +76,12 @@ def run_stages(options: Options, only: str) -> tuple[int, int]:
         if any(outcome.failed for outcome in outcomes):
             broken.add(stage.name)
         passed += sum(len(outcome.passed) for outcome in outcomes)
-        failed += sum(len(outcome.failed) for outcome in outcomes)
+        failures += [name for outcome in outcomes for name in outcome.failed]
         took = time.monotonic() - started
         verdict = "OVER BUDGET" if took > stage.budget_s else ""
         summary.append(f"{stage.name:14} {took:7.1f} s of {stage.budget_s:5} s  {verdict}")
-    print("\n".join(["", *summary]))
-    return passed, failed
+    print("\n".join(["", *summary, *(f"FAILED: {name}" for name in failures)]))
+    return passed, len(failures)
 
 
 def stop_on_signal(signum: int, _frame: object) -> None:

@@ -67,17 +67,22 @@ def judge(name: str, finished: process.Finished) -> Outcome:
     return Outcome(passed, failed, finished.output, complaint)
 
 
-def explain(output: str, tail_lines: int) -> list[str]:
-    """Why cases failed (the comments above their lines), and the end of what was printed."""
+def reasons(output: str) -> list[str]:
+    """Why cases failed: the comments above their lines."""
     lines = output.splitlines()
-    wanted = set(range(max(0, len(lines) - tail_lines), len(lines)))
+    wanted: list[str] = []
     for end, line in enumerate(lines):
         if line.startswith("not ok"):
             begin = end
             while begin > 0 and lines[begin - 1].startswith("# "):
                 begin -= 1
-            wanted.update(range(begin, end + 1))
-    return [lines[number] for number in sorted(wanted)]
+            wanted.extend(lines[begin:end + 1])
+    return wanted
+
+
+def explain(output: str, tail_lines: int) -> list[str]:
+    """Why cases failed, and then the end of what was printed."""
+    return reasons(output) + output.splitlines()[-tail_lines:]
 
 
 def parse_tap(name: str, output: str) -> tuple[list[str], list[str]]:

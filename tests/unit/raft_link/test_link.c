@@ -481,7 +481,7 @@ static void test_flood_from_elsewhere(void **state)
             flood[i] = connect_from_elsewhere(link_port(low.set));
         }
         (void)uv_run(&world->loop, UV_RUN_ONCE);
-        assert_true(low.set->accepted <= LINK_ACCEPTED_A_TURN);
+        assert_true(low.set->listener.accepted[GUEST_STRANGER] <= LINK_ACCEPTED_A_TURN);
         assert_true(low.set->admitted[GUEST_STRANGER] <= LINK_ADMITTED_A_TICK);
         for (size_t i = 0; i < ARRAY_COUNT(flood); i++) {
             (void)close(flood[i]);
