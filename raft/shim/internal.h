@@ -27,6 +27,13 @@ struct verified {
     raft_index index;
 };
 
+/* The last acknowledgement that went out. */
+struct answered {
+    raft_id to;
+    raft_term term;
+    raft_index index;
+};
+
 struct shim {
     struct raft_io io; /* what libraft sees */
     struct shim_config config;
@@ -50,6 +57,8 @@ struct shim {
     struct verified verified;
     struct verified handling; /* of the AppendEntries in libraft's hands; term 0: none */
     unsigned appends_in_flight;
+    bool told_commit_only; /* by the message in libraft's hands */
+    struct answered answered;
     raft_time truncated_at;
     raft_term hasten_term; /* term in which the leader was lost; 0: no hurry */
     raft_time hasten_at;

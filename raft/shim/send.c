@@ -47,6 +47,21 @@ static void remember(struct shim *shim, const struct sent *sent)
     shim->sent_last = copy;
 }
 
+/* Whoever is told of a commit would acknowledge again what it acknowledged to have it committed: a
+ * message a commit, that tells the leader nothing. Heartbeats are always answered. */
+static bool says_it_again(struct shim *shim, const struct raft_message *message)
+{
+    const struct raft_append_entries_result *result = &message->append_entries_result;
+    const struct answered answer = {.to = message->server_id,
+                                    .term = result->rejected == 0 ? result->term : 0,
+                                    .index = result->last_log_index};
+    bool again = shim->told_commit_only && answer.term != 0 && answer.to == shim->answered.to &&
+                 answer.term == shim->answered.term && answer.index == shim->answered.index;
+
+    shim->answered = answer;
+    return again;
+}
+
 int shim_send(struct raft_io *io, struct raft_io_send *request, const struct raft_message *original,
               raft_io_send_cb callback)
 {
@@ -59,6 +74,10 @@ int shim_send(struct raft_io *io, struct raft_io_send *request, const struct raf
     }
     if (message.type == RAFT_IO_APPEND_ENTRIES_RESULT) {
         shim_bound_acknowledgement(shim, &message.append_entries_result);
+        if (says_it_again(shim, &message)) {
+            remember(shim, &sent);
+            return 0;
+        }
     }
     if (message.type == RAFT_IO_APPEND_ENTRIES && shim_guards(shim, SHIM_GUARD_APPEND_SIZE)) {
         struct raft_append_entries *append = &message.append_entries;

@@ -572,6 +572,45 @@ static void test_commit_is_pushed(void **state)
     lab_free(&lab);
 }
 
+static int count_acknowledgements(const struct lab *lab)
+{
+    int count = 0;
+
+    for (int i = 0; i < lab->mail_count; i++) {
+        count += lab->mail[i].type == RAFT_IO_APPEND_ENTRIES_RESULT ? 1 : 0;
+    }
+    return count;
+}
+
+/* Goal: nobody answers a push of a commit, which would tell the leader nothing, and everybody a
+ * heartbeat. Method: a proposal without time, which each follower acknowledges once; then time. */
+static void test_push_is_not_answered(void **state)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposal;
+    int before;
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    before = count_acknowledgements(lab);
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
+    for (int round = 0; round < 6; round++) {
+        for (int i = 1; i <= LAB_NODES; i++) {
+            (void)lab_deliver(lab, i, 0, LAB_ALL);
+            lab_write(lab, i, 0);
+        }
+        lab_turn(lab);
+    }
+    assert_int_equal(lab->nodes[1].raft.last_applied, 3);
+    assert_int_equal(lab->nodes[3].raft.last_applied, 3);
+    assert_int_equal(count_acknowledgements(lab) - before, 2);
+    lab_run(lab, 2, 1);
+    assert_int_equal(count_acknowledgements(lab) - before, 4);
+    lab_free(&lab);
+}
+
 /* Goal: a leader with several writes under way closes in peace (0.15 crashes when they are
  * cancelled). Method: close with two; nothing is closed before they are written. */
 static void test_close_waits_for_writes(void **state)
@@ -745,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_libraft_giving_up_stops_the_node),
         cmocka_unit_test(test_append_entries_are_bounded),
         cmocka_unit_test(test_commit_is_pushed),
+        cmocka_unit_test(test_push_is_not_answered),
         cmocka_unit_test(test_retired_ids_are_not_heard),
         cmocka_unit_test(test_close_waits_for_writes),
         cmocka_unit_test(test_old_offers_are_ignored),
