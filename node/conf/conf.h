@@ -21,7 +21,7 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
 #define CONF_TIMERS_MAP(X)                                                                         \
     X(lease_ms, 200, 60000, 1000, RESTART)   /* a node without a leader stops serving after it */  \
     X(election_ms, 100, 60000, 600, RESTART) /* silence of a leader before a vote */               \
-    X(heartbeat_ms, 10, 10000, 50, RESTART)                                                        \
+    X(heartbeat_ms, 10, 10000, 100, RESTART)                                                       \
     X(mark_ms, 50, 60000, 500, RESTART)       /* how often a checkpoint window closes */           \
     X(resume_window_s, 10, 3600, 600, RELOAD) /* XEP-0198: a lost client may come back */          \
     X(idle_probe_s, 5, 86400, 300, RELOAD)    /* silence of a client before it is asked */         \

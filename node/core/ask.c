@@ -29,7 +29,7 @@ void core_note_turn(struct core *core, uint32_t worker, uint64_t now_ms)
     atomic_store_explicit(&core->worker_turns_ms[worker], now_ms, memory_order_relaxed);
 }
 
-/* A worker turns ten times a second, whatever its clients do. */
+/* A worker turns once a second at least, whatever its clients do. */
 static uint32_t count_hung(const struct core *core)
 {
     uint64_t now_ms = clock_mono_ms();

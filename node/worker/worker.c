@@ -8,7 +8,9 @@
 
 #define TICK_MS     100
 #define TICK_PHASES 10 /* each connection is looked at once in so many ticks: every second */
-#define SLOTS_MIN   64
+/* Without connections; the core takes who does not turn for seconds for hung. */
+#define TICK_IDLE_MS 1000
+#define SLOTS_MIN    64
 #define BUSY_TEXT                                                                                  \
     "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "                                   \
     "xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:error>"                 \
@@ -346,16 +348,6 @@ static void end_turn(struct worker *worker)
     }
 }
 
-static void before_wait(uv_prepare_t *prepare)
-{
-    end_turn(prepare->data);
-}
-
-static void after_wait(uv_check_t *check)
-{
-    end_turn(check->data);
-}
-
 static void on_tick(uv_timer_t *tick)
 {
     struct worker *worker = tick->data;
@@ -371,6 +363,29 @@ static void on_tick(uv_timer_t *tick)
             conn_on_tick(worker->slots[i].conn, now_ms);
         }
     }
+}
+
+/* Who has nothing to look at need not wake up for it ten times a second. */
+static void set_pace(struct worker *worker)
+{
+    bool is_idle =
+        worker->conn_count == 0 && !worker->is_stopping && backlog_is_empty(&worker->backlog);
+    uint64_t interval_ms = is_idle ? TICK_IDLE_MS : TICK_MS;
+
+    if (!worker->is_closed && interval_ms != uv_timer_get_repeat(&worker->tick)) {
+        (void)uv_timer_start(&worker->tick, on_tick, interval_ms, interval_ms);
+    }
+}
+
+static void before_wait(uv_prepare_t *prepare)
+{
+    end_turn(prepare->data);
+    set_pace(prepare->data);
+}
+
+static void after_wait(uv_check_t *check)
+{
+    end_turn(check->data);
 }
 
 static void *run(void *ctx)

@@ -13,6 +13,8 @@
 #define CHUNK_BYTES (LINK_WRITE_BYTES_MAX / 2)
 /* Answers to probes wait here while the kernel takes nothing; a peer that floods gets no more. */
 #define CONTROL_BYTES_MAX (4 * 1024)
+/* A peer that was heard is not asked whether it lives, but how far it is, now and then. */
+#define ROUND_TRIP_AGE_IN_SILENCES 3
 
 static void move(struct link_conn *conn, enum conn_state to)
 {
@@ -146,12 +148,18 @@ void link_conn_fail(struct link_conn *conn, const char *reason)
     }
 }
 
+static uv_buf_t uv_view(const struct buf *buf)
+{
+    struct slice bytes = buf_slice(buf);
+
+    return uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.len);
+}
+
 /* What TLS wants said before the end (an alert, close_notify), if the kernel takes it now. */
 static void write_last(struct link_conn *conn)
 {
     if (!conn->writing && buf_len(&conn->cipher) > 0) {
-        uv_buf_t bytes = uv_buf_init((char *)conn->cipher.data + conn->cipher.start,
-                                     (unsigned)buf_len(&conn->cipher));
+        uv_buf_t bytes = uv_view(&conn->cipher);
 
         (void)uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
     }
@@ -282,11 +290,29 @@ static void on_written(uv_write_t *write, int status)
     link_conn_flush(conn);
 }
 
-void link_conn_flush(struct link_conn *conn)
+/* The kernel did not take all: the rest waits for it in a request. */
+static void write_rest(struct link_conn *conn)
 {
-    struct buf empty;
+    struct buf empty = conn->in_flight;
     uv_buf_t bytes;
     int rc;
+
+    conn->in_flight = conn->cipher;
+    conn->cipher = empty;
+    bytes = uv_view(&conn->in_flight);
+    conn->writing = true;
+    rc = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written);
+    if (rc != 0) {
+        conn->writing = false;
+        link_conn_fail(conn, uv_strerror(rc));
+    }
+}
+
+/* A request costs libuv another turn and a change of what it polls for; most writes need none. */
+void link_conn_flush(struct link_conn *conn)
+{
+    uv_buf_t bytes;
+    int written;
 
     if (conn->writing || conn->state == CONN_CONNECT || conn->state == CONN_CLOSED) {
         return;
@@ -298,16 +324,17 @@ void link_conn_flush(struct link_conn *conn)
     if (buf_len(&conn->cipher) == 0) {
         return;
     }
-    empty = conn->in_flight;
-    conn->in_flight = conn->cipher;
-    conn->cipher = empty;
-    bytes = uv_buf_init((char *)conn->in_flight.data + conn->in_flight.start,
-                        (unsigned)buf_len(&conn->in_flight));
-    conn->writing = true;
-    rc = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written);
-    if (rc != 0) {
-        conn->writing = false;
-        link_conn_fail(conn, uv_strerror(rc));
+    bytes = uv_view(&conn->cipher);
+    written = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
+    if (written < 0 && written != UV_EAGAIN) {
+        link_conn_fail(conn, uv_strerror(written));
+        return;
+    }
+    buf_consume(&conn->cipher, written > 0 ? (size_t)written : 0);
+    if (buf_len(&conn->cipher) > 0) {
+        write_rest(conn);
+    } else if (link_conn_queued_bytes(conn) > 0) {
+        link_set_wake(conn->set); /* a chunk a turn */
     }
 }
 
@@ -672,7 +699,8 @@ void link_conn_tick(struct link_conn *conn, uint64_t now_ms)
         }
     } else if (now_ms - conn->heard_ms > silence_ms) {
         link_conn_fail(conn, "silent");
-    } else if (now_ms - conn->probed_ms >= silence_ms / 3) {
+    } else if (now_ms - conn->heard_ms >= silence_ms / 3 ||
+               now_ms - conn->probed_ms >= silence_ms * ROUND_TRIP_AGE_IN_SILENCES) {
         probe(conn, now_ms);
     }
 }

@@ -4,6 +4,11 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
+/* Ticks from the last sign of life to silence, while all links are up. */
+#define CALM_TICKS_IN_SILENCE 6
+
+static void on_timer(uv_timer_t *timer);
+
 /* ---------------------------------------------------------------- peers */
 
 struct link_peer *link_set_find(const struct link_set *set, uint32_t node_id)
@@ -278,6 +283,33 @@ void link_set_wake(struct link_set *set)
     }
 }
 
+/* Is there a link to bring up, or a stranger to watch? */
+static bool is_busy(const struct link_set *set)
+{
+    for (const struct link_peer *peer = set->peers; peer != NULL; peer = peer->next) {
+        if (peer->conn == NULL && peer->node_id < set->node_id) {
+            return true;
+        }
+    }
+    for (const struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
+        if (conn->state < CONN_UP) {
+            return true;
+        }
+    }
+    return set->admitted[GUEST_STRANGER] + set->admitted[GUEST_NEIGHBOUR] > 0;
+}
+
+/* Each tick wakes the thread, which costs more than all else that an idle node does: while all
+ * links are up it ticks as often only as silence has to be noticed. */
+static void set_pace(struct link_set *set, bool busy)
+{
+    uint64_t interval_ms = busy ? LINK_RETRY_MS : set->silence_ms / CALM_TICKS_IN_SILENCE;
+
+    if (interval_ms != uv_timer_get_repeat(&set->timer)) {
+        (void)uv_timer_start(&set->timer, on_timer, interval_ms, interval_ms);
+    }
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct link_set *set = CONTAINER_OF(prepare, struct link_set, prepare);
@@ -286,6 +318,9 @@ static void on_prepare(uv_prepare_t *prepare)
     if (uv_is_active((uv_handle_t *)&set->idle)) {
         (void)uv_idle_stop(&set->idle);
         step(set);
+    }
+    if (is_busy(set)) {
+        set_pace(set, true);
     }
 }
 
@@ -311,6 +346,7 @@ static void on_timer(uv_timer_t *timer)
         look_up_dialler(set, peer, now_ms);
     }
     link_listener_aim(set);
+    set_pace(set, is_busy(set)); /* here alone it slows down, so that it ticks at all */
 }
 
 /* ---------------------------------------------------------------- open and close */

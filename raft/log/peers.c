@@ -8,7 +8,7 @@
 
 /* Nothing heard for this many heartbeats: the link is taken for dead (a cut cable; a dead process
  * is noticed at once). */
-#define SILENCE_HEARTBEATS 20
+#define SILENCE_HEARTBEATS 10
 /* Marks are at least 50 ms apart; what was held back may come at once. */
 #define HASHES_PER_BEAT_MAX 32
 #define QUEUE_BYTES_URGENT  (8 * 1024 * 1024)

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEARTBEAT_MS_DEFAULT    50
+#define HEARTBEAT_MS_DEFAULT    100
 #define ELECTION_MS_DEFAULT     600
 #define LEASE_MS_DEFAULT        1000
 #define HANDOVER_MS             1000

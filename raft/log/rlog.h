@@ -82,7 +82,7 @@ struct rlog_config {
      * address count, the rest is ignored). Members found in the log are connected to anyway. */
     const struct rlog_member *peers;
     size_t peer_count;
-    uint32_t heartbeat_ms;        /* default 50 */
+    uint32_t heartbeat_ms;        /* default 100 */
     uint32_t election_ms;         /* default 600; a dead process is noticed at once by its link */
     uint32_t lease_ms;            /* default 1000; the same on all nodes */
     uint64_t applied_index;       /* of the store: entries at or below are not delivered */

@@ -14,7 +14,7 @@ from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, sa
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE_TIMEOUT_S = 60.0
-TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 50, "resume_window_s": 600}
+TIMERS = {"lease_ms": 1000, "election_ms": 600, "heartbeat_ms": 100, "resume_window_s": 600}
 BUILDS = ["build", "build/release", "build/gcc"]
 CONTROL_PATH_MAX = 107  # what the address of a Unix socket holds
 STATUS_KEYS = ["serving", "role", "leader", "term", "commit_index", "applied_index", "alarms",
