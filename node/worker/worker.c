@@ -348,6 +348,22 @@ static void end_turn(struct worker *worker)
     }
 }
 
+static void on_tick(uv_timer_t *tick);
+
+/* Is there nothing to look at ten times a second? */
+static bool is_idle(const struct worker *worker)
+{
+    return worker->conn_count == 0 && !worker->is_stopping && backlog_is_empty(&worker->backlog) &&
+           (worker->incarnation == 0 || worker->doors_told);
+}
+
+static void set_pace(struct worker *worker, uint64_t interval_ms)
+{
+    if (interval_ms != uv_timer_get_repeat(&worker->tick)) {
+        (void)uv_timer_start(&worker->tick, on_tick, interval_ms, interval_ms);
+    }
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct worker *worker = tick->data;
@@ -363,24 +379,19 @@ static void on_tick(uv_timer_t *tick)
             conn_on_tick(worker->slots[i].conn, now_ms);
         }
     }
-}
-
-/* Who has nothing to look at need not wake up for it ten times a second. */
-static void set_pace(struct worker *worker)
-{
-    bool is_idle =
-        worker->conn_count == 0 && !worker->is_stopping && backlog_is_empty(&worker->backlog);
-    uint64_t interval_ms = is_idle ? TICK_IDLE_MS : TICK_MS;
-
-    if (!worker->is_closed && interval_ms != uv_timer_get_repeat(&worker->tick)) {
-        (void)uv_timer_start(&worker->tick, on_tick, interval_ms, interval_ms);
+    if (is_idle(worker)) {
+        set_pace(worker, TICK_IDLE_MS); /* here alone it slows down, so that it ticks at all */
     }
 }
 
 static void before_wait(uv_prepare_t *prepare)
 {
-    end_turn(prepare->data);
-    set_pace(prepare->data);
+    struct worker *worker = prepare->data;
+
+    end_turn(worker);
+    if (!worker->is_closed && !is_idle(worker)) {
+        set_pace(worker, TICK_MS);
+    }
 }
 
 static void after_wait(uv_check_t *check)

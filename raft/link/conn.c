@@ -308,7 +308,6 @@ static void write_rest(struct link_conn *conn)
     }
 }
 
-/* A request costs libuv another turn and a change of what it polls for; most writes need none. */
 void link_conn_flush(struct link_conn *conn)
 {
     uv_buf_t bytes;
@@ -325,6 +324,7 @@ void link_conn_flush(struct link_conn *conn)
         return;
     }
     bytes = uv_view(&conn->cipher);
+    /* A request costs libuv another turn and a change of what it polls for; most need none. */
     written = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
     if (written < 0 && written != UV_EAGAIN) {
         link_conn_fail(conn, uv_strerror(written));
@@ -334,7 +334,7 @@ void link_conn_flush(struct link_conn *conn)
     if (buf_len(&conn->cipher) > 0) {
         write_rest(conn);
     } else if (link_conn_queued_bytes(conn) > 0) {
-        link_set_wake(conn->set); /* a chunk a turn */
+        link_set_wake(conn->set); /* a chunk a turn, and no request will tell when to go on */
     }
 }
 
@@ -633,13 +633,15 @@ void link_conn_dial(struct link_set *set, struct link_peer *peer,
                     const struct sockaddr_storage *address)
 {
     struct link_conn *conn = conn_new(set, true);
-    struct sockaddr_storage source;
+    const struct sockaddr_storage *source = &set->listener.source;
     int rc = 0;
 
     conn->peer = peer;
     peer->conn = conn;
-    if (link_listener_source(set, address->ss_family, &source)) {
-        rc = uv_tcp_bind(&conn->tcp, (const struct sockaddr *)&source, 0);
+    /* The peer knows us by where we listen; every other time, should that lead nowhere, by what the
+     * system chooses. */
+    if (source->ss_family == address->ss_family && ++peer->dials % 2 == 1) {
+        rc = uv_tcp_bind(&conn->tcp, (const struct sockaddr *)source, 0);
     }
     if (rc == 0) {
         rc = uv_tcp_connect(&conn->connect, &conn->tcp, (const struct sockaddr *)address,
@@ -686,6 +688,11 @@ static void probe(struct link_conn *conn, uint64_t now_ms)
     }
 }
 
+static uint64_t later(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
 void link_conn_tick(struct link_conn *conn, uint64_t now_ms)
 {
     uint32_t silence_ms = conn->set->silence_ms;
@@ -699,7 +706,7 @@ void link_conn_tick(struct link_conn *conn, uint64_t now_ms)
         }
     } else if (now_ms - conn->heard_ms > silence_ms) {
         link_conn_fail(conn, "silent");
-    } else if (now_ms - conn->heard_ms >= silence_ms / 3 ||
+    } else if (now_ms - later(conn->heard_ms, conn->probed_ms) >= silence_ms / 3 ||
                now_ms - conn->probed_ms >= silence_ms * ROUND_TRIP_AGE_IN_SILENCES) {
         probe(conn, now_ms);
     }

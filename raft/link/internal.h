@@ -93,7 +93,8 @@ struct link_peer {
     uint32_t node_id;
     struct address address;
     bool address_valid;
-    bool dropped;           /* to be freed before the loop polls again */
+    bool dropped; /* to be freed before the loop polls again */
+    unsigned dials;
     bool complained;        /* a failed dial was logged since the link was up last */
     struct link_conn *conn; /* dialled in any state, or accepted and up */
     uint64_t retry_ms;      /* do not dial before */
@@ -115,7 +116,8 @@ struct link_listener {
     uv_tcp_t doors[GUEST_KINDS];
     unsigned accepted[GUEST_KINDS]; /* in this turn */
     bool waits[GUEST_KINDS];        /* libuv polls a door again when this one is taken */
-    struct link_hosts hosts;        /* whom the second door is for */
+    struct sockaddr_storage source; /* the one address that we listen at; no family: any */
+    struct link_hosts hosts;        /* whom the second door is for, as far as the kernel knows */
     bool aimed;
     bool complained;
 };
@@ -165,6 +167,7 @@ void link_set_handle_closed(struct link_set *set);
 /* gate.c, for conn.c */
 /** May a connection that was just accepted begin its handshake? Notes its host and kind. */
 bool link_gate_admits(struct link_conn *conn);
+/** The addresses of peers that dial us, LINK_HOSTS_MAX at most; an address may be there twice. */
 void link_gate_hosts(const struct link_set *set, struct link_hosts *out);
 
 /* listener.c, for set.c and conn.c */
@@ -172,9 +175,6 @@ void link_gate_hosts(const struct link_set *set, struct link_hosts *out);
 NODISCARD int link_listener_open(struct link_set *set, const char *bind);
 /** Show peers to their door, wherever they live by now. */
 void link_listener_aim(struct link_set *set);
-/** Where we dial from, so that a peer knows us: the address that we listen at; false: at any, or at
- * none of that family. */
-bool link_listener_source(const struct link_set *set, int family, struct sockaddr_storage *out);
 /** A turn of the loop begins: each door may take so many again. */
 void link_listener_turn(struct link_set *set);
 

@@ -22,8 +22,11 @@
 #define AT_V6_SOURCE   ((uint32_t)SKF_NET_OFF + 8)
 #define V4_HOST_STEPS  2
 #define V6_HOST_STEPS  9
-#define FILTER_STEPS   (8 + LINK_HOSTS_MAX * V6_HOST_STEPS)
+#define FRAME_STEPS    7 /* all that is not about one host */
+#define FILTER_STEPS   (FRAME_STEPS + LINK_HOSTS_MAX * V6_HOST_STEPS)
 #define V6_WORDS       4
+#define WORD_BYTES     4u
+#define VERSION_SHIFT  4
 #define V4_MAPPED_WORD 3
 
 struct filter {
@@ -77,7 +80,7 @@ static void add_v6_hosts(struct filter *filter, const struct link_hosts *hosts)
         for (uint8_t word = 0; word < V6_WORDS; word++) {
             uint8_t to_next_host = (uint8_t)(V6_HOST_STEPS - 2 * (word + 1));
 
-            add(filter, BPF_LD | BPF_W | BPF_ABS, 0, 0, AT_V6_SOURCE + word * 4u);
+            add(filter, BPF_LD | BPF_W | BPF_ABS, 0, 0, AT_V6_SOURCE + word * WORD_BYTES);
             add(filter, BPF_JMP | BPF_JEQ | BPF_K, 0, to_next_host, word_of(&hosts->at[i], word));
         }
         add_door(filter, GUEST_NEIGHBOUR);
@@ -90,7 +93,7 @@ static void compose(struct filter *filter, const struct link_hosts *hosts)
     unsigned short jump;
 
     add(filter, BPF_LD | BPF_B | BPF_ABS, 0, 0, AT_VERSION);
-    add(filter, BPF_ALU | BPF_RSH | BPF_K, 0, 0, 4);
+    add(filter, BPF_ALU | BPF_RSH | BPF_K, 0, 0, VERSION_SHIFT);
     add(filter, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 4);
     jump = filter->count;
     add(filter, BPF_JMP | BPF_JA, 0, 0, 0);
@@ -122,13 +125,13 @@ void link_listener_aim(struct link_set *set)
     compose(&filter, &hosts);
     program.len = filter.count;
     if (setsockopt(fd_of(&listener->doors[GUEST_STRANGER]), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
-                   &program, sizeof(program)) != 0 &&
-        !listener->complained) {
-        listener->complained = true; /* either door serves all, in a queue that a flood can fill */
+                   &program, sizeof(program)) == 0) {
+        listener->aimed = true;
+        listener->hosts = hosts;
+    } else if (!listener->complained) {
+        listener->complained = true; /* new peers wait where a flood can fill the queue */
         log_warn("link.filter_failed", LOG_STR("cause", strerror(errno)));
     }
-    listener->aimed = true;
-    listener->hosts = hosts;
 }
 
 /* ---------------------------------------------------------------- the doors */
@@ -186,34 +189,50 @@ static int share_port(const uv_tcp_t *tcp)
                : uv_translate_sys_error(errno);
 }
 
-/* The port is shared only after the first door has it to itself: else two nodes with the same
- * address by mistake would each get half of the links. */
-static int bind_doors(struct link_listener *listener, struct sockaddr_storage *address)
+static int listen_at(struct link_listener *listener, enum link_guest door)
+{
+    return uv_listen((uv_stream_t *)&listener->doors[door], LINK_BACKLOG, on_connection);
+}
+
+/* The port is shared only once the first door listens there alone: else two nodes with the same
+ * address by mistake would each get half of the links. In this order, too, the doors get the
+ * numbers that the filter calls them by. */
+static int open_doors(struct link_listener *listener, struct sockaddr_storage *address)
 {
     uv_tcp_t *first = &listener->doors[GUEST_STRANGER];
     uv_tcp_t *second = &listener->doors[GUEST_NEIGHBOUR];
     int len = sizeof(*address);
-    int rc = uv_tcp_bind(first, (struct sockaddr *)address, 0);
+    int rc = open_socket(first, address->ss_family);
 
+    rc = rc == 0 ? uv_tcp_bind(first, (struct sockaddr *)address, 0) : rc;
+    rc = rc == 0 ? listen_at(listener, GUEST_STRANGER) : rc;
     rc = rc == 0 ? uv_tcp_getsockname(first, (struct sockaddr *)address, &len) : rc;
     rc = rc == 0 ? share_port(first) : rc;
+    rc = rc == 0 ? open_socket(second, address->ss_family) : rc;
     rc = rc == 0 ? share_port(second) : rc;
-    return rc == 0 ? uv_tcp_bind(second, (struct sockaddr *)address, 0) : rc;
+    rc = rc == 0 ? uv_tcp_bind(second, (struct sockaddr *)address, 0) : rc;
+    return rc == 0 ? listen_at(listener, GUEST_NEIGHBOUR) : rc;
 }
 
-static int open_doors(struct link_listener *listener, struct sockaddr_storage *address)
+/* The same address with any port; nothing when that is any address. */
+static void note_source(struct link_listener *listener, const struct sockaddr_storage *address)
 {
-    int rc = 0;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 
-    for (enum link_guest door = 0; rc == 0 && door < GUEST_KINDS; door++) {
-        rc = open_socket(&listener->doors[door], address->ss_family);
+    if (address->ss_family == AF_INET) {
+        memcpy(&v4, address, sizeof(v4));
+        v4.sin_port = 0;
+        if (v4.sin_addr.s_addr != htonl(INADDR_ANY)) {
+            memcpy(&listener->source, &v4, sizeof(v4));
+        }
+    } else {
+        memcpy(&v6, address, sizeof(v6));
+        v6.sin6_port = 0;
+        if (!IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr)) {
+            memcpy(&listener->source, &v6, sizeof(v6));
+        }
     }
-    rc = rc == 0 ? bind_doors(listener, address) : rc;
-    /* The numbers of the doors in the filter are the order in which they begin to listen. */
-    for (enum link_guest door = 0; rc == 0 && door < GUEST_KINDS; door++) {
-        rc = uv_listen((uv_stream_t *)&listener->doors[door], LINK_BACKLOG, on_connection);
-    }
-    return rc;
 }
 
 int link_listener_open(struct link_set *set, const char *bind)
@@ -225,6 +244,7 @@ int link_listener_open(struct link_set *set, const char *bind)
         int rc = open_doors(&set->listener, &address);
 
         if (rc == 0) {
+            note_source(&set->listener, &address);
             link_listener_aim(set);
             return 0;
         }
@@ -232,27 +252,4 @@ int link_listener_open(struct link_set *set, const char *bind)
     }
     log_error("link.bind_failed", LOG_STR("address", bind), LOG_STR("cause", cause));
     return ERR_IO;
-}
-
-bool link_listener_source(const struct link_set *set, int family, struct sockaddr_storage *out)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    int len = sizeof(*out);
-
-    if (uv_tcp_getsockname(&set->listener.doors[GUEST_STRANGER], (struct sockaddr *)out, &len) !=
-            0 ||
-        out->ss_family != family) {
-        return false;
-    }
-    if (family == AF_INET) {
-        memcpy(&v4, out, sizeof(v4));
-        v4.sin_port = 0;
-        memcpy(out, &v4, sizeof(v4));
-        return v4.sin_addr.s_addr != htonl(INADDR_ANY);
-    }
-    memcpy(&v6, out, sizeof(v6));
-    v6.sin6_port = 0;
-    memcpy(out, &v6, sizeof(v6));
-    return !IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
 }

@@ -303,8 +303,10 @@ static bool is_busy(const struct link_set *set)
  * links are up it ticks as often only as silence has to be noticed. */
 static void set_pace(struct link_set *set, bool busy)
 {
-    uint64_t interval_ms = busy ? LINK_RETRY_MS : set->silence_ms / CALM_TICKS_IN_SILENCE;
+    uint64_t calm_ms = set->silence_ms / CALM_TICKS_IN_SILENCE;
+    uint64_t interval_ms = busy && calm_ms > LINK_RETRY_MS ? LINK_RETRY_MS : calm_ms;
 
+    interval_ms = interval_ms == 0 ? 1 : interval_ms;
     if (interval_ms != uv_timer_get_repeat(&set->timer)) {
         (void)uv_timer_start(&set->timer, on_timer, interval_ms, interval_ms);
     }

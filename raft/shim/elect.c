@@ -149,6 +149,9 @@ void shim_peer_lost(struct shim *shim, raft_id peer)
     if (shim->closing) {
         return;
     }
+    if (shim->answered.to == peer) {
+        shim->answered.to = 0;
+    }
     if (raft->state == RAFT_LEADER) {
         forget_offer(raft, peer);
     }

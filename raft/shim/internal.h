@@ -29,7 +29,7 @@ struct verified {
 
 /* The last acknowledgement that went out. */
 struct answered {
-    raft_id to;
+    raft_id to; /* 0: none, or its link is gone, and it perhaps too */
     raft_term term;
     raft_index index;
 };
@@ -57,7 +57,8 @@ struct shim {
     struct verified verified;
     struct verified handling; /* of the AppendEntries in libraft's hands; term 0: none */
     unsigned appends_in_flight;
-    bool told_commit_only; /* by the message in libraft's hands */
+    bool told_no_entries;     /* by the message in libraft's hands */
+    raft_index commit_before; /* that message */
     struct answered answered;
     raft_time truncated_at;
     raft_term hasten_term; /* term in which the leader was lost; 0: no hurry */

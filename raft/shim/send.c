@@ -47,19 +47,25 @@ static void remember(struct shim *shim, const struct sent *sent)
     shim->sent_last = copy;
 }
 
-/* Whoever is told of a commit would acknowledge again what it acknowledged to have it committed: a
- * message a commit, that tells the leader nothing. Heartbeats are always answered. */
-static bool says_it_again(struct shim *shim, const struct raft_message *message)
+static struct answered answer_in(const struct raft_message *message)
 {
     const struct raft_append_entries_result *result = &message->append_entries_result;
-    const struct answered answer = {.to = message->server_id,
-                                    .term = result->rejected == 0 ? result->term : 0,
-                                    .index = result->last_log_index};
-    bool again = shim->told_commit_only && answer.term != 0 && answer.to == shim->answered.to &&
-                 answer.term == shim->answered.term && answer.index == shim->answered.index;
 
-    shim->answered = answer;
-    return again;
+    if (message->type != RAFT_IO_APPEND_ENTRIES_RESULT || result->rejected != 0) {
+        return (struct answered){.to = 0};
+    }
+    return (struct answered){
+        .to = message->server_id, .term = result->term, .index = result->last_log_index};
+}
+
+/* Whoever is told of a commit would acknowledge again what it acknowledged to have it committed: a
+ * message a commit, that tells the leader nothing. What moves no commit is answered: a heartbeat
+ * asks whether we are there. */
+static bool says_it_again(const struct shim *shim, const struct answered *answer)
+{
+    return shim->told_no_entries && shim->raft->commit_index > shim->commit_before &&
+           answer->to != 0 && answer->to == shim->answered.to &&
+           answer->term == shim->answered.term && answer->index == shim->answered.index;
 }
 
 int shim_send(struct raft_io *io, struct raft_io_send *request, const struct raft_message *original,
@@ -68,13 +74,15 @@ int shim_send(struct raft_io *io, struct raft_io_send *request, const struct raf
     struct shim *shim = io->impl;
     struct raft_message message = *original;
     struct sent sent = {.request = request, .callback = callback, .to = message.server_id};
+    struct answered answer = {.to = 0};
 
     if (message.server_id == 0) {
         return RAFT_NOCONNECTION; /* the answer to a leader that was forgotten meanwhile */
     }
     if (message.type == RAFT_IO_APPEND_ENTRIES_RESULT) {
         shim_bound_acknowledgement(shim, &message.append_entries_result);
-        if (says_it_again(shim, &message)) {
+        answer = answer_in(&message);
+        if (says_it_again(shim, &answer)) {
             remember(shim, &sent);
             return 0;
         }
@@ -94,6 +102,9 @@ int shim_send(struct raft_io *io, struct raft_io_send *request, const struct raf
     }
     if (encode_and_send(shim, &message) != 0) {
         return RAFT_NOCONNECTION; /* libraft tries again at its next occasion */
+    }
+    if (message.type == RAFT_IO_APPEND_ENTRIES_RESULT) {
+        shim->answered = answer;
     }
     remember(shim, &sent);
     return 0;

@@ -341,12 +341,6 @@ static const char *address_of(const struct shim *shim, raft_id id)
     return i < 0 ? "" : shim->raft->configuration.servers[i].address;
 }
 
-static bool tells_commit_only(const struct shim *shim, const struct raft_message *message)
-{
-    return message->type == RAFT_IO_APPEND_ENTRIES && message->append_entries.n_entries == 0 &&
-           message->append_entries.leader_commit > shim->raft->commit_index;
-}
-
 int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
 {
     struct wire_received received;
@@ -365,9 +359,11 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
         return rc;
     }
     received.message.server_address = address_of(shim, received.from);
-    shim->told_commit_only = tells_commit_only(shim, &received.message);
+    shim->told_no_entries = received.message.type == RAFT_IO_APPEND_ENTRIES &&
+                            received.message.append_entries.n_entries == 0;
+    shim->commit_before = shim->raft->commit_index;
     deliver(shim, &received.message);
-    shim->told_commit_only = false;
+    shim->told_no_entries = false;
     return 0;
 }
 
