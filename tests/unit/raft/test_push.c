@@ -3,20 +3,20 @@
 
 struct lab_append lab_unfinished;
 
-/* Goal: commit push (DESIGN 3): followers learn of a commit without a heartbeat.
- * Method: one proposal, no time passes. Nothing is said twice, however often the loop turns. */
-static void test_commit_is_pushed(void **state)
+static struct lab *lab_led_by_2(void)
 {
     struct lab *lab = lab_new();
-    struct raft_apply proposal;
-    int mail_count;
-    (void)state;
 
     lab_start(lab, 0);
     lab_elect(lab, 2, 3);
     lab_run(lab, 2, 2);
-    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
-    for (int round = 0; round < 4; round++) {
+    return lab;
+}
+
+/* Messages and writes flow, no time passes: the third entry is applied everywhere. */
+static void settle(struct lab *lab)
+{
+    for (int round = 0; round < 6; round++) {
         for (int i = 1; i <= LAB_NODES; i++) {
             (void)lab_deliver(lab, i, 0, LAB_ALL);
             lab_write(lab, i, 0);
@@ -25,6 +25,19 @@ static void test_commit_is_pushed(void **state)
     }
     assert_int_equal(lab->nodes[1].raft.last_applied, 3);
     assert_int_equal(lab->nodes[3].raft.last_applied, 3);
+}
+
+/* Goal: commit push (DESIGN 3): followers learn of a commit without a heartbeat.
+ * Method: one proposal, no time passes. Nothing is said twice, however often the loop turns. */
+static void test_commit_is_pushed(void **state)
+{
+    struct lab *lab = lab_led_by_2();
+    struct raft_apply proposal;
+    int mail_count;
+    (void)state;
+
+    assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
+    settle(lab);
     for (int i = 1; i <= LAB_NODES; i++) {
         (void)lab_deliver(lab, i, 0, LAB_ALL);
     }
@@ -49,25 +62,14 @@ static int count_acknowledgements(const struct lab *lab)
  * heartbeat. Method: a proposal without time, which each follower acknowledges once; then time. */
 static void test_push_is_not_answered(void **state)
 {
-    struct lab *lab = lab_new();
+    struct lab *lab = lab_led_by_2();
     struct raft_apply proposal;
     int before;
     (void)state;
 
-    lab_start(lab, 0);
-    lab_elect(lab, 2, 3);
-    lab_run(lab, 2, 2);
     before = count_acknowledgements(lab);
     assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
-    for (int round = 0; round < 6; round++) {
-        for (int i = 1; i <= LAB_NODES; i++) {
-            (void)lab_deliver(lab, i, 0, LAB_ALL);
-            lab_write(lab, i, 0);
-        }
-        lab_turn(lab);
-    }
-    assert_int_equal(lab->nodes[1].raft.last_applied, 3);
-    assert_int_equal(lab->nodes[3].raft.last_applied, 3);
+    settle(lab);
     assert_int_equal(count_acknowledgements(lab) - before, 2);
     lab_run(lab, 2, 1);
     assert_int_equal(count_acknowledgements(lab) - before, 4);
@@ -78,14 +80,11 @@ static void test_push_is_not_answered(void **state)
  * told. Method: the acknowledgement of node 3 is lost; node 1's commits the entry. */
 static void test_push_after_a_lost_link_is_answered(void **state)
 {
-    struct lab *lab = lab_new();
+    struct lab *lab = lab_led_by_2();
     struct raft_apply proposal;
     int before;
     (void)state;
 
-    lab_start(lab, 0);
-    lab_elect(lab, 2, 3);
-    lab_run(lab, 2, 2);
     assert_int_equal(lab_propose(lab, 2, &proposal, 8), 0);
     for (int i = 1; i <= LAB_NODES; i++) {
         (void)lab_deliver(lab, i, 0, LAB_ALL);
