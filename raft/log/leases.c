@@ -24,11 +24,21 @@ static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_a
     (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_GRANT, buf_slice(&rlog->scratch));
 }
 
+/* What was promised stays promised, also when a voter that has not answered yet joins the majority:
+ * whoever is elected by the new majority shares a node with the one that promised, so it was
+ * elected later, and waits a whole lease. */
+static void prolong_lease(struct rlog *rlog, uint64_t end_ms)
+{
+    if (end_ms > atomic_load(&rlog->lease_end_ms)) {
+        atomic_store(&rlog->lease_end_ms, end_ms);
+    }
+}
+
 /* The leader needs nobody's grant, but the same majority and its own no-op applied. */
 static void hold_own_lease(struct rlog *rlog)
 {
     if (rlog_leads_applied(rlog) && !rlog->stall.is_stalled) {
-        atomic_store(&rlog->lease_end_ms, lease_own_end(&rlog->leases, clock_boot_ms()));
+        prolong_lease(rlog, lease_own_end(&rlog->leases, clock_boot_ms()));
     }
 }
 
@@ -167,7 +177,6 @@ static int on_grant(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
     struct lease_grant grant;
     int rc = lease_grant_decode(bytes, &grant);
-    uint64_t end_ms;
 
     if (rc != 0 || node_id != rlog->role.leader_node || grant.term != rlog->raft.current_term ||
         rlog->has_left || rlog->stall.is_stalled || grant.ask_ms <= rlog->stall.left_ms ||
@@ -176,10 +185,7 @@ static int on_grant(struct rlog *rlog, uint32_t node_id, struct slice bytes)
         return rc;
     }
     follow_grant(rlog, &grant);
-    end_ms = grant.ask_ms + grant.remaining_ms;
-    if (end_ms > atomic_load(&rlog->lease_end_ms)) {
-        atomic_store(&rlog->lease_end_ms, end_ms);
-    }
+    prolong_lease(rlog, grant.ask_ms + grant.remaining_ms);
     return 0;
 }
 

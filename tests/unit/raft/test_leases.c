@@ -111,6 +111,32 @@ static void test_elected_again_holds_nothing(void **state)
     hand_deinit();
 }
 
+/* Goal: the only voter of a cluster goes on serving while a second one joins it, for as long as it
+ * was promised, and no longer. Method: a second voter in the book that answers nothing, then the
+ * probe. */
+static void test_a_voter_that_joins_takes_no_lease(void **state)
+{
+    struct lease_book *book;
+    (void)state;
+
+    hand_init();
+    hand_follow(1, 1, TERM);
+    book = &hand_rlog(1)->leases;
+    lease_clear_members(book, true);
+    hand_beat(1);
+    assert_true(hand_holds(1));
+    lease_add_member(book, 2, true, hand->now_ms);
+    hand->now_ms += HAND_LEASE_MS - 1;
+    hand_beat(1);
+    assert_true(hand_holds(1));
+    hand->now_ms++;
+    hand_beat(1);
+    assert_false(hand_holds(1));
+    send_ask(2, 1, (struct lease_ask){.term = TERM});
+    assert_true(hand_holds(1));
+    hand_deinit();
+}
+
 /* Goal: a new leader saw nobody before its election: it presumes nobody dead for a lease and the
  * drift from there on. Method: an election after a long time without news. */
 static void test_elected_presumes_nobody_dead(void **state)
@@ -405,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_only_the_own_term_counts),
         cmocka_unit_test(test_no_answer_before_the_probe),
         cmocka_unit_test(test_elected_again_holds_nothing),
+        cmocka_unit_test(test_a_voter_that_joins_takes_no_lease),
         cmocka_unit_test(test_elected_presumes_nobody_dead),
         cmocka_unit_test(test_hung_leader_presumes_nobody_dead),
         cmocka_unit_test(test_no_lease_before_all_is_applied),
