@@ -22,7 +22,7 @@ static void begin_stop(struct admin *admin)
     control_close_all(admin);
     uv_close((uv_handle_t *)&admin->listener, NULL);
     uv_close((uv_handle_t *)&admin->retry, NULL);
-    uv_close((uv_handle_t *)&admin->wake, NULL);
+    waker_close(&admin->wake);
 }
 
 static void handle(struct admin *admin, const struct port_message *message)
@@ -58,9 +58,9 @@ static void drain(struct admin *admin)
     }
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(void *ctx)
 {
-    drain(wake->data);
+    drain(ctx);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -81,7 +81,7 @@ static void *run(void *ctx)
 
 static void wake_loop(void *ctx)
 {
-    (void)uv_async_send(ctx);
+    waker_wake(ctx);
 }
 
 /* ---- start and stop */
@@ -121,10 +121,9 @@ static struct admin *admin_new(const struct admin_config *config)
     admin->reload_ctx = config->ctx;
     admin->socket_path = mem_strdup(config->socket_path);
     (void)uv_loop_init(&admin->loop);
-    (void)uv_async_init(&admin->loop, &admin->wake, on_wake);
+    waker_init(&admin->wake, &admin->loop, on_wake, admin);
     (void)uv_timer_init(&admin->loop, &admin->retry);
     (void)uv_pipe_init(&admin->loop, &admin->listener, 0);
-    admin->wake.data = admin;
     admin->retry.data = admin;
     admin->listener.data = admin;
     /* bounded by what was asked: a control connection has one request under way */
@@ -176,6 +175,7 @@ void admin_free(struct admin **address)
     drain(admin); /* jobs that came back late: their requests only end */
     mailbox_deinit(&admin->inbox);
     (void)uv_loop_close(&admin->loop);
+    waker_deinit(&admin->wake);
     backlog_clear(&admin->backlog);
     mem_free(&admin->socket_path);
     mem_free(&admin->cluster);

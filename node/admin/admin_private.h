@@ -4,6 +4,7 @@
 
 #include "node/admin/admin.h"
 #include "node/admin/deriver.h"
+#include "node/base/waker.h"
 #include "node/core/backlog.h"
 
 #include <pthread.h>
@@ -24,7 +25,7 @@ struct admin {
 
     pthread_t thread;
     uv_loop_t loop;
-    uv_async_t wake;
+    struct waker wake;
     uv_timer_t retry; /* runs while the backlog is not empty */
     uv_pipe_t listener;
     struct mailbox inbox;

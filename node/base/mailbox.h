@@ -18,7 +18,7 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t bytes;
-    void (*wake)(void *ctx); /* called by the sender; must be thread-safe (uv_async_send) */
+    void (*wake)(void *ctx); /* called by the sender; must be thread-safe (waker_wake) */
     void *wake_ctx;
 };
 

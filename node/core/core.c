@@ -87,7 +87,7 @@ static void stop_thread(struct core *core)
         if (core->log != NULL) {
             rlog_stop(&core->log);
         }
-        uv_close((uv_handle_t *)&core->wake, NULL);
+        waker_close(&core->wake);
         uv_close((uv_handle_t *)&core->tick, NULL);
         (void)uv_run(&core->loop, UV_RUN_DEFAULT);
     }
@@ -142,6 +142,7 @@ void core_stop(struct core **core_address)
     free_notes(core);
     mailbox_deinit(&core->inbox.box);
     (void)uv_loop_close(&core->loop);
+    waker_deinit(&core->wake);
     arena_deinit(&core->arena);
     (void)pthread_mutex_destroy(&core->status_mutex);
     mem_free(&core->name);

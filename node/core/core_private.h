@@ -5,6 +5,7 @@
 #include "ha/gate/gate.h"
 #include "ha/lead/lead.h"
 #include "ha/marks/marks.h"
+#include "node/base/waker.h"
 #include "node/core/core.h"
 #include "node/core/inbox.h"
 #include "node/core/outbox.h"
@@ -55,7 +56,7 @@ struct core {
     pthread_t thread;
     bool is_running;
     uv_loop_t loop;
-    uv_async_t wake;
+    struct waker wake;
     uv_timer_t tick;
     struct inbox inbox;
     bool is_stopping;

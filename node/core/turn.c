@@ -130,7 +130,7 @@ static void end_thread(struct core *core)
 {
     snapshot_stop(core->copies);
     rlog_stop(&core->log);
-    uv_close((uv_handle_t *)&core->wake, NULL);
+    waker_close(&core->wake);
     uv_close((uv_handle_t *)&core->tick, NULL);
 }
 
@@ -162,9 +162,9 @@ static void take_turn(struct core *core)
     end_turn(core);
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(void *ctx)
 {
-    take_turn(wake->data);
+    take_turn(ctx);
 }
 
 static void on_tick(uv_timer_t *tick)
@@ -189,14 +189,13 @@ static void *run_thread(void *ctx)
 }
 static void wake_loop(void *ctx)
 {
-    (void)uv_async_send(ctx);
+    waker_wake(ctx);
 }
 
 void core_init_thread(struct core *core)
 {
     (void)uv_loop_init(&core->loop);
-    (void)uv_async_init(&core->loop, &core->wake, on_wake);
-    core->wake.data = core;
+    waker_init(&core->wake, &core->loop, on_wake, core);
     (void)uv_timer_init(&core->loop, &core->tick);
     core->tick.data = core;
     mailbox_init(&core->inbox.box, wake_loop, &core->wake);

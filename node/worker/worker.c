@@ -271,9 +271,9 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
     }
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(void *ctx)
 {
-    struct worker *worker = wake->data;
+    struct worker *worker = ctx;
     struct mail *mail = mailbox_drain(&worker->inbox);
     uint64_t now_ms = clock_mono_ms();
 
@@ -293,7 +293,7 @@ static void close_loop(struct worker *worker)
 {
     worker->is_closed = true;
     close_doors(worker);
-    uv_close((uv_handle_t *)&worker->wake, NULL);
+    waker_close(&worker->wake);
     uv_close((uv_handle_t *)&worker->before_wait, NULL);
     uv_close((uv_handle_t *)&worker->after_wait, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
@@ -410,7 +410,7 @@ static void *run(void *ctx)
 
 static void wake_loop(void *ctx)
 {
-    (void)uv_async_send(ctx);
+    waker_wake(ctx);
 }
 
 /* ---- start and stop */
@@ -418,11 +418,10 @@ static void wake_loop(void *ctx)
 static void init_loop(struct worker *worker)
 {
     (void)uv_loop_init(&worker->loop);
-    (void)uv_async_init(&worker->loop, &worker->wake, on_wake);
+    waker_init(&worker->wake, &worker->loop, on_wake, worker);
     (void)uv_prepare_init(&worker->loop, &worker->before_wait);
     (void)uv_check_init(&worker->loop, &worker->after_wait);
     (void)uv_timer_init(&worker->loop, &worker->tick);
-    worker->wake.data = worker;
     worker->before_wait.data = worker;
     worker->after_wait.data = worker;
     worker->tick.data = worker;
@@ -497,6 +496,7 @@ void worker_free(struct worker **address)
     login_work_discard(worker);
     mailbox_deinit(&worker->derived);
     (void)uv_loop_close(&worker->loop);
+    waker_deinit(&worker->wake);
     backlog_clear(&worker->backlog);
     blob_unref(&worker->domains);
     mem_release(worker->slots);

@@ -3,6 +3,7 @@
 #define NODE_WORKER_WORKER_PRIVATE_H
 
 #include "node/base/helpers.h"
+#include "node/base/waker.h"
 #include "node/core/backlog.h"
 #include "node/worker/door.h"
 #include "node/worker/worker.h"
@@ -33,7 +34,7 @@ struct worker {
 
     pthread_t thread;
     uv_loop_t loop;
-    uv_async_t wake;
+    struct waker wake;
     uv_prepare_t before_wait; /* both end a turn: timers run before the wait, */
     uv_check_t after_wait;    /* sockets and mail after it */
     uv_timer_t tick;
