@@ -95,6 +95,8 @@ bool link_is_up(const struct link_set *set, uint32_t node_id);
 /** Queue a frame made of parts (copied). ERR_BUSY: queue full; ERR_CLOSED: link down. */
 NODISCARD int link_send(struct link_set *set, uint32_t node_id, enum link_class class, uint8_t type,
                         const struct slice *parts, size_t part_count);
+/** Send now what is queued, as the loop would before it sleeps. Not from an event. */
+void link_set_flush(struct link_set *set);
 /** The membership that the peer told at the handshake; 0 while the link is down. */
 uint64_t link_raft_id(const struct link_set *set, uint32_t node_id);
 /** The version that both sides speak; 0 while the link is down. */

@@ -283,6 +283,14 @@ void link_set_wake(struct link_set *set)
     }
 }
 
+void link_set_flush(struct link_set *set)
+{
+    if (uv_is_active((uv_handle_t *)&set->idle)) {
+        (void)uv_idle_stop(&set->idle);
+        step(set);
+    }
+}
+
 /* Is there a link to bring up, or a stranger to watch? */
 static bool is_busy(const struct link_set *set)
 {
@@ -317,10 +325,7 @@ static void on_prepare(uv_prepare_t *prepare)
     struct link_set *set = CONTAINER_OF(prepare, struct link_set, prepare);
 
     link_listener_turn(set);
-    if (uv_is_active((uv_handle_t *)&set->idle)) {
-        (void)uv_idle_stop(&set->idle);
-        step(set);
-    }
+    link_set_flush(set);
     if (is_busy(set)) {
         set_pace(set, true);
     }

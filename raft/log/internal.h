@@ -4,6 +4,7 @@
 #define RAFT_LOG_INTERNAL_H
 
 #include "node/base/mailbox.h"
+#include "node/base/waker.h"
 #include "raft/link/link.h"
 #include "raft/log/extend.h"
 #include "raft/log/frame.h"
@@ -144,15 +145,17 @@ struct rlog {
     atomic_uint_fast64_t time_ms;
     atomic_size_t outstanding_count;
     atomic_size_t outstanding_bytes;
+    /* The raft thread waits for progress. Else it is not woken for it, and reads it when it is
+     * awake: a wake costs more than to apply what it is for. */
+    atomic_bool awaits_progress;
     atomic_bool store_is_full;
     atomic_bool store_is_low;
-    uv_async_t wake;
+    struct waker wake;
     pthread_t thread;
 
     /* the loop and what runs on it */
     uv_loop_t loop;
     uv_prepare_t prepare;
-    uv_check_t check;
     uv_timer_t beat;
     enum rlog_life life;
     uint64_t handover_ends_ms;
@@ -221,6 +224,8 @@ void rlog_order_stop(struct rlog *rlog);
 void rlog_execute_orders(struct rlog *rlog);
 void rlog_drop_orders(struct rlog *rlog);
 void rlog_read_progress(struct rlog *rlog);
+/** At the end of a turn: be woken when the state thread goes on, if something waits for that. */
+void rlog_await_progress(struct rlog *rlog);
 
 /* forward.c */
 void rlog_send_commands(struct rlog *rlog);

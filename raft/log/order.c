@@ -60,17 +60,14 @@ void rlog_leave(struct rlog *rlog)
 
 void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq)
 {
-    bool is_news;
-
     (void)pthread_mutex_lock(&rlog->progress_mutex);
-    is_news = index != rlog->progress.applied_index || own_seq > rlog->progress.own_seq;
     rlog->progress.applied_index = index;
     if (own_seq > rlog->progress.own_seq) {
         rlog->progress.own_seq = own_seq;
     }
     (void)pthread_mutex_unlock(&rlog->progress_mutex);
-    if (is_news) { /* an idle cluster sleeps */
-        (void)uv_async_send(&rlog->wake);
+    if (atomic_load(&rlog->awaits_progress)) {
+        waker_wake(&rlog->wake);
     }
 }
 
@@ -260,15 +257,41 @@ void rlog_order_stop(struct rlog *rlog)
     send_order(rlog, &(struct order){.kind = ORDER_STOP});
 }
 
-void rlog_read_progress(struct rlog *rlog)
+static struct progress copy_progress(struct rlog *rlog)
 {
     struct progress progress;
-    size_t count = rlog->origin.count;
-    size_t bytes = rlog->origin.bytes;
 
     (void)pthread_mutex_lock(&rlog->progress_mutex);
     progress = rlog->progress;
     (void)pthread_mutex_unlock(&rlog->progress_mutex);
+    return progress;
+}
+
+/* Is there something to do here once the state thread has gone on? */
+static bool awaits_progress(struct rlog *rlog)
+{
+    return rlog_is_full(rlog) || (rlog->role.is_leader && rlog->store_index < rlog->role_index) ||
+           atomic_load(&rlog->outstanding_count) > RLOG_OUTSTANDING_COUNT_MAX / 2 ||
+           atomic_load(&rlog->outstanding_bytes) > RLOG_OUTSTANDING_BYTES_MAX / 2;
+}
+
+void rlog_await_progress(struct rlog *rlog)
+{
+    bool awaits = awaits_progress(rlog);
+
+    atomic_store(&rlog->awaits_progress, awaits);
+    /* What came before the mark was set woke nobody. */
+    if (awaits && copy_progress(rlog).applied_index > rlog->store_index) {
+        waker_wake(&rlog->wake);
+    }
+}
+
+void rlog_read_progress(struct rlog *rlog)
+{
+    struct progress progress = copy_progress(rlog);
+    size_t count = rlog->origin.count;
+    size_t bytes = rlog->origin.bytes;
+
     if (progress.applied_index > rlog->store_index) {
         rlog->store_index = progress.applied_index;
         rlog_unapplied_until(rlog, progress.applied_index);

@@ -57,9 +57,8 @@ static void on_snapshot_offered(void *ctx, raft_id from, raft_index index)
 
 static void close_handles(struct rlog *rlog)
 {
-    uv_close((uv_handle_t *)&rlog->wake, NULL);
+    waker_close(&rlog->wake);
     uv_close((uv_handle_t *)&rlog->prepare, NULL);
-    uv_close((uv_handle_t *)&rlog->check, NULL);
     uv_close((uv_handle_t *)&rlog->beat, NULL);
 }
 
@@ -124,7 +123,12 @@ static void turn(struct rlog *rlog)
     rlog_propose(rlog);
     member_turn(rlog->members, rlog->role.leader_node, clock_mono_ms());
     shim_turn(rlog->shim);
+    /* Followers get what is theirs before the own disk: they have to write it too, and the way to
+     * them is long. */
+    link_set_flush(rlog->links);
+    shim_begin_writes(rlog->shim);
     rlog_publish_status(rlog);
+    rlog_await_progress(rlog);
     continue_stop(rlog);
 }
 
@@ -133,14 +137,9 @@ static void on_prepare(uv_prepare_t *prepare)
     turn(prepare->data);
 }
 
-static void on_check(uv_check_t *check)
+static void on_wake(void *ctx)
 {
-    turn(check->data);
-}
-
-static void on_wake(uv_async_t *wake)
-{
-    (void)wake; /* the turn does the work */
+    (void)ctx; /* the turn does the work */
 }
 
 /* A full disk makes libraft stall or give up (defect 17): leave while others can take over. */
@@ -177,7 +176,7 @@ static void wake_loop(void *ctx)
 {
     struct rlog *rlog = ctx;
 
-    (void)uv_async_send(&rlog->wake);
+    waker_wake(&rlog->wake);
 }
 
 /* raft_uv is for the disk only: its network never hears or says anything. */
@@ -298,15 +297,12 @@ static void init_loop(struct rlog *rlog)
     int rc = uv_loop_init(&rlog->loop);
 
     ASSERT(rc == 0);
-    (void)uv_async_init(&rlog->loop, &rlog->wake, on_wake);
+    waker_init(&rlog->wake, &rlog->loop, on_wake, rlog);
     (void)uv_prepare_init(&rlog->loop, &rlog->prepare);
-    (void)uv_check_init(&rlog->loop, &rlog->check);
     (void)uv_timer_init(&rlog->loop, &rlog->beat);
     rlog->prepare.data = rlog;
-    rlog->check.data = rlog;
     rlog->beat.data = rlog;
     (void)uv_prepare_start(&rlog->prepare, on_prepare);
-    (void)uv_check_start(&rlog->check, on_check);
     (void)uv_timer_start(&rlog->beat, on_beat, beat_ms, beat_ms);
 }
 
@@ -459,6 +455,7 @@ static void free_all(struct rlog *rlog)
     int rc = uv_loop_close(&rlog->loop);
 
     ASSERT(rc == 0);
+    waker_deinit(&rlog->wake);
     if (rlog->members != NULL) {
         member_free(&rlog->members);
     }

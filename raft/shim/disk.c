@@ -5,11 +5,13 @@
 #include "node/base/mem.h"
 
 struct append {
+    struct append *next; /* while held back */
     struct raft_io_append inner;
     struct raft_io_append *outer;
     struct shim *shim;
     raft_io_append_cb callback;
-    raft_term term; /* of the newest entry written */
+    const struct raft_entry *entries; /* libraft's, until called back */
+    unsigned count;
     bool as_follower;
 };
 
@@ -26,9 +28,8 @@ static bool stops_on(struct shim *shim, int status)
     return true;
 }
 
-static void on_appended(struct raft_io_append *inner, int status)
+static void finish(struct append *append, int status)
 {
-    struct append *append = CONTAINER_OF(inner, struct append, inner);
     struct shim *shim = append->shim;
 
     shim->appends_under_way--;
@@ -40,17 +41,57 @@ static void on_appended(struct raft_io_append *inner, int status)
         return; /* the process ends: libraft must not hear of it */
     }
     if (status == 0) {
-        shim_own_entries_stored(shim, append->term);
+        shim_own_entries_stored(shim, append->entries[append->count - 1].term);
     }
     append->callback(append->outer, status);
     mem_free(&append);
+}
+
+static void on_appended(struct raft_io_append *inner, int status)
+{
+    finish(CONTAINER_OF(inner, struct append, inner), status);
+}
+
+static int start(struct append *append)
+{
+    struct shim *shim = append->shim;
+    struct raft_io *disk = shim->config.disk;
+    int rv = disk->append(disk, &append->inner, append->entries, append->count, on_appended);
+
+    if (rv != 0) {
+        memcpy(shim->io.errmsg, disk->errmsg, sizeof(shim->io.errmsg));
+    }
+    return rv;
+}
+
+static void hold_back(struct shim *shim, struct append *append)
+{
+    if (shim->held_first == NULL) {
+        shim->held_first = append;
+    } else {
+        shim->held_last->next = append;
+    }
+    shim->held_last = append;
+}
+
+void shim_begin_writes(struct shim *shim)
+{
+    while (shim->held_first != NULL) {
+        struct append *append = shim->held_first;
+        int rv;
+
+        shim->held_first = append->next;
+        rv = start(append);
+        if (rv != 0) {
+            finish(append, rv);
+        }
+    }
 }
 
 int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
                      const struct raft_entry entries[], unsigned count, raft_io_append_cb callback)
 {
     struct shim *shim = io->impl;
-    struct raft_io *disk = shim->config.disk;
     struct append *append = mem_alloc(sizeof(*append));
     int rv;
 
@@ -61,21 +102,25 @@ int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
         .outer = request,
         .shim = shim,
         .callback = callback,
-        .term = entries[count - 1].term,
+        .entries = entries,
+        .count = count,
         .as_follower = shim->raft->state != RAFT_LEADER,
     };
     shim_append_entries_accepted(shim);
-    rv = disk->append(disk, &append->inner, entries, count, on_appended);
+    if (!append->as_follower) {
+        shim->appends_under_way++;
+        hold_back(shim, append);
+        return 0;
+    }
+    shim_begin_writes(shim); /* of the time when this node led */
+    rv = start(append);
     if (rv != 0) {
-        memcpy(io->errmsg, disk->errmsg, sizeof(io->errmsg));
         (void)stops_on(shim, rv);
         mem_free(&append);
         return rv;
     }
     shim->appends_under_way++;
-    if (append->as_follower) {
-        shim->appends_in_flight++;
-    }
+    shim->appends_in_flight++;
     return 0;
 }
 
@@ -95,6 +140,7 @@ int shim_disk_truncate(struct raft_io *io, raft_index index)
         shim->config.fail_stop(shim->config.ctx, "the log must be cut while a snapshot is stored");
         return RAFT_BUSY;
     }
+    shim_begin_writes(shim);
     shim_before_cut(shim, index);
     shim->truncated_at = shim_now(shim);
     return shim->config.disk->truncate(shim->config.disk, index);
@@ -157,6 +203,7 @@ int shim_disk_snapshot_put(struct raft_io *io, unsigned trailing,
         .snapshot = snapshot,
         .bufs = trailing == 0 ? snapshot->bufs : NULL, /* 0: nothing of the own log stays */
     };
+    shim_begin_writes(shim);
     rv = disk->snapshot_put(disk, trailing, &put->inner, snapshot, on_snapshot_put);
     if (rv != 0) {
         mem_free(&put);

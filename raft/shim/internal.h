@@ -34,6 +34,8 @@ struct answered {
     raft_index index;
 };
 
+struct append; /* disk.c */
+
 struct shim {
     struct raft_io io; /* what libraft sees */
     struct shim_config config;
@@ -45,7 +47,9 @@ struct shim {
     bool disk_closing;
     bool started;
     bool intake_open;
-    unsigned appends_under_way; /* of any role */
+    struct append *held_first; /* a leader's, for shim_begin_writes() */
+    struct append *held_last;
+    unsigned appends_under_way; /* of any role, those held back included */
     uint64_t appends_done;
 
     /* sending */

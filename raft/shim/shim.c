@@ -63,6 +63,7 @@ static void io_close(struct raft_io *io, raft_io_close_cb closed)
     shim->closing = true;
     shim->closed = closed;
     shim_complete_sends(shim);
+    shim_begin_writes(shim);
     shim_snapshot_ready(shim, RAFT_CANCELED);
     drop_offer(shim);
     close_when_written(shim);
@@ -138,6 +139,7 @@ static int io_set_term(struct raft_io *io, raft_term term)
 {
     struct shim *shim = shim_of(io);
 
+    shim_begin_writes(shim);
     return stop_or_forward(shim, shim->config.disk->set_term(shim->config.disk, term));
 }
 
@@ -145,6 +147,7 @@ static int io_set_vote(struct raft_io *io, raft_id id)
 {
     struct shim *shim = shim_of(io);
 
+    shim_begin_writes(shim);
     return stop_or_forward(shim, shim->config.disk->set_vote(shim->config.disk, id));
 }
 

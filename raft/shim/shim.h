@@ -75,6 +75,9 @@ NODISCARD int shim_receive(struct shim *shim, uint32_t from_node, struct slice b
 /** Once per turn of the loop, before it may sleep, until raft_close() has called back: completes
  * sends, submits the no-op, pushes the commit index, checks libraft's invariants. */
 void shim_turn(struct shim *shim);
+/** Gives the disk what a leader appended since. Before the loop may sleep, and best when what goes
+ * to followers is on its way: they have to write it too, and the way there is long. */
+void shim_begin_writes(struct shim *shim);
 /** The process of a member is gone: if it led, hold an election now instead of at the timeout; if
  * it was to install a snapshot, offer it again when it is back. */
 void shim_peer_lost(struct shim *shim, raft_id peer);

@@ -68,6 +68,7 @@ struct lab_node {
     struct lab_entry log[LAB_LOG_MAX]; /* [0] is index 1 */
     int log_count;
     int written_count; /* of them on disk for good */
+    int count_at_term; /* how many there were when the disk got its term */
     struct lab_snapshot snapshot;
     raft_id voted_for;
     raft_index applied;
@@ -203,6 +204,7 @@ static inline int lab_disk_set_term(struct raft_io *disk, raft_term term)
 {
     lab_of(disk)->term = term;
     lab_of(disk)->voted_for = 0;
+    lab_of(disk)->count_at_term = lab_of(disk)->log_count;
     return lab_of(disk)->set_term_status;
 }
 
@@ -464,12 +466,19 @@ static inline void lab_on_closed(struct raft *raft)
     node->closed = true;
 }
 
+/* What a loop does before it sleeps, unless the node has stopped. */
+static inline void lab_turn_node(struct lab *lab, int number)
+{
+    if (lab->nodes[number].stopped == NULL) {
+        shim_turn(lab->nodes[number].shim);
+        shim_begin_writes(lab->nodes[number].shim);
+    }
+}
+
 static inline void lab_turn(struct lab *lab)
 {
     for (int i = 1; i <= LAB_NODES; i++) {
-        if (lab->nodes[i].stopped == NULL) {
-            shim_turn(lab->nodes[i].shim);
-        }
+        lab_turn_node(lab, i);
     }
 }
 
@@ -478,8 +487,10 @@ static inline void lab_write(struct lab *lab, int number, int status)
 {
     struct lab_node *node = &lab->nodes[number];
     struct lab_append pending[LAB_PENDING_MAX];
-    int count = node->pending_count;
+    int count;
 
+    shim_begin_writes(node->shim);
+    count = node->pending_count;
     memcpy(pending, node->pending, sizeof(pending));
     node->pending_count = 0;
     for (int i = 0; i < count; i++) {

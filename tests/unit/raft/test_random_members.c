@@ -112,9 +112,7 @@ static void step(struct game *game, int number)
     } else {
         lab->now += roll(dice, 3 * LAB_ELECTION_MS);
     }
-    if (lab->nodes[number].stopped == NULL) {
-        shim_turn(lab->nodes[number].shim);
-    }
+    lab_turn_node(lab, number);
     forget_delivered(lab);
 }
 
