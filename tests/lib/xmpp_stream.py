@@ -10,7 +10,6 @@ import ssl
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from tests.lib.scram import PREFERRED, AuthenticationError, Scram, plain
@@ -43,27 +42,6 @@ def tls_context(ca: str | None) -> ssl.SSLContext:
     return context
 
 
-class StampedReader(asyncio.StreamReader):
-    """Knows when its last bytes came, however late the task that waits for them gets its turn."""
-
-    fed_at = 0.0
-
-    def feed_data(self, data: bytes) -> None:
-        """The transport has bytes."""
-        self.fed_at = time.monotonic()
-        super().feed_data(data)
-
-
-async def _open_connection(host: str, port: int, **tls: Any,
-                           ) -> tuple[StampedReader, asyncio.StreamWriter]:
-    """asyncio.open_connection() with such a reader."""
-    loop = asyncio.get_running_loop()
-    reader = StampedReader(loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, host, port, **tls)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
-
-
 class XmppStream:
     """A connection with its stream; read with receive(), write with send()."""
 
@@ -72,7 +50,8 @@ class XmppStream:
         self.features = ET.Element("none")
         self.mechanism = ""
         self._ca = ca
-        self._reader: StampedReader
+        self.read_at = 0.0  # when the bytes of the last element were there
+        self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._cutter = StreamCutter()
         self._events: list[StreamHeader | ET.Element | StreamEnd] = []
@@ -83,11 +62,11 @@ class XmppStream:
         context = tls_context(self._ca)
         if address.direct:
             context.set_alpn_protocols(["xmpp-client"])
-            self._reader, self._writer = await _open_connection(
+            self._reader, self._writer = await asyncio.open_connection(
                 address.host, address.port, ssl=context, server_hostname=self.domain)
             self._open = True
         else:
-            self._reader, self._writer = await _open_connection(address.host, address.port)
+            self._reader, self._writer = await asyncio.open_connection(address.host, address.port)
             self._open = True
             await self.open()
             if self.features.find(f"{{{TLS_NS}}}starttls") is None:
@@ -96,11 +75,6 @@ class XmppStream:
             await self.expect(f"{{{TLS_NS}}}proceed")
             await self._writer.start_tls(context, server_hostname=self.domain)
         await self.open()
-
-    @property
-    def read_at(self) -> float:
-        """When the bytes of the last element were there, by time.monotonic()."""
-        return self._reader.fed_at
 
     async def open(self) -> None:
         """Send a stream header, at the begin or after TLS or SASL; leaves the features."""
@@ -178,6 +152,7 @@ class XmppStream:
                 data = await self._reader.read(READ_BYTES)
             except (OSError, ssl.SSLError) as error:
                 raise StreamError(f"connection broken: {error}") from error
+            self.read_at = time.monotonic()
             if not data:
                 raise StreamError("connection closed")
             self._events = self._cutter.feed(data)

@@ -2,36 +2,18 @@
 
 import argparse
 import itertools
-import time
-import xml.etree.ElementTree as ET
 
-from tests.lib.cluster import TestCluster
-from tests.lib.xmpp_client import MESSAGE, Client
+from tests.lib.cluster import PASSWORD, TestCluster
 from tools.measure.figures import Figures
-
-WAIT_S = 10.0
-
-
-class Mailbox:
-    """When each message reached a user."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.arrived: list[float] = []
-        client.on_stanza = self._take
-
-    def _take(self, stanza: ET.Element) -> None:
-        if stanza.tag == MESSAGE:
-            self.arrived.append(self.client.stream.read_at)
+from tools.measure.talker import Talker
 
 
-async def _one_message(sender: Client, receiver: Mailbox) -> float:
+def _one_message(sender: Talker, receiver: Talker, body: str) -> float:
     """Milliseconds from sending it to its bytes at the other side."""
-    count = len(receiver.arrived)
-    sent_at = time.monotonic()
-    sender.send_message(receiver.client.full_jid, f"sample {count}")
-    await receiver.client.wait_until(lambda: len(receiver.arrived) > count, WAIT_S, "the message")
-    return (receiver.arrived[count] - sent_at) * 1000
+    left_at = sender.send_message(receiver.full_jid, body)
+    here_at = receiver.wait_message(body)
+    sender.wait_acknowledged()
+    return (here_at - left_at) * 1000
 
 
 async def measure(cluster: TestCluster, options: argparse.Namespace) -> list[Figures]:
@@ -42,22 +24,20 @@ async def measure(cluster: TestCluster, options: argparse.Namespace) -> list[Fig
     leader = await cluster.wait_leader()
     users = {}
     for node_id in cluster.ids:
-        client = cluster.client(cluster.add_user(f"user{node_id}"), node_id)
-        await client.start()
-        client.send_presence()
-        await client.all_acked()
-        users[node_id] = Mailbox(client)
+        jid = cluster.add_user(f"user{node_id}")
+        address = cluster.addresses(node_id, direct=True)[0]
+        users[node_id] = Talker(jid, PASSWORD, address, cluster.cluster.ca)
 
     pairs = itertools.cycle(itertools.permutations(cluster.ids, 2))
     samples: list[float] = []
     between_followers: list[float] = []
-    for pair in itertools.islice(pairs, options.samples):
-        took_ms = await _one_message(users[pair[0]].client, users[pair[1]])
+    for count, pair in enumerate(itertools.islice(pairs, options.samples)):
+        took_ms = _one_message(users[pair[0]], users[pair[1]], f"sample {count}")
         samples.append(took_ms)
         if leader not in pair:
             between_followers.append(took_ms)
     for one in users.values():
-        await one.client.close()
+        one.close()
     figures = [Figures("message between users of different nodes", samples)]
     if between_followers:
         figures.append(Figures("of these, between two followers", between_followers))
