@@ -48,9 +48,18 @@ struct lab_snapshot {
     raft_io_snapshot_put_cb callback;
 };
 
-/* A write of a node that stopped: never called back. Defined by the test; keeps what the process
+/* Writes of nodes that stopped: never called back. Defined by the test; keeps what the process
  * would have taken with it reachable, so that it counts as no leak. */
-extern struct lab_append lab_unfinished;
+#define LAB_UNFINISHED_MAX 16
+extern struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
+
+static inline void lab_keep(struct lab_append append)
+{
+    static int count;
+
+    assert_true(count < LAB_UNFINISHED_MAX);
+    lab_unfinished[count++] = append;
+}
 
 struct lab;
 
@@ -231,6 +240,7 @@ static inline int lab_disk_append(struct raft_io *disk, struct raft_io_append *r
     struct lab_node *node = lab_of(disk);
 
     if (node->append_status != 0) {
+        lab_keep((struct lab_append){.request = request});
         return node->append_status;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -499,7 +509,7 @@ static inline void lab_write(struct lab *lab, int number, int status)
         }
         pending[i].callback(pending[i].request, status);
         if (node->stopped != NULL) {
-            lab_unfinished = pending[i];
+            lab_keep(pending[i]);
         }
     }
     if (node->snapshot.request != NULL) {

@@ -2,7 +2,7 @@
 #define LAB_NODES 2
 #include "tests/unit/raft/lab.h"
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 /* Goal: defect 30: a node that starts as the only voter leads in its old term, and may give the
  * place of an entry that a crash took, and that others hold, to another. Method: such a node; once

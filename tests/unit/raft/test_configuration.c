@@ -3,7 +3,7 @@
 #define LAB_NODES 4
 #include "tests/unit/raft/lab.h"
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 /* Let a node stand for election; everyone that is not cut off hears of it and may vote. */
 static void elect(struct lab *lab, int number)

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 /* Goal: defects 3, 4, 5: after a failed write the leader cuts its log and uses the index again in
  * the same term. Method: fail one write of the leader. Returns whether the log went back. */

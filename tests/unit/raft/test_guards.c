@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 /* Goal: defect 27, committed entries are lost. Method: the schedule that was first seen: an
  * old leader with an unreplicated tail answers the new leader's empty heartbeat; the new leader

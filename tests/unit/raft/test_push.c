@@ -1,7 +1,7 @@
 /* The push of a commit: who is told, and who answers. */
 #include "tests/unit/raft/lab.h"
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 static struct lab *lab_led_by_2(void)
 {

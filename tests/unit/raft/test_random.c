@@ -5,7 +5,7 @@
 #define SEEDS 1500
 #define STEPS 3000
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 static void step(struct lab *lab, struct dice *dice, struct raft_apply *requests)
 {

@@ -8,7 +8,7 @@
 #define STEPS   3000
 #define CHANGES STEPS
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 struct game {
     struct lab *lab;

@@ -2,7 +2,7 @@
  * certificate is good and whose words are not. */
 #include "tests/unit/raft/lab.h"
 
-struct lab_append lab_unfinished;
+struct lab_append lab_unfinished[LAB_UNFINISHED_MAX];
 
 #define STRANGER 9 /* a node that is in nobody's configuration */
 
