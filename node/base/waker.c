@@ -13,7 +13,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     uint64_t count;
     ssize_t n;
 
-    (void)status;
+    ASSERT(status == 0); /* else libuv would have stopped to look */
     (void)events;
     do {
         n = read(waker->fd, &count, sizeof(count));
@@ -63,4 +63,5 @@ void waker_deinit(struct waker *waker)
 {
     (void)close(waker->fd);
     waker->fd = -1;
+    atomic_store(&waker->is_woken, false); /* so that a wake that comes too late is noticed */
 }

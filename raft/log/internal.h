@@ -295,6 +295,8 @@ bool rlog_send(struct rlog *rlog, uint32_t node_id, enum link_class class, enum 
 /* leases.c */
 void rlog_lease_beat(struct rlog *rlog);
 void rlog_lease_elected(struct rlog *rlog);
+/** The members have changed: ask them for a lease at once. */
+void rlog_lease_members(struct rlog *rlog);
 NODISCARD int rlog_on_lease_frame(struct rlog *rlog, uint32_t node_id, enum frame_type type,
                                   struct slice bytes);
 void rlog_lease_ask(struct rlog *rlog);

@@ -24,9 +24,6 @@ static void send_grant(struct rlog *rlog, uint32_t node_id, const struct lease_a
     (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_LEASE_GRANT, buf_slice(&rlog->scratch));
 }
 
-/* What was promised stays promised, also when a voter that has not answered yet joins the majority:
- * whoever is elected by the new majority shares a node with the one that promised, so it was
- * elected later, and waits a whole lease. */
 static void prolong_lease(struct rlog *rlog, uint64_t end_ms)
 {
     if (end_ms > atomic_load(&rlog->lease_end_ms)) {
@@ -34,11 +31,22 @@ static void prolong_lease(struct rlog *rlog, uint64_t end_ms)
     }
 }
 
-/* The leader needs nobody's grant, but the same majority and its own no-op applied. */
+/* The leader needs nobody's grant, but the same majority and its own no-op applied. A voter that
+ * joins has not answered yet: what was promised before stays promised meanwhile, as whoever may be
+ * elected without those who promised is elected by an entry that this leader wrote later. */
 static void hold_own_lease(struct rlog *rlog)
 {
     if (rlog_leads_applied(rlog) && !rlog->stall.is_stalled) {
         prolong_lease(rlog, lease_own_end(&rlog->leases, clock_boot_ms()));
+    }
+}
+
+/* Not for longer than to the next beat: one that never answers may mean something else by a lease,
+ * and be elected by another one that does. */
+static void drop_unanswered_lease(struct rlog *rlog)
+{
+    if (rlog_leads_applied(rlog) && lease_own_end(&rlog->leases, clock_boot_ms()) == 0) {
+        atomic_store(&rlog->lease_end_ms, 0);
     }
 }
 
@@ -80,6 +88,14 @@ void rlog_lease_ask(struct rlog *rlog)
     }
 }
 
+void rlog_lease_members(struct rlog *rlog)
+{
+    if (rlog->role.is_leader) {
+        send_probes(rlog);
+        (void)uv_timer_again(&rlog->beat); /* the whole time to the next one is there to answer */
+    }
+}
+
 void rlog_lease_elected(struct rlog *rlog)
 {
     lease_elected(&rlog->leases, clock_boot_ms());
@@ -108,6 +124,7 @@ void rlog_lease_beat(struct rlog *rlog)
     }
     send_probes(rlog);
     hold_own_lease(rlog);
+    drop_unanswered_lease(rlog);
     if (lease_own_end(&rlog->leases, now_ms) <= now_ms) {
         lease_lapsed(&rlog->leases, now_ms);
     }

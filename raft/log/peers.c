@@ -330,4 +330,5 @@ void rlog_follow_members(struct rlog *rlog)
     want_members(rlog);
     want_configured_peers(rlog);
     drop_unwanted_peers(rlog);
+    rlog_lease_members(rlog);
 }

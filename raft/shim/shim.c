@@ -206,6 +206,7 @@ struct shim *shim_new(const struct shim_config *config)
 void shim_free(struct shim **shim)
 {
     ASSERT((*shim)->sent_first == NULL);
+    ASSERT((*shim)->held_first == NULL);
     shim_configuration_deinit(*shim);
     wire_frame_deinit(&(*shim)->frame);
     mem_free(shim);
