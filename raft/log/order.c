@@ -73,7 +73,9 @@ void rlog_applied(struct rlog *rlog, uint64_t index, uint64_t own_seq)
 
 void rlog_set_store_full(struct rlog *rlog, bool is_full)
 {
-    atomic_store(&rlog->store_is_full, is_full);
+    if (atomic_exchange(&rlog->store_is_full, is_full) != is_full) {
+        waker_wake(&rlog->wake); /* what was refused meanwhile can go on */
+    }
 }
 
 void rlog_set_store_low(struct rlog *rlog, bool is_low)

@@ -60,10 +60,10 @@ static void io_close(struct raft_io *io, raft_io_close_cb closed)
 {
     struct shim *shim = shim_of(io);
 
+    shim_begin_writes(shim);
     shim->closing = true;
     shim->closed = closed;
     shim_complete_sends(shim);
-    shim_begin_writes(shim);
     shim_snapshot_ready(shim, RAFT_CANCELED);
     drop_offer(shim);
     close_when_written(shim);
