@@ -7,7 +7,6 @@ import asyncio
 import base64
 import hashlib
 import ssl
-import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
@@ -50,7 +49,6 @@ class XmppStream:
         self.features = ET.Element("none")
         self.mechanism = ""
         self._ca = ca
-        self.read_at = 0.0  # when the bytes of the last element were there
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._cutter = StreamCutter()
@@ -152,7 +150,6 @@ class XmppStream:
                 data = await self._reader.read(READ_BYTES)
             except (OSError, ssl.SSLError) as error:
                 raise StreamError(f"connection broken: {error}") from error
-            self.read_at = time.monotonic()
             if not data:
                 raise StreamError("connection closed")
             self._events = self._cutter.feed(data)
