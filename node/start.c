@@ -84,6 +84,7 @@ static int start_core(struct process *process)
                                  .peers = members,
                                  .peer_count = member_count,
                                  .heartbeat_ms = conf->timers.heartbeat_ms,
+                                 .fallback_s = conf->timers.fallback_s,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
                                  .mark_ms = conf->timers.mark_ms,

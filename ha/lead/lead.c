@@ -48,6 +48,9 @@ unsigned lead_due(const struct lead *lead, const struct lead_facts *facts)
     if (rotation_is_due(lead, facts)) {
         duties |= LEAD_ROTATE;
     }
+    if (facts->now_ms - lead->pairs_seen_ms >= LEAD_PAIRS_MS) {
+        duties |= LEAD_PAIRS;
+    }
     return duties;
 }
 

@@ -10,6 +10,7 @@
 
 #define LEAD_EXPIRY_LOST_MS 2000 /* an expiry not seen by then died with its term */
 #define LEAD_PROMOTE_MS     1000
+#define LEAD_PAIRS_MS       500
 /* A key seals tickets for this long; twice as long it opens them (TLS_TICKET_LIFETIME_S). */
 #define LEAD_ROTATE_MS        (12ull * 3600 * 1000)
 #define LEAD_STAMP_MS         10000
@@ -20,7 +21,8 @@ enum lead_duty {
     LEAD_CLOSE_WINDOW = 1 << 1, /* put a mark into the log */
     LEAD_STAMP = 1 << 2,        /* put the time into the log: nothing else has done so for long */
     LEAD_PROMOTE = 1 << 3,      /* look for a spare, and give it a role */
-    LEAD_ROTATE = 1 << 4        /* draw new secrets for all nodes */
+    LEAD_ROTATE = 1 << 4,       /* draw new secrets for all nodes */
+    LEAD_PAIRS = 1 << 5         /* look which users have to move */
 };
 
 /* All times are of one monotonic clock; 0: never. */
@@ -30,6 +32,7 @@ struct lead {
     uint64_t rotated_ms;     /* a rotation was proposed */
     uint64_t stamped_ms;
     uint64_t spares_sought_ms;
+    uint64_t pairs_seen_ms;
     bool is_promoting;
     uint64_t log_time_ms; /* cluster time of the last entry that had one, and when it was seen */
     uint64_t log_time_seen_ms;

@@ -140,6 +140,26 @@ void request_read_state(struct request *request,
     core_post_job(request->admin->core, &request->job);
 }
 
+static void go_on_when_granted(struct request *request)
+{
+    if (request->rc != 0) {
+        answer_with_result(request);
+    } else {
+        request->granted(request);
+    }
+}
+
+void request_read_then(struct request *request,
+                       void (*read)(struct request *request, struct core *core),
+                       void (*then)(struct request *request))
+{
+    request->granted = then;
+    request->job.run = read_on_state_thread;
+    request->read = read;
+    request->then = go_on_when_granted;
+    core_post_job(request->admin->core, &request->job);
+}
+
 void request_scrub(struct request *request,
                    void (*read)(struct request *request, struct core *core))
 {

@@ -17,12 +17,15 @@ struct request {
     struct core_job job; /* work elsewhere: on the state thread, the raft thread or a deriver */
     void (*read)(struct request *request, struct core *core);
     void (*then)(struct request *request);
-    struct reload_call reload; /* the same, for a reload */
-    int rc;                    /* of that work */
-    char *fault;               /* of that work; NULL: what rc says */
-    json_t *result;            /* of that work */
-    size_t row;                /* of the list in args that it failed for, from 1; 0: of none */
+    struct reload_call reload;                /* the same, for a reload */
+    void (*granted)(struct request *request); /* goes on after a read that ended well */
+    int rc;                                   /* of that work */
+    char *fault;                              /* of that work; NULL: what rc says */
+    json_t *result;                           /* of that work */
+    size_t row; /* of the list in args that it failed for, from 1; 0: of none */
 
+    unsigned kind;     /* of verbs that share a read() */
+    Pb__NodeMove move; /* granted, not yet in the log */
     struct derivation derivation;
     uint64_t cookie; /* of the command in the log */
     struct request *next_waiting;
@@ -40,7 +43,11 @@ void request_fail_usage(struct request *request, const char *text);
 /** Let read() fill result or rc on the state thread, then answer with it. */
 void request_read_state(struct request *request,
                         void (*read)(struct request *request, struct core *core));
-/** The same after a scrub of the store. */
+/** Let read() say on the state thread whether then() may go on, on the admin thread: rc stays 0. */
+void request_read_then(struct request *request,
+                       void (*read)(struct request *request, struct core *core),
+                       void (*then)(struct request *request));
+/** The same as request_read_state() after a scrub of the store. */
 void request_scrub(struct request *request,
                    void (*read)(struct request *request, struct core *core));
 /** Submit command (its ref is set here) and answer when it was applied here. */

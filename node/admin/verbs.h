@@ -14,7 +14,12 @@ struct verb {
 /** NULL: there is no such verb. */
 const struct verb *verb_find(const char *name);
 
+void verb_assignment_plan(struct request *request);
+void verb_assignment_rebalance(struct request *request);
+void verb_assignment_set(struct request *request);
+void verb_assignment_show(struct request *request);
 void verb_user_add(struct request *request);
+void verb_user_assign(struct request *request);
 void verb_user_passwd(struct request *request);
 void verb_user_remove(struct request *request);
 void verb_user_list(struct request *request);
@@ -24,6 +29,19 @@ void verb_user_import(struct request *request);
 void verb_domain_add(struct request *request);
 void verb_domain_list(struct request *request);
 void verb_domain_remove(struct request *request);
+
+void verb_group_add_node(struct request *request);
+void verb_group_create(struct request *request);
+void verb_group_delete(struct request *request);
+void verb_group_disable(struct request *request);
+void verb_group_enable(struct request *request);
+void verb_group_list(struct request *request);
+void verb_group_remove_node(struct request *request);
+
+void verb_ha_failover(struct request *request);
+void verb_ha_fallback(struct request *request);
+void verb_ha_recover(struct request *request);
+void verb_ha_status(struct request *request);
 
 void verb_session_list(struct request *request);
 void verb_session_show(struct request *request);

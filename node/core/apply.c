@@ -144,6 +144,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
             core_incarnation_ended(core);
         }
         break;
+    case EFFECT_MOVED:
+        core_on_moved(effect);
+        break;
     case EFFECT_DOMAINS:
         core_tell_domains(core);
         break;

@@ -20,6 +20,7 @@ static struct core *core_new(const struct core_config *config)
     core->link_address = mem_strdup(config->link_address);
     core->client_address = mem_strdup(config->client_address);
     core->mark_ms = config->mark_ms;
+    core->fallback_s = config->fallback_s;
     core->scrub_s = config->scrub_s;
     core->on_secrets = config->on_secrets;
     core->ctx = config->ctx;

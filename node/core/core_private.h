@@ -29,6 +29,7 @@ struct leader {
     uint32_t leader_node;
     uint64_t term;
     struct lead lead;
+    bool is_anyone_away; /* waits for a fallback, so time must go on */
 };
 
 struct core {
@@ -39,6 +40,7 @@ struct core {
     char *link_address;
     char *client_address;
     uint32_t mark_ms;
+    uint32_t fallback_s;
     struct rlog *log;
     struct snapshot *copies;
     char *copy_path;
@@ -128,6 +130,16 @@ void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
 void core_tell_secrets(struct core *core);
 /** The leader draws new ones. */
 void core_rotate_secrets(struct core *core);
+
+/* pairs.c */
+/** The leader looks which users have to move. time_ms: cluster time. */
+void core_decide_pairs(struct core *core, uint64_t time_ms);
+/** Users were moved: tell the operator. */
+void core_on_moved(const struct effect *effect);
+
+/* homes.c */
+/** The leader looks who has no home, and whether too many are at one node. */
+void core_decide_homes(struct core *core);
 
 /* copy.c */
 void core_open_copies(struct core *core, const char *data_dir);

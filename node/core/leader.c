@@ -154,6 +154,11 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
         core->leader.lead.rotated_ms = now_ms;
         core_rotate_secrets(core);
     }
+    if (duties & LEAD_PAIRS) {
+        core->leader.lead.pairs_seen_ms = now_ms;
+        core_decide_pairs(core, lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms));
+        core_decide_homes(core);
+    }
 }
 
 static uint64_t secrets_age_ms(struct core *core, uint64_t now_ms)
@@ -174,7 +179,8 @@ void core_lead(struct core *core, uint64_t now_ms)
                                          .window_bytes = core->window_bytes,
                                          .mark_ms = core->mark_ms,
                                          .secrets_age_ms = secrets_age_ms(core, now_ms),
-                                         .has_deadlines = state_has_deadlines(core->state)};
+                                         .has_deadlines = state_has_deadlines(core->state) ||
+                                                          core->leader.is_anyone_away};
 
         carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);
     }

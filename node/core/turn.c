@@ -172,6 +172,7 @@ static void on_tick(uv_timer_t *tick)
     struct core *core = tick->data;
 
     core_lead(core, clock_mono_ms());
+    arena_reset(&core->arena);
     end_turn(core);
 }
 

@@ -2,6 +2,7 @@
 
 #include "node/base/jid.h"
 #include "storage/state/deadline.h"
+#include "storage/state/home.h"
 #include "storage/state/offline.h"
 #include "storage/state/presence.h"
 #include "storage/state/roster.h"
@@ -93,7 +94,7 @@ static int check_user(struct apply *a, const Pb__UserSet *command)
     return 0;
 }
 
-static void user_put(struct apply *a, const Pb__UserSet *command)
+static void user_put(struct apply *a, struct homes *homes, const Pb__UserSet *command)
 {
     Pb__AccountRow row = PB__ACCOUNT_ROW__INIT;
     const Pb__AccountRow *old = state_account(a->state, a->arena, command->user);
@@ -104,6 +105,12 @@ static void user_put(struct apply *a, const Pb__UserSet *command)
     row.created = old == NULL ? row.version : old->created;
     row.n_keys = command->n_keys;
     row.keys = command->keys;
+    if (old == NULL) {
+        home_begin(homes, command->user, &row);
+    } else {
+        row.home = old->home;
+        row.by_hand = old->by_hand;
+    }
     row_put(a->state, TABLE_ACCOUNT, key_user(command->user), &row);
     if (old == NULL) {
         domain_count(a, command->user, true);
@@ -112,6 +119,7 @@ static void user_put(struct apply *a, const Pb__UserSet *command)
 
 int user_set(struct apply *a, const Pb__UserSet *command)
 {
+    struct homes homes;
     int rc = check_user(a, command);
 
     if (rc != 0) {
@@ -120,12 +128,16 @@ int user_set(struct apply *a, const Pb__UserSet *command)
     if (command->create == account_exists(a->state, command->user)) {
         return command->create ? ERR_EXISTS : ERR_NOT_FOUND;
     }
-    user_put(a, command);
+    homes_open(&homes, a->state, a->arena);
+    user_put(a, &homes, command);
+    homes_close(&homes);
     return 0;
 }
 
 int user_import(struct apply *a, const Pb__UserImport *command)
 {
+    struct homes homes;
+
     if (command->n_users > STATE_IMPORT_MAX) {
         return ERR_LIMIT;
     }
@@ -137,9 +149,11 @@ int user_import(struct apply *a, const Pb__UserImport *command)
             return rc;
         }
     }
+    homes_open(&homes, a->state, a->arena);
     for (size_t i = 0; i < command->n_users; i++) {
-        user_put(a, command->users[i]);
+        user_put(a, &homes, command->users[i]);
     }
+    homes_close(&homes);
     return 0;
 }
 
@@ -160,10 +174,15 @@ int user_remove(struct apply *a, const Pb__UserRemove *command)
     struct row_list sessions;
     Pb__ErasureRow erasure = PB__ERASURE_ROW__INIT;
     Pb__DeadlineRow deadline = PB__DEADLINE_ROW__INIT;
+    Pb__AccountRow *account = state_account(a->state, a->arena, command->user);
+    struct homes homes;
 
-    if (!account_exists(a->state, command->user)) {
+    if (account == NULL) {
         return ERR_NOT_FOUND;
     }
+    homes_open(&homes, a->state, a->arena);
+    home_end(&homes, command->user, account);
+    homes_close(&homes);
     row_delete(a->state, TABLE_ACCOUNT, key_user(command->user)); /* nothing goes offline now */
     sessions = rows_all(a->state, a->arena, TABLE_SESSION_OF, key_user(command->user));
     for (size_t i = 0; i < sessions.count; i++) {

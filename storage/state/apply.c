@@ -108,7 +108,8 @@ const char *apply_printf(struct apply *a, const char *format, ...)
     return text;
 }
 
-static int run_body(struct apply *a, const Pb__Command *command)
+/* What nodes, the leader and operators say. */
+static int run_cluster_body(struct apply *a, const Pb__Command *command)
 {
     switch (command->body_case) {
     case PB__COMMAND__BODY_START:
@@ -117,8 +118,24 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return node_down(a, command->node_down);
     case PB__COMMAND__BODY_NODE_SET:
         return node_set(a, command->node_set);
+    case PB__COMMAND__BODY_NODE_MOVE:
+        return node_move(a, command->node_move);
+    case PB__COMMAND__BODY_GROUP_SET:
+        return group_set(a, command->group_set);
+    case PB__COMMAND__BODY_GROUP_REMOVE:
+        return group_remove(a, command->group_remove);
+    case PB__COMMAND__BODY_GROUP_NODE:
+        return group_node(a, command->group_node);
+    case PB__COMMAND__BODY_ASSIGNMENT_SET:
+        return assignment_set(a, command->assignment_set);
+    case PB__COMMAND__BODY_REBALANCE:
+        return rebalance(a, command->rebalance);
+    case PB__COMMAND__BODY_HOME_SET:
+        return home_set(a, command->home_set);
     case PB__COMMAND__BODY_EXPIRE:
         return expire(a, command->expire);
+    case PB__COMMAND__BODY_ROTATE:
+        return secrets_rotate(a, command->rotate);
     case PB__COMMAND__BODY_DOMAIN_SET:
         return domain_set(a, command->domain_set);
     case PB__COMMAND__BODY_DOMAIN_REMOVE:
@@ -129,6 +146,19 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return user_remove(a, command->user_remove);
     case PB__COMMAND__BODY_USER_IMPORT:
         return user_import(a, command->user_import);
+    case PB__COMMAND__BODY_KILL:
+        return session_kill(a, command->kill);
+    case PB__COMMAND__BODY_EMPTY:
+        return command->empty->reason;
+    default:
+        return ERR_INVALID; /* state_apply() let none through */
+    }
+}
+
+/* What streams say; all else is about the cluster. */
+static int run_body(struct apply *a, const Pb__Command *command)
+{
+    switch (command->body_case) {
     case PB__COMMAND__BODY_BIND:
         return session_bind(a, command->bind);
     case PB__COMMAND__BODY_ENABLE:
@@ -141,8 +171,6 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return session_detach(a, command->detach);
     case PB__COMMAND__BODY_CLOSE:
         return session_close(a, command->close);
-    case PB__COMMAND__BODY_KILL:
-        return session_kill(a, command->kill);
     case PB__COMMAND__BODY_NOTES:
         return notes(a, command->notes);
     case PB__COMMAND__BODY_MESSAGE:
@@ -157,14 +185,10 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return ask(a, command->ask);
     case PB__COMMAND__BODY_ANSWER:
         return answer(a, command->answer);
-    case PB__COMMAND__BODY_EMPTY:
-        return command->empty->reason;
     case PB__COMMAND__BODY_BOUNCE:
         return bounce(a, command->bounce);
-    case PB__COMMAND__BODY_ROTATE:
-        return secrets_rotate(a, command->rotate);
     default:
-        return ERR_INVALID; /* state_apply() let none through */
+        return run_cluster_body(a, command);
     }
 }
 

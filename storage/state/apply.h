@@ -60,5 +60,12 @@ int iq_send(struct apply *a, const Pb__SendIq *command);
 int roster_set(struct apply *a, const Pb__RosterSet *command);
 int secrets_rotate(struct apply *a, const Pb__Rotate *command);
 int bounce(struct apply *a, const Pb__Bounce *command);
+int group_set(struct apply *a, const Pb__GroupSet *command);
+int group_remove(struct apply *a, const Pb__GroupRemove *command);
+int group_node(struct apply *a, const Pb__GroupNode *command);
+int node_move(struct apply *a, const Pb__NodeMove *command);
+int assignment_set(struct apply *a, const Pb__AssignmentSet *command);
+int rebalance(struct apply *a, const Pb__Rebalance *command);
+int home_set(struct apply *a, const Pb__HomeSet *command);
 
 #endif

@@ -1,5 +1,6 @@
 /* Bind a resource (RFC 6120 §7) and switch XEP-0198 on. */
 #include "storage/state/account.h"
+#include "storage/state/home.h"
 #include "storage/state/node.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
@@ -60,6 +61,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
 {
     Pb__SessionRow row = PB__SESSION_ROW__INIT;
     uint64_t session, former;
+    const char *elsewhere;
     int rc = account_check_login(a, command->user, command->credential_version);
 
     if (rc != 0) {
@@ -67,6 +69,11 @@ int session_bind(struct apply *a, const Pb__Bind *command)
     }
     if (!session_is_senders(a, command->owner)) {
         return ERR_INVALID;
+    }
+    elsewhere = home_elsewhere(a, command->user, command->owner->incarnation);
+    if (elsewhere[0] != '\0') {
+        a->outcome.location = elsewhere;
+        return ERR_ELSEWHERE;
     }
     former = session_by_resource(a, command->user, command->resource);
     if (former == 0 && !make_place(a, command->user)) {

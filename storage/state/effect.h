@@ -37,10 +37,13 @@ struct outcome {
     const char *address; /* full address of the session */
     struct slice resume_id;
     uint32_t window_s;
-    const char *location; /* "" or "host:port" of another node that is up */
+    const char *location; /* "" or "host:port" of another node that is up; with ERR_ELSEWHERE: the
+                             one to go to */
     uint32_t count;
     bool count_known;
-    uint32_t row; /* the account that a UserImport failed for, from 1; 0: none */
+    /* UserImport, HomeSet: the account for which it was refused, from 1; 0: none. Rebalance: how
+     * many users moved. */
+    uint32_t row;
 };
 
 enum drop_reason {
@@ -64,6 +67,7 @@ enum effect_kind {
                          there. The sender's roster decides who gets it (directed presence is a
                          pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
+    EFFECT_MOVED,       /* node, away, reason: its users were moved */
     EFFECT_DOMAINS,     /* the list of domains changed */
     EFFECT_SECRETS,     /* the secrets of the cluster changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */
@@ -92,6 +96,8 @@ struct effect {
     uint64_t incarnation;
     uint64_t seq;
     bool up;
+    bool away;
+    unsigned reason; /* Pb__MoveReason */
 };
 
 struct effects {

@@ -32,6 +32,16 @@ static void push_incarnation(struct apply *a, uint32_t node, uint64_t incarnatio
     effect->up = up;
 }
 
+static void note_life(struct apply *a, uint32_t node)
+{
+    Pb__NodeRow *row = state_node(a->state, a->arena, node);
+
+    if (row != NULL) {
+        row->life_ms = a->now_ms;
+        row_put(a->state, TABLE_NODE, key_u32(node), row);
+    }
+}
+
 /* One command, no session row touched: who asks for a session's life looks here (DESIGN 7). */
 static void end_incarnation(struct apply *a, uint64_t incarnation)
 {
@@ -43,6 +53,7 @@ static void end_incarnation(struct apply *a, uint64_t incarnation)
     row->up = false;
     row->ended_ms = a->now_ms;
     row_put(a->state, TABLE_INCARNATION, key_u64(incarnation), row);
+    note_life(a, row->node);
     push_incarnation(a, row->node, incarnation, false);
     node_release(a, incarnation);
 }
@@ -77,6 +88,7 @@ int node_start(struct apply *a, const Pb__Start *command)
 
     node->incarnation = a->state->meta.next_incarnation++;
     node->nonce = command->nonce;
+    node->life_ms = a->now_ms;
     row_put(a->state, TABLE_NODE, key_u32(command->node), node);
     life.node = command->node;
     life.up = true;

@@ -78,6 +78,7 @@ struct walk {
         state_pending_visit pending;
         state_name_visit name;
         state_node_visit node;
+        state_group_visit group;
     } visit;
     void *ctx;
     uint64_t position;
@@ -268,4 +269,18 @@ void state_each_node(struct state *state, struct arena *arena, state_node_visit 
     struct walk walk = {.visit.node = visit, .ctx = ctx};
 
     rows_each(state, arena, TABLE_NODE, every, slice_make(NULL, 0), visit_node, &walk);
+}
+
+static bool visit_group(void *ctx, struct slice key, void *row)
+{
+    const struct walk *walk = ctx;
+
+    return walk->visit.group(walk->ctx, arena_strndup(walk->arena, key), row);
+}
+
+void state_each_group(struct state *state, struct arena *arena, state_group_visit visit, void *ctx)
+{
+    struct walk walk = {.arena = arena, .visit.group = visit, .ctx = ctx};
+
+    rows_each(state, arena, TABLE_GROUP, every, slice_make(NULL, 0), visit_group, &walk);
 }

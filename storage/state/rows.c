@@ -30,6 +30,9 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_ENDED_OF] = &pb__ended_of_row__descriptor,
     [TABLE_ROSTER_ITEM] = &pb__roster_item__descriptor,
     [TABLE_SHOWN] = &pb__shown_row__descriptor,
+    [TABLE_GROUP] = &pb__group_row__descriptor,
+    [TABLE_ASSIGNMENT] = &pb__assignment_row__descriptor,
+    [TABLE_HOME] = &pb__home_row__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

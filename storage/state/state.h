@@ -13,11 +13,15 @@ struct state;
 
 /* What the rows mean; goes up when a program before could not read them. An older store than the
  * oldest is refused: nothing carries its rows over. 2: a roster item has a row of its own,
- * and so has what a presence shows. */
-#define STATE_SCHEMA_VERSION 2
-#define STATE_SCHEMA_OLDEST  2
+ * and so has what a presence shows. 3: a node's row says since when it has its life. */
+#define STATE_SCHEMA_VERSION 3
+#define STATE_SCHEMA_OLDEST  3
 
-#define STATE_USER_BYTES_MAX 440 /* a bare address is part of keys; longer ones get no account */
+#define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
+#define STATE_GROUP_NODES_MAX      2
+#define STATE_GROUP_NAME_BYTES_MAX 64
+/* A bare address is part of keys; longer ones get no account. */
+#define STATE_USER_BYTES_MAX 440
 
 /* Lists are bounded by stanzas and by their bytes: a stanza may be large. What one user can fill is
  * STATE_SESSIONS_MAX lists and the offline storage. */
@@ -42,6 +46,7 @@ struct state;
 #define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
 #define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
 #define STATE_SESSIONS_MAX           32  /* per user */
+#define STATE_MOVES_MAX              500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
 #define STATE_TICKET_KEY_NAME_BYTES  16
 #define STATE_TICKET_KEY_BYTES       32 /* of each of the two */
@@ -141,6 +146,20 @@ void state_each_account(struct state *state, struct arena *arena, const char *do
                         const char *after, state_name_visit visit, void *ctx);
 typedef bool (*state_node_visit)(void *ctx, const Pb__NodeRow *row);
 void state_each_node(struct state *state, struct arena *arena, state_node_visit visit, void *ctx);
+typedef bool (*state_group_visit)(void *ctx, const char *name, const Pb__GroupRow *row);
+/** Redundancy groups, by name. */
+void state_each_group(struct state *state, struct arena *arena, state_group_visit visit, void *ctx);
+
+/** How users get a home; never NULL. */
+Pb__AssignmentRow *state_assignment(struct state *state, struct arena *arena);
+struct state_move {
+    const char *user;
+    uint32_t from; /* node, 0: no home */
+    uint32_t to;
+};
+/** What Rebalance would do: at most max moves, in the arena. */
+size_t state_plan_moves(struct state *state, struct arena *arena, Pb__AssignMode mode, size_t max,
+                        struct state_move **moves_out);
 
 /** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
  * first, then steps of erasures; no more than touch STATE_EXPIRE_ROWS_MAX rows (but one at least).

@@ -30,6 +30,9 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_ENDED_OF] = "ended_of",
     [TABLE_ROSTER_ITEM] = "roster_item",
     [TABLE_SHOWN] = "shown",
+    [TABLE_GROUP] = "group",
+    [TABLE_ASSIGNMENT] = "assignment",
+    [TABLE_HOME] = "home",
 };
 const size_t state_table_count = TABLE_COUNT;
 

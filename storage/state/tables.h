@@ -33,6 +33,9 @@ enum table {
     TABLE_ENDED_OF,      /* user, until, session: tombstones of sessions, oldest first */
     TABLE_ROSTER_ITEM,   /* user, digest of contact */
     TABLE_SHOWN,         /* user, session: what a presence shows */
+    TABLE_GROUP,         /* name */
+    TABLE_ASSIGNMENT,    /* nothing: one row */
+    TABLE_HOME,          /* node, by hand, user: whose home it is */
     TABLE_COUNT
 };
 

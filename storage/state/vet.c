@@ -13,6 +13,8 @@ static bool is_leaders_own(const Pb__Command *command)
     case PB__COMMAND__BODY_EMPTY:
     case PB__COMMAND__BODY_BOUNCE:
         return true;
+    case PB__COMMAND__BODY_NODE_MOVE:
+        return command->node_move->reason != PB__MOVE_REASON__ADMIN_REQUEST;
     default:
         return false;
     }

@@ -15,8 +15,8 @@ from tools.local.main import find_program
 
 MAN_PAGE = ROOT / "docs" / "man" / "musterctl.1.scd"
 REFUSED, USAGE, UNREACHED, UNWRITTEN = 1, 2, 3, 5
-HELP_COMMAND = re.compile(r"^  ([a-z]+)(?: ([a-z]+))?((?: \[?[A-Z][A-Za-z.:-]*\]?)*)  +\S")
-MAN_COMMAND = re.compile(r"\*([a-z]+(?: [a-z]+)?)\*((?: \[?_[^_]+_\]?)*)")
+HELP_COMMAND = re.compile(r"^  ([a-z]+)(?: ([a-z-]+))?((?: \[?[A-Z][A-Za-z.:-]*\]?)*)  +\S")
+MAN_COMMAND = re.compile(r"\*([a-z]+(?: [a-z-]+)?)\*((?: \[?_[^_]+_\]?)*)")
 
 
 def commands_of_help() -> dict[str, str]:
@@ -110,9 +110,10 @@ class CommandLine(unittest.TestCase):
 
     def test_unknown(self) -> None:
         """An unknown noun or verb: exit 2, nothing on standard output, and what there is."""
-        for words, hint in ((["usr"], "nouns: cluster "), (["usr", "list"], "nouns: cluster "),
+        for words, hint in ((["usr"], "nouns: assignment "),
+                            (["usr", "list"], "nouns: assignment "),
                             (["user", "fly"], "verbs: add "), (["user"], "verbs: add "),
-                            ([], "nouns: cluster ")):
+                            ([], "nouns: assignment ")):
             said = musterctl(*words)
             self.assertEqual((USAGE, ""), (said.code, said.out))
             self.assertIn(hint, said.err)

@@ -24,6 +24,7 @@ struct option_text {
 static const struct option_text option_texts[] = {
     {"cluster", offsetof(struct options, cluster_dir), 0},
     {"control", offsetof(struct options, control_path), 0},
+    {"csv", offsetof(struct options, csv), OPTION_CSV},
     {"data", offsetof(struct options, data), OPTION_DATA},
     {"dir", offsetof(struct options, dir), OPTION_DIR},
     {"domain", offsetof(struct options, domain), OPTION_DOMAIN},
@@ -31,14 +32,23 @@ static const struct option_text option_texts[] = {
     {"password-file", offsetof(struct options, password_file), OPTION_PASSWORD_FILE},
 };
 
-enum { LETTER_TEXT = 256, LETTER_JSON, LETTER_NODE, LETTER_TIMEOUT, LETTER_REPLACE };
+enum {
+    LETTER_TEXT = 256,
+    LETTER_JSON,
+    LETTER_NODE,
+    LETTER_TIMEOUT,
+    LETTER_REPLACE,
+    LETTER_DRY_RUN
+};
 
 static const struct option long_options[] = {
     {"cluster", required_argument, NULL, LETTER_TEXT},
     {"control", required_argument, NULL, LETTER_TEXT},
+    {"csv", required_argument, NULL, LETTER_TEXT},
     {"data", required_argument, NULL, LETTER_TEXT},
     {"dir", required_argument, NULL, LETTER_TEXT},
     {"domain", required_argument, NULL, LETTER_TEXT},
+    {"dry-run", no_argument, NULL, LETTER_DRY_RUN},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, LETTER_JSON},
     {"name", required_argument, NULL, LETTER_TEXT},
@@ -103,6 +113,9 @@ static bool take_option(struct options *options, int letter, const char *name)
         return true;
     case LETTER_NODE:
         return read_number_option(name, optarg, INT32_MAX, &options->node);
+    case LETTER_DRY_RUN:
+        options->given |= OPTION_DRY_RUN;
+        return true;
     case LETTER_REPLACE:
         options->given |= OPTION_REPLACE;
         return true;
@@ -133,13 +146,14 @@ static bool is_text(char **words, int count)
 }
 
 /* Where to ask: one place, or one node of a cluster. */
-static bool place_is_clear(const struct options *options)
+static bool place_is_clear(const struct command *command, const struct options *options)
 {
     if (options->cluster_dir != NULL && options->control_path != NULL) {
         (void)fprintf(stderr, "musterctl: --cluster or --control, not both\n");
         return false;
     }
-    if (options->node != 0 && options->cluster_dir == NULL) {
+    if (options->node != 0 && options->cluster_dir == NULL &&
+        (command->options & OPTION_HOME) == 0) {
         (void)fprintf(stderr, "musterctl: --node needs --cluster; without it, --control names the "
                               "node\n");
         return false;
@@ -159,7 +173,7 @@ int arguments_read(int argc, char **argv, struct options *out, char ***words_out
             return EXIT_USAGE;
         }
     }
-    if (!is_text(argv, argc) || !place_is_clear(out)) {
+    if (!is_text(argv, argc)) {
         return EXIT_USAGE;
     }
     *words_out = argv + optind;
@@ -211,5 +225,5 @@ const struct command *arguments_find(const struct options *options, char **words
         help_print_use(stderr, command);
         return NULL;
     }
-    return command;
+    return place_is_clear(command, options) ? command : NULL;
 }

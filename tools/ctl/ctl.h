@@ -29,7 +29,10 @@ enum option_flag {
     OPTION_DIR = 1 << 2,
     OPTION_DATA = 1 << 3,
     OPTION_NAME = 1 << 4,
-    OPTION_REPLACE = 1 << 5
+    OPTION_REPLACE = 1 << 5,
+    OPTION_CSV = 1 << 6,
+    OPTION_DRY_RUN = 1 << 7,
+    OPTION_HOME = 1 << 8 /* --node is what the command is about, not whom to ask */
 };
 
 struct options {
@@ -46,6 +49,7 @@ struct options {
     const char *dir;
     const char *data;
     const char *name;
+    const char *csv;
 };
 
 struct command {
@@ -76,8 +80,13 @@ int run_completion(const struct options *options, char **arguments, int count);
 int run_cluster_init(const struct options *options, char **arguments, int count);
 int run_node_token(const struct options *options, char **arguments, int count);
 int run_node_join(const struct options *options, char **arguments, int count);
+int run_assignment_show(const struct options *options, char **arguments, int count);
+int run_assignment_mode(const struct options *options, char **arguments, int count);
+int run_assignment_policy(const struct options *options, char **arguments, int count);
+int run_assignment_rebalance(const struct options *options, char **arguments, int count);
 int run_user_add(const struct options *options, char **arguments, int count);
 int run_user_passwd(const struct options *options, char **arguments, int count);
+int run_user_assign(const struct options *options, char **arguments, int count);
 int run_user_remove(const struct options *options, char **arguments, int count);
 int run_user_list(const struct options *options, char **arguments, int count);
 int run_user_show(const struct options *options, char **arguments, int count);
@@ -85,6 +94,18 @@ int run_user_import(const struct options *options, char **arguments, int count);
 int run_domain_add(const struct options *options, char **arguments, int count);
 int run_domain_remove(const struct options *options, char **arguments, int count);
 int run_domain_list(const struct options *options, char **arguments, int count);
+int run_group_create(const struct options *options, char **arguments, int count);
+int run_group_delete(const struct options *options, char **arguments, int count);
+int run_group_enable(const struct options *options, char **arguments, int count);
+int run_group_disable(const struct options *options, char **arguments, int count);
+int run_group_add_node(const struct options *options, char **arguments, int count);
+int run_group_remove_node(const struct options *options, char **arguments, int count);
+int run_group_list(const struct options *options, char **arguments, int count);
+int run_group_show(const struct options *options, char **arguments, int count);
+int run_ha_status(const struct options *options, char **arguments, int count);
+int run_ha_failover(const struct options *options, char **arguments, int count);
+int run_ha_fallback(const struct options *options, char **arguments, int count);
+int run_ha_recover(const struct options *options, char **arguments, int count);
 int run_session_list(const struct options *options, char **arguments, int count);
 int run_session_show(const struct options *options, char **arguments, int count);
 int run_session_kill(const struct options *options, char **arguments, int count);

@@ -79,6 +79,21 @@ void ending_error(struct stream *stream, const char *condition, const char *deta
     write_error(stream, condition, detail);
 }
 
+void ending_elsewhere(struct stream *stream, const char *address)
+{
+    struct buf text = BUF_EMPTY;
+
+    log_info("stream.elsewhere", LOG_STR("address", stream_address(stream)),
+             LOG_STR("to", address));
+    xml_write_text(&text, slice_str(address));
+    stream_printf(stream,
+                  "<stream:error><see-other-host xmlns='" NS_STREAM_ERRORS "'>%s</see-other-host>"
+                  "</stream:error>",
+                  buf_text(&text));
+    buf_deinit(&text);
+    write_footer(stream);
+}
+
 void ending_drop(struct stream *stream)
 {
     finish(stream, STREAM_DROP);

@@ -202,6 +202,8 @@ void outbound_probe(struct stream *stream);
 /* ---- ending.c: how streams end */
 /** Stream error (RFC 6120 §4.9), footer, close; the session ends. detail: an element, or NULL. */
 void ending_error(struct stream *stream, const char *condition, const char *detail);
+/** Nothing is bound: the client is to go to "host:port" (RFC 6120 §4.9.3.19). */
+void ending_elsewhere(struct stream *stream, const char *address);
 /** The connection is of no use: detach or close the session, drop without footer. */
 void ending_cut(struct stream *stream);
 /** The session is not ours any more: drop without a word. */

@@ -23,7 +23,8 @@ static const struct lead_facts quiet = {.now_ms = NOW_MS,
 static const struct lead done = {.window_closed_ms = NOW_MS,
                                  .expiry_sent_ms = NOW_MS,
                                  .stamped_ms = NOW_MS,
-                                 .spares_sought_ms = NOW_MS};
+                                 .spares_sought_ms = NOW_MS,
+                                 .pairs_seen_ms = NOW_MS};
 
 /* Goal: a leader that has just done everything has nothing to do; a new one looks after all but
  * the time, which the entries that it applied have brought.
@@ -34,7 +35,8 @@ static void test_new_leader_looks_at_once(void **state)
 
     (void)state;
     assert_int_equal(lead_due(&done, &quiet), 0);
-    assert_int_equal(lead_due(&none, &quiet), LEAD_EXPIRE | LEAD_CLOSE_WINDOW | LEAD_PROMOTE);
+    assert_int_equal(lead_due(&none, &quiet),
+                     LEAD_EXPIRE | LEAD_CLOSE_WINDOW | LEAD_PROMOTE | LEAD_PAIRS);
 }
 
 /* Goal: each duty comes back after its time, and not a millisecond earlier.
@@ -47,7 +49,8 @@ static void test_each_duty_has_its_time(void **state)
     } duties[] = {{LEAD_EXPIRE, LEAD_EXPIRY_LOST_MS},
                   {LEAD_CLOSE_WINDOW, MARK_MS},
                   {LEAD_STAMP, LEAD_STAMP_MS},
-                  {LEAD_PROMOTE, LEAD_PROMOTE_MS}};
+                  {LEAD_PROMOTE, LEAD_PROMOTE_MS},
+                  {LEAD_PAIRS, LEAD_PAIRS_MS}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(duties); i++) {

@@ -68,9 +68,10 @@ static void test_without_incarnation(void **state)
  * keeps its seq. Method: one of each kind. */
 static void test_with_incarnation(void **state)
 {
-    static const char *const lines[] = {"start node=2 nonce=n", "node_down incarnation=1",
-                                        "expire items.0.session=1", "rotate version=1",
-                                        "empty reason=-1"};
+    static const char *const lines[] = {
+        "start node=2 nonce=n",     "node_down incarnation=1",
+        "expire items.0.session=1", "rotate version=1",
+        "empty reason=-1",          "node_move node=1 away=1 reason=PEER_DOWN"};
     struct buf substitute = BUF_EMPTY;
 
     (void)state;

@@ -86,9 +86,10 @@ static void test_faults(void **state)
         const char *line;
         const char *said;
     } cases[] = {
-        {"", "nouns: cluster completion domain log member node reload session state user"},
+        {"", "nouns: assignment cluster completion domain group ha log"},
         {"usr list", "there is no noun \"usr\"; nouns:"},
-        {"user fly", "user: there is no verb \"fly\"; verbs: add import list passwd remove show"},
+        {"user fly",
+         "user: there is no verb \"fly\"; verbs: add assign import list passwd remove show"},
         {"user", "user: no verb given; verbs: add"},
         {"user add", "usage: musterctl user add ADDRESS"},
         {"user add a@b secret", "usage: musterctl user add ADDRESS"},

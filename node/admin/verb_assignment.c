@@ -1,0 +1,212 @@
+/* Verbs about the homes of users. */
+#include "node/admin/verbs.h"
+
+#include <string.h>
+
+static const char *const mode_names[] = {
+    [PB__ASSIGN_MODE__BALANCED] = "balanced",
+    [PB__ASSIGN_MODE__ACTIVE_STANDBY] = "active-standby",
+    [PB__ASSIGN_MODE__NO_ASSIGNMENT] = "none",
+};
+static const char *const policy_names[] = {
+    [PB__VISITOR_POLICY__ACCEPT] = "accept",
+    [PB__VISITOR_POLICY__REDIRECT] = "redirect",
+};
+
+/* The position of name in a list; count when it is not there. */
+static size_t find_name(const char *const *names, size_t count, const char *name)
+{
+    size_t i = 0;
+
+    while (i < count && (name == NULL || strcmp(names[i], name) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+/* ---- assignment.show */
+
+static bool list_node(void *ctx, const Pb__NodeRow *row)
+{
+    (void)json_array_append_new(ctx, json_pack("{s:I,s:I}", "node", (json_int_t)row->node, "users",
+                                               (json_int_t)row->users));
+    return true;
+}
+
+static void read_assignment(struct request *request, struct core *core)
+{
+    const Pb__AssignmentRow *row = state_assignment(core_state(core), core_arena(core));
+    json_t *nodes = json_array();
+
+    state_each_node(core_state(core), core_arena(core), list_node, nodes);
+    request->result = json_pack("{s:s,s:s,s:o}", "mode", mode_names[row->mode], "policy",
+                                policy_names[row->policy], "nodes", nodes);
+}
+
+void verb_assignment_show(struct request *request)
+{
+    request_read_state(request, read_assignment);
+}
+
+/* ---- assignment.set: what is not given stays */
+
+static void submit_assignment(struct request *request)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__AssignmentSet set = PB__ASSIGNMENT_SET__INIT;
+
+    set.mode =
+        (Pb__AssignMode)find_name(mode_names, ARRAY_COUNT(mode_names),
+                                  json_string_value(json_object_get(request->result, "mode")));
+    set.policy =
+        (Pb__VisitorPolicy)find_name(policy_names, ARRAY_COUNT(policy_names),
+                                     json_string_value(json_object_get(request->result, "policy")));
+    json_decref(request->result);
+    request->result = NULL;
+    command.body_case = PB__COMMAND__BODY_ASSIGNMENT_SET;
+    command.assignment_set = &set;
+    request_submit(request, &command);
+}
+
+static void read_settings(struct request *request, struct core *core)
+{
+    const Pb__AssignmentRow *row = state_assignment(core_state(core), core_arena(core));
+    const char *mode = request_text(request, "mode");
+    const char *policy = request_text(request, "policy");
+
+    request->result = json_pack("{s:s,s:s}", "mode", mode == NULL ? mode_names[row->mode] : mode,
+                                "policy", policy == NULL ? policy_names[row->policy] : policy);
+}
+
+void verb_assignment_set(struct request *request)
+{
+    const char *mode = request_text(request, "mode");
+    const char *policy = request_text(request, "policy");
+
+    if (mode != NULL &&
+        find_name(mode_names, ARRAY_COUNT(mode_names), mode) == ARRAY_COUNT(mode_names)) {
+        request_fail_usage(request, "mode is balanced, active-standby or none");
+    } else if (policy != NULL && find_name(policy_names, ARRAY_COUNT(policy_names), policy) ==
+                                     ARRAY_COUNT(policy_names)) {
+        request_fail_usage(request, "policy is accept or redirect");
+    } else {
+        request_read_then(request, read_settings, submit_assignment);
+    }
+}
+
+/* ---- assignment.plan, assignment.rebalance */
+
+/* Asked for while nobody is assigned by itself: once, as if they were balanced. */
+static Pb__AssignMode mode_to_plan(struct core *core)
+{
+    Pb__AssignMode mode = state_assignment(core_state(core), core_arena(core))->mode;
+
+    return mode == PB__ASSIGN_MODE__NO_ASSIGNMENT ? PB__ASSIGN_MODE__BALANCED : mode;
+}
+
+static void read_plan(struct request *request, struct core *core)
+{
+    json_t *rows = json_array();
+    struct state_move *moves;
+    size_t count = state_plan_moves(core_state(core), core_arena(core), mode_to_plan(core),
+                                    LIST_ROWS_MAX + 1, &moves);
+
+    for (size_t i = 0; i < count && i < LIST_ROWS_MAX; i++) {
+        (void)json_array_append_new(rows, json_pack("{s:s,s:I,s:I}", "user", moves[i].user, "from",
+                                                    (json_int_t)moves[i].from, "to",
+                                                    (json_int_t)moves[i].to));
+    }
+    request->result = json_pack("{s:o,s:b}", "moves", rows, "more", (int)(count > LIST_ROWS_MAX));
+}
+
+void verb_assignment_plan(struct request *request)
+{
+    request_read_state(request, read_plan);
+}
+
+static void submit_rebalance(struct request *request)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__Rebalance rebalance = PB__REBALANCE__INIT;
+
+    rebalance.mode = (Pb__AssignMode)request->kind;
+    rebalance.max = STATE_MOVES_MAX;
+    command.body_case = PB__COMMAND__BODY_REBALANCE;
+    command.rebalance = &rebalance;
+    request_submit(request, &command);
+}
+
+static void read_mode(struct request *request, struct core *core)
+{
+    struct state_move *moves;
+
+    request->kind = mode_to_plan(core);
+    request->result =
+        json_pack("{s:I}", "moved",
+                  (json_int_t)state_plan_moves(core_state(core), core_arena(core),
+                                               mode_to_plan(core), STATE_MOVES_MAX, &moves));
+}
+
+/* At most STATE_MOVES_MAX: who asks goes on asking until nobody moved. */
+void verb_assignment_rebalance(struct request *request)
+{
+    request_read_then(request, read_mode, submit_rebalance);
+}
+
+/* ---- user.assign */
+
+/* {jid, node}; node 0: by the mode. NULL: it is none. */
+static Pb__UserHome *read_home(struct arena *arena, const json_t *row)
+{
+    const char *address = json_string_value(json_object_get(row, "jid"));
+    json_int_t node = json_integer_value(json_object_get(row, "node"));
+    Pb__UserHome *home = arena_alloc(arena, sizeof(*home));
+    struct buf text = BUF_EMPTY;
+    struct jid user;
+
+    if (address == NULL || jid_parse(slice_str(address), &user) != 0 || node < 0 ||
+        node > INT32_MAX) {
+        return NULL;
+    }
+    pb__user_home__init(home);
+    jid_format_bare(&user, &text);
+    home->user = arena_strndup(arena, buf_slice(&text));
+    home->node = (uint32_t)node;
+    buf_deinit(&text);
+    return home;
+}
+
+static void submit_homes(struct request *request, struct arena *arena, const json_t *rows)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__HomeSet set = PB__HOME_SET__INIT;
+
+    set.n_users = json_array_size(rows);
+    set.users = arena_alloc(arena, set.n_users * sizeof(*set.users));
+    for (size_t i = 0; i < set.n_users; i++) {
+        set.users[i] = read_home(arena, json_array_get(rows, i));
+        if (set.users[i] == NULL) {
+            request->row = i + 1;
+            request_fail_usage(request, "this row is no address with a node");
+            return;
+        }
+    }
+    command.body_case = PB__COMMAND__BODY_HOME_SET;
+    command.home_set = &set;
+    request_submit(request, &command);
+}
+
+void verb_user_assign(struct request *request)
+{
+    const json_t *rows = json_object_get(request->args, "rows");
+    size_t count = json_array_size(rows);
+    struct arena arena;
+
+    if (count == 0 || count > STATE_MOVES_MAX) {
+        request_fail_usage(request, "rows must be a list of 1 to 500 addresses with nodes");
+        return;
+    }
+    arena_init(&arena);
+    submit_homes(request, &arena, rows);
+    arena_deinit(&arena);
+}

@@ -1,0 +1,20 @@
+/* The leader sees to it that users have homes, and each node about as many (DESIGN 7). */
+#include "node/core/core_private.h"
+#include "storage/state/command.h"
+
+void core_decide_homes(struct core *core)
+{
+    Pb__AssignMode mode = state_assignment(core->state, &core->arena)->mode;
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__Rebalance rebalance = PB__REBALANCE__INIT;
+    struct state_move *moves;
+
+    if (state_plan_moves(core->state, &core->arena, mode, 1, &moves) == 0) {
+        return;
+    }
+    rebalance.mode = mode;
+    rebalance.max = STATE_MOVES_MAX;
+    command.body_case = PB__COMMAND__BODY_REBALANCE;
+    command.rebalance = &rebalance;
+    core_decide(core, &command, COOKIE_NONE);
+}

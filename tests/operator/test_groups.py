@@ -1,0 +1,106 @@
+"""Redundancy groups by musterctl: made, watched while a node dies, failed over by hand."""
+
+import asyncio
+import time
+import unittest
+from typing import ClassVar
+
+from tests.lib.cluster import TestCluster
+from tests.operator.ctl import Said, musterctl
+
+TIMEOUT_S = 20.0
+POLL_S = 0.1
+REFUSED, USAGE = 1, 2
+FALLBACK_S = 2
+NORMAL = ("Normal", "")
+
+
+class Groups(unittest.IsolatedAsyncioTestCase):
+    """Three nodes; two of them are a group, the third votes."""
+
+    cluster: ClassVar[TestCluster]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.cluster = TestCluster("--nodes", "3", "--timer", f"fallback_s={FALLBACK_S}")
+        cls.addClassCleanup(cls.cluster.close)
+
+    def ctl(self, *arguments: str) -> Said:
+        """musterctl for this cluster."""
+        return musterctl("--cluster", str(self.cluster.folder), *arguments)
+
+    def ok(self, *arguments: str) -> Said:
+        """A call that must succeed."""
+        said = self.ctl(*arguments)
+        self.assertEqual(0, said.code, said)
+        return said
+
+    def refused(self, why: str, *arguments: str) -> None:
+        """A call that must be refused, with the reason."""
+        said = self.ctl(*arguments)
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn(why, said.err)
+
+    def views(self, group: str = "pair") -> list[tuple[str, str]]:
+        """State and reason of each node of a group."""
+        nodes = self.ok("ha", "status", group, "--json").json()["nodes"]
+        return [(node["state"], node["reason"]) for node in nodes]
+
+    async def until(self, *wanted: tuple[str, str]) -> None:
+        """Wait for states and reasons."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while (seen := self.views()) != list(wanted):
+            self.assertLess(time.monotonic(), deadline, seen)
+            await asyncio.sleep(POLL_S)
+
+    async def test_groups(self) -> None:
+        """create, add-node, enable, list, show, and back; what would break a group is refused."""
+        self.ok("group", "create", "one")
+        self.refused("exists already", "group", "create", "one")
+        self.refused("not allowed", "group", "enable", "one")
+        self.refused("not found", "group", "add-node", "one", "7")
+        self.assertEqual(USAGE, self.ctl("group", "add-node", "one", "x").code)
+        self.ok("group", "add-node", "one", "3")
+        self.assertEqual([("Unknown", "High Availability Not Enabled")], self.views("one"))
+        listed = self.ok("group", "list", "--json").json()["groups"]
+        self.assertIn({"group": "one", "ha_enabled": False, "nodes": [3]}, listed)
+        self.assertEqual(["one", "no", "3"], self.ok("group", "show", "one").out.split()[-3:])
+        self.refused("no group is named two", "group", "show", "two")
+        self.refused("not allowed", "group", "delete", "one")
+        self.ok("group", "remove-node", "one", "3")
+        self.ok("group", "delete", "one")
+
+    async def test_failover(self) -> None:
+        """A node of a pair dies and comes back; then its users are moved by hand, and back."""
+        self.ok("group", "create", "pair")
+        for node_id in ("1", "2"):
+            self.ok("group", "add-node", "pair", node_id)
+        self.refused("not enabled", "ha", "failover", "1")
+        self.ok("group", "enable", "pair")
+        await self.until(NORMAL, NORMAL)
+
+        self.cluster.kill(1)
+        await self.until(("Unknown", "Node Down"), ("Running in Backup Mode", "Peer Down"))
+        self.refused("not running", "ha", "fallback", "1")
+        self.refused("not running", "ha", "failover", "2")
+        await self.cluster.start(1)
+        await self.until(("Failed Over", "Peer Down"), ("Running in Backup Mode", "Peer Down"))
+        await self.until(NORMAL, NORMAL)
+
+        self.ok("ha", "failover", "1")
+        await self.until(("Idle", "On Admin Request"),
+                         ("Running in Backup Mode", "On Admin Request"))
+        self.refused("failed over already", "ha", "failover", "1")
+        self.refused("failed over itself", "ha", "failover", "2")
+        self.refused("not failed over to each other", "ha", "recover", "pair")
+        await asyncio.sleep(FALLBACK_S + 1)  # what an operator moved stays
+        self.assertEqual("Idle", self.views()[0][0])
+        self.ok("ha", "fallback", "1")
+        await self.until(NORMAL, NORMAL)
+        self.refused("not failed over", "ha", "fallback", "1")
+        self.refused("in no group", "ha", "failover", "3")
+
+        self.ok("group", "disable", "pair")
+        for node_id in ("1", "2"):
+            self.ok("group", "remove-node", "pair", node_id)
+        self.ok("group", "delete", "pair")

@@ -1,0 +1,163 @@
+/* Redundancy groups: who is in which, and what is refused. */
+#include "tests/unit/storage_state/check.h"
+#include "tests/unit/storage_state/world.h"
+
+#include <stdio.h>
+
+static struct world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world_open(&world);
+    world_settle(&world);
+    for (int node = 1; node <= 4; node++) {
+        world_runf(&world, "1 node_set node=%d name=n", node);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_close(&world);
+    return 0;
+}
+
+/* ---- helpers */
+
+static void granted(const char *line)
+{
+    world_expect(&world, line, "outcome done\n");
+}
+
+static void refused(const char *line, enum err reason)
+{
+    char expected[64];
+
+    (void)snprintf(expected, sizeof(expected), "outcome done: %s\n", err_text(reason));
+    world_expect(&world, line, expected);
+}
+
+static bool append_group(void *ctx, const char *name, const Pb__GroupRow *row)
+{
+    struct buf *text = ctx;
+
+    buf_printf(text, "%s%s:", name, row->ha_enabled ? "*" : "");
+    for (size_t i = 0; i < row->n_nodes; i++) {
+        buf_printf(text, " %u", row->nodes[i]);
+    }
+    buf_append_str(text, "\n");
+    return true;
+}
+
+static void expect_groups(const char *expected)
+{
+    struct buf text = BUF_EMPTY;
+
+    state_each_group(world.state, &world.arena, append_group, &text);
+    assert_string_equal(buf_text(&text), expected);
+    buf_deinit(&text);
+}
+
+/* ---- tests */
+
+/* Goal: groups are made, filled, enabled, emptied and removed; the order of joining is kept. */
+static void test_a_life(void **state)
+{
+    (void)state;
+    granted("1 group_set name=b create=1");
+    granted("1 group_set name=a create=1");
+    granted("1 group_node name=b node=2");
+    granted("1 group_node name=b node=1");
+    granted("1 group_set name=b ha_enabled=1");
+    expect_groups("a:\nb*: 2 1\n");
+    granted("1 group_set name=b");
+    granted("1 group_node name=b node=2 remove=1");
+    expect_groups("a:\nb: 1\n");
+    granted("1 group_node name=a node=2");
+    granted("1 group_node name=b node=1 remove=1");
+    granted("1 group_remove name=b");
+    expect_groups("a: 2\n");
+}
+
+/* Goal: what would break a group is refused, and changes nothing. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    granted("1 group_set name=a create=1");
+    granted("1 group_set name=b create=1");
+    granted("1 group_node name=a node=1");
+    refused("1 group_set name=a create=1", ERR_EXISTS);
+    refused("1 group_set name=c create=1 ha_enabled=1", ERR_NOT_ALLOWED);
+    refused("1 group_set name=a ha_enabled=1", ERR_NOT_ALLOWED);
+    refused("1 group_set name=c", ERR_NOT_FOUND);
+    refused("1 group_node name=c node=1", ERR_NOT_FOUND);
+    refused("1 group_node name=a node=9", ERR_NOT_FOUND);
+    refused("1 group_node name=b node=1", ERR_EXISTS);
+    refused("1 group_node name=a node=1", ERR_EXISTS);
+    refused("1 group_node name=b node=1 remove=1", ERR_NOT_FOUND);
+    refused("1 group_remove name=a", ERR_NOT_ALLOWED);
+    refused("1 group_remove name=c", ERR_NOT_FOUND);
+    granted("1 group_node name=a node=2");
+    refused("1 group_node name=a node=3", ERR_LIMIT);
+    granted("1 group_set name=a ha_enabled=1");
+    refused("1 group_node name=a node=2 remove=1", ERR_NOT_ALLOWED);
+    expect_groups("a*: 1 2\nb:\n");
+}
+
+/* Goal: names are short and plain, and there are as many groups as there can be serving nodes. */
+static void test_limits(void **state)
+{
+    char line[256];
+
+    (void)state;
+    refused("1 group_set create=1", ERR_INVALID);
+    refused("1 group_set name=a/b create=1", ERR_INVALID);
+    refused("1 group_set name=-a create=1", ERR_INVALID);
+    (void)snprintf(line, sizeof(line), "1 group_set create=1 name=%0*d",
+                   STATE_GROUP_NAME_BYTES_MAX + 1, 0);
+    refused(line, ERR_INVALID);
+    for (int i = 0; i < STATE_GROUPS_MAX; i++) {
+        (void)snprintf(line, sizeof(line), "1 group_set create=1 name=%0*d",
+                       STATE_GROUP_NAME_BYTES_MAX, i);
+        granted(line);
+    }
+    refused("1 group_set name=a create=1", ERR_LIMIT);
+}
+
+/* Goal: a move holds for what it was decided on: the same count of moves, a group that is enabled,
+ * a peer that is at home; and a group that is disabled has nobody away. */
+static void test_moves(void **state)
+{
+    (void)state;
+    granted("1 group_set name=a create=1");
+    granted("1 group_node name=a node=1");
+    granted("1 group_node name=a node=2");
+    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST", ERR_NOT_ALLOWED);
+    granted("1 group_set name=a ha_enabled=1");
+    refused("1 node_move node=3 away=1 reason=ADMIN_REQUEST", ERR_NOT_FOUND);
+    refused("1 node_move node=1 away=1", ERR_INVALID);
+    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
+    world_expect(&world, "1 node_move node=1 away=1 reason=PEER_DOWN",
+                 "moved node=1 away reason=3\noutcome done\n");
+    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
+    refused("1 node_move node=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
+    refused("1 node_move node=2 away=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
+    world_expect(&world, "1 node_move node=1 reason=AUTOMATIC_FALLBACK moves=1",
+                 "moved node=1 home reason=5\noutcome done\n");
+    world_run(&world, "1 node_move node=2 away=1 reason=ADMIN_REQUEST");
+    world_expect(&world, "1 group_set name=a", "moved node=2 home reason=1\noutcome done\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_moves, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
