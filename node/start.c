@@ -85,6 +85,7 @@ static int start_core(struct process *process)
                                  .peer_count = member_count,
                                  .heartbeat_ms = conf->timers.heartbeat_ms,
                                  .fallback_s = conf->timers.fallback_s,
+                                 .moves_per_second = conf->limits.moves_per_second,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
                                  .mark_ms = conf->timers.mark_ms,

@@ -72,21 +72,50 @@ bool pair_decide(const struct pair_facts *facts, struct pair_move *out)
 
 /* ---------------------------------------------------------------- requests */
 
-static const char *refuse_failover(const struct pair_node *own, const struct pair_node *peer)
+#define MOVING "sessions are being moved"
+
+static bool has_peer(const struct pair_facts *facts)
 {
-    if (own->is_away) {
-        return "the node is failed over already";
-    }
+    return facts->is_enabled && facts->nodes[0].is_there && facts->nodes[1].is_there;
+}
+
+static const char *refuse_peer(const struct pair_node *peer)
+{
     if (peer->life != PAIR_UP) {
         return "the peer is not running";
     }
     if (!peer->is_well) {
         return "a critical service of the peer is down";
     }
-    if (peer->is_away) {
-        return "the peer is failed over itself";
+    return peer->is_away ? "the peer is failed over itself" : NULL;
+}
+
+static const char *refuse_failover(const struct pair_node *own, const struct pair_node *peer)
+{
+    const char *refusal = own->is_away ? "the node is failed over already" : refuse_peer(peer);
+
+    return refusal == NULL && (own->is_moving || peer->is_moving) ? MOVING : refusal;
+}
+
+/* What was failed over already may be emptied as well. */
+static const char *refuse_drain(const struct pair_facts *facts, size_t node)
+{
+    const struct pair_node *own = &facts->nodes[node];
+    const struct pair_node *peer = &facts->nodes[1 - node];
+    const char *refusal = NULL;
+
+    if (own->is_drained) {
+        return "the node is drained already";
     }
-    return own->is_moving || peer->is_moving ? "users are being moved" : NULL;
+    if (own->life != PAIR_UP) {
+        return "the node is not running";
+    }
+    if (has_peer(facts)) {
+        refusal = refuse_peer(peer);
+    } else if (!facts->others_serve) {
+        refusal = "no other node serves";
+    }
+    return refusal == NULL && (own->is_moving || peer->is_moving) ? MOVING : refusal;
 }
 
 static const char *refuse_fallback(const struct pair_node *own)
@@ -98,9 +127,14 @@ static const char *refuse_fallback(const struct pair_node *own)
         return "the node is not running";
     }
     if (own->is_moving) {
-        return "users are being moved";
+        return MOVING;
     }
     return own->is_well ? NULL : "a critical service of the node is down";
+}
+
+static const char *refuse_abort(const struct pair_node *own)
+{
+    return own->is_moving ? NULL : "no sessions are being moved";
 }
 
 /* The leader does so unasked, as soon as one can serve. */
@@ -115,24 +149,47 @@ static const char *recover(const struct pair_facts *facts, struct pair_move *out
     return "the nodes are not failed over to each other, or neither can serve";
 }
 
+/* Only a pair can fail over; a node by itself can be drained, and fall back from that. */
+static const char *refuse_without_peer(const struct pair_facts *facts, enum pair_request request,
+                                       const struct pair_node *own)
+{
+    if (!own->is_there) {
+        return "there is no such node";
+    }
+    if (request == PAIR_DRAIN || request == PAIR_ABORT ||
+        (request == PAIR_FALLBACK && own->is_away)) {
+        return NULL;
+    }
+    return facts->is_enabled ? "the group has one node only"
+                             : "high availability is not enabled for the node";
+}
+
 const char *pair_grant(const struct pair_facts *facts, enum pair_request request, size_t node,
                        struct pair_move *out)
 {
     const struct pair_node *own = &facts->nodes[node];
     const struct pair_node *peer = &facts->nodes[1 - node];
-    const char *refusal;
+    const char *refusal = has_peer(facts) ? NULL : refuse_without_peer(facts, request, own);
 
-    if (!facts->is_enabled) {
-        return "high availability is not enabled in the group";
+    if (refusal != NULL) {
+        return refusal;
     }
-    if (!own->is_there || !peer->is_there) {
-        return "the group has one node only";
+    *out = (struct pair_move){.node = node,
+                              .away = request == PAIR_FAILOVER || request == PAIR_DRAIN,
+                              .drain = request == PAIR_DRAIN,
+                              .reason = PAIR_ADMIN_REQUEST};
+    switch (request) {
+    case PAIR_FAILOVER:
+        return refuse_failover(own, peer);
+    case PAIR_DRAIN:
+        return refuse_drain(facts, node);
+    case PAIR_FALLBACK:
+        return refuse_fallback(own);
+    case PAIR_ABORT:
+        return refuse_abort(own);
+    case PAIR_RECOVER:
+    case PAIR_REQUESTS:
+        break;
     }
-    if (request == PAIR_RECOVER) {
-        return recover(facts, out);
-    }
-    *out = (struct pair_move){
-        .node = node, .away = request == PAIR_FAILOVER, .reason = PAIR_ADMIN_REQUEST};
-    refusal = request == PAIR_FAILOVER ? refuse_failover(own, peer) : refuse_fallback(own);
-    return refusal;
+    return recover(facts, out);
 }

@@ -69,12 +69,15 @@ struct pair_node {
     bool is_well;               /* no critical service is down for longer than its delay */
     uint64_t well_ms;           /* since when it is well, or not */
     bool is_away;               /* its users are, or are to be, served by the peer */
-    bool is_moving;             /* sessions of its users are still where they no longer belong */
+    bool is_drained;            /* and it takes nobody else's sessions either */
+    bool is_moving;             /* sessions are still where they no longer belong */
     enum pair_reason moved_for; /* why its users were moved last; PAIR_NONE: never */
+    uint64_t moved_ms;          /* when that began, or was over */
 };
 
 struct pair_facts {
-    bool is_enabled; /* high availability, by the operator */
+    bool is_enabled;   /* high availability, by the operator */
+    bool others_serve; /* a node of another group could serve the users, too */
     struct pair_node nodes[PAIR_NODES];
     uint64_t now_ms;
     bool falls_back;           /* automatic fallback is on */
@@ -84,6 +87,7 @@ struct pair_facts {
 struct pair_view {
     enum pair_state state;
     enum pair_reason reason;
+    uint64_t since_ms; /* of the newest fact that it follows from */
 };
 
 /** What the node (0 or 1) of the group shows. Total: any facts give a state. */
@@ -95,17 +99,26 @@ const char *pair_reason_text(enum pair_reason reason);
 /** Print the table that pair_view() follows, as Markdown, row by row into visit. */
 void pair_each_rule(void (*visit)(void *ctx, const char *row), void *ctx);
 
-/* A decision: the users of a node move away to its peer, or home. */
+/* A decision: the users of a node move away to its peer, or home. A node that is drained needs no
+ * peer: its sessions go to whoever takes them. */
 struct pair_move {
     size_t node;
     bool away;
+    bool drain;
     enum pair_reason reason;
 };
 
 /** What the leader has to decide now, of itself. False: nothing. */
 bool pair_decide(const struct pair_facts *facts, struct pair_move *out);
 
-enum pair_request { PAIR_FAILOVER, PAIR_FALLBACK, PAIR_RECOVER, PAIR_REQUESTS };
+enum pair_request {
+    PAIR_FAILOVER,
+    PAIR_FALLBACK,
+    PAIR_RECOVER,
+    PAIR_DRAIN,
+    PAIR_ABORT, /* of the move that is under way: its node is in charge of its users */
+    PAIR_REQUESTS
+};
 
 /** May the operator's request about a node be granted? NULL: yes, and out says what is to be done;
  * else why not. PAIR_RECOVER is about the whole group and takes any node of it. */

@@ -94,6 +94,31 @@ static bool applies(const struct rule *rule, bool enabled, const struct pair_nod
            fits(rule->peer_away, peer->is_away) && fits(rule->peer_moving, peer->is_moving);
 }
 
+static uint64_t later(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+/* That a node is in no peculiar state, or in one that its peer's users bring about, follows from
+ * the peer's moves as well. */
+static uint64_t since(const struct rule *rule, const struct pair_node *own,
+                      const struct pair_node *peer)
+{
+    const bool asks_of_peer =
+        rule->peer_away != ANY || rule->peer_moving != ANY || rule->state == PAIR_NORMAL;
+    uint64_t own_ms = later(later(own->life_ms, own->well_ms), own->moved_ms);
+
+    return asks_of_peer ? later(own_ms, peer->moved_ms) : own_ms;
+}
+
+static enum pair_reason reason(const struct rule *rule, const struct pair_node *own,
+                               const struct pair_node *peer)
+{
+    return rule->reason_of == OWN_MOVE    ? own->moved_for
+           : rule->reason_of == PEER_MOVE ? peer->moved_for
+                                          : rule->reason;
+}
+
 struct pair_view pair_view(const struct pair_facts *facts, size_t node)
 {
     const struct pair_node *own = &facts->nodes[node];
@@ -104,9 +129,8 @@ struct pair_view pair_view(const struct pair_facts *facts, size_t node)
 
         if (applies(rule, facts->is_enabled, own, peer)) {
             return (struct pair_view){.state = rule->state,
-                                      .reason = rule->reason_of == OWN_MOVE    ? own->moved_for
-                                                : rule->reason_of == PEER_MOVE ? peer->moved_for
-                                                                               : rule->reason};
+                                      .reason = reason(rule, own, peer),
+                                      .since_ms = since(rule, own, peer)};
         }
     }
     ASSERT(false && "the last row fits every node that is up");

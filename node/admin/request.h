@@ -26,6 +26,12 @@ struct request {
 
     unsigned kind;     /* of verbs that share a read() */
     Pb__NodeMove move; /* granted, not yet in the log */
+    struct request_plan {
+        uint64_t mover; /* the incarnation that would drop sessions, and its node */
+        uint32_t mover_node;
+        uint64_t next_session; /* those before it are counted */
+        bool is_counted;
+    } plan; /* what move would do */
     struct derivation derivation;
     uint64_t cookie; /* of the command in the log */
     struct request *next_waiting;

@@ -50,48 +50,30 @@ void verb_assignment_show(struct request *request)
 
 /* ---- assignment.set: what is not given stays */
 
-static void submit_assignment(struct request *request)
+void verb_assignment_set(struct request *request)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__AssignmentSet set = PB__ASSIGNMENT_SET__INIT;
+    const char *mode = request_text(request, "mode");
+    const char *policy = request_text(request, "policy");
+    size_t mode_number = find_name(mode_names, ARRAY_COUNT(mode_names), mode);
+    size_t policy_number = find_name(policy_names, ARRAY_COUNT(policy_names), policy);
 
-    set.mode =
-        (Pb__AssignMode)find_name(mode_names, ARRAY_COUNT(mode_names),
-                                  json_string_value(json_object_get(request->result, "mode")));
-    set.policy =
-        (Pb__VisitorPolicy)find_name(policy_names, ARRAY_COUNT(policy_names),
-                                     json_string_value(json_object_get(request->result, "policy")));
-    json_decref(request->result);
-    request->result = NULL;
+    if (mode != NULL && mode_number == ARRAY_COUNT(mode_names)) {
+        request_fail_usage(request, "mode is balanced, active-standby or none");
+        return;
+    }
+    if (policy != NULL && policy_number == ARRAY_COUNT(policy_names)) {
+        request_fail_usage(request, "policy is accept or redirect");
+        return;
+    }
+    set.sets_mode = mode != NULL;
+    set.mode = mode == NULL ? 0 : (Pb__AssignMode)mode_number;
+    set.sets_policy = policy != NULL;
+    set.policy = policy == NULL ? 0 : (Pb__VisitorPolicy)policy_number;
     command.body_case = PB__COMMAND__BODY_ASSIGNMENT_SET;
     command.assignment_set = &set;
     request_submit(request, &command);
-}
-
-static void read_settings(struct request *request, struct core *core)
-{
-    const Pb__AssignmentRow *row = state_assignment(core_state(core), core_arena(core));
-    const char *mode = request_text(request, "mode");
-    const char *policy = request_text(request, "policy");
-
-    request->result = json_pack("{s:s,s:s}", "mode", mode == NULL ? mode_names[row->mode] : mode,
-                                "policy", policy == NULL ? policy_names[row->policy] : policy);
-}
-
-void verb_assignment_set(struct request *request)
-{
-    const char *mode = request_text(request, "mode");
-    const char *policy = request_text(request, "policy");
-
-    if (mode != NULL &&
-        find_name(mode_names, ARRAY_COUNT(mode_names), mode) == ARRAY_COUNT(mode_names)) {
-        request_fail_usage(request, "mode is balanced, active-standby or none");
-    } else if (policy != NULL && find_name(policy_names, ARRAY_COUNT(policy_names), policy) ==
-                                     ARRAY_COUNT(policy_names)) {
-        request_fail_usage(request, "policy is accept or redirect");
-    } else {
-        request_read_then(request, read_settings, submit_assignment);
-    }
 }
 
 /* ---- assignment.plan, assignment.rebalance */
@@ -159,7 +141,8 @@ void verb_assignment_rebalance(struct request *request)
 static Pb__UserHome *read_home(struct arena *arena, const json_t *row)
 {
     const char *address = json_string_value(json_object_get(row, "jid"));
-    json_int_t node = json_integer_value(json_object_get(row, "node"));
+    const json_t *wanted = json_object_get(row, "node");
+    json_int_t node = json_is_integer(wanted) ? json_integer_value(wanted) : -1;
     Pb__UserHome *home = arena_alloc(arena, sizeof(*home));
     struct buf text = BUF_EMPTY;
     struct jid user;

@@ -38,8 +38,11 @@ void verb_group_enable(struct request *request);
 void verb_group_list(struct request *request);
 void verb_group_remove_node(struct request *request);
 
+void verb_ha_abort(struct request *request);
+void verb_ha_drain(struct request *request);
 void verb_ha_failover(struct request *request);
 void verb_ha_fallback(struct request *request);
+void verb_ha_plan(struct request *request);
 void verb_ha_recover(struct request *request);
 void verb_ha_status(struct request *request);
 

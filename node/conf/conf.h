@@ -41,7 +41,8 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
     X(burst_seconds, 1, 600, 10, RELOAD) /* of both, at once after a quiet time */                 \
     X(connections_per_address, 1, 1000000, 256, RELOAD)                                            \
     X(connections, 1, 1000000, 30000, RELOAD)                                                      \
-    X(workers, 0, 64, 0, RESTART)              /* threads for clients; 0: one a core */            \
+    X(moves_per_second, 1, 100000, 100, RESTART) /* sessions that leave for another node */        \
+    X(workers, 0, 64, 0, RESTART)                /* threads for clients; 0: one a core */          \
     X(unwritten_mib, 16, 65536, 256, RESTART)  /* state not yet on disk; above it stop serving */  \
     X(map_gib, 1, 4096, 64, RESTART)           /* address space of the store */                    \
     X(reserve_mib, 256, 4194304, 512, RESTART) /* of map and disk: nothing new in it */            \

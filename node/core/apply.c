@@ -145,7 +145,7 @@ static void handle_effect(struct core *core, const struct effect *effect)
         }
         break;
     case EFFECT_MOVED:
-        core_on_moved(effect);
+        core_on_moved(core, effect);
         break;
     case EFFECT_DOMAINS:
         core_tell_domains(core);

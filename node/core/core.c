@@ -21,6 +21,8 @@ static struct core *core_new(const struct core_config *config)
     core->client_address = mem_strdup(config->client_address);
     core->mark_ms = config->mark_ms;
     core->fallback_s = config->fallback_s;
+    core->moves_per_second = config->moves_per_second;
+    core->moving = moving_new();
     core->scrub_s = config->scrub_s;
     core->on_secrets = config->on_secrets;
     core->ctx = config->ctx;
@@ -59,20 +61,35 @@ void core_run(struct core *core, struct mailbox *const *workers, uint32_t worker
 }
 /* ---- stop */
 
-static void wait_for_last_words(struct core *core)
+/* Was everything applied that this node has submitted? Its farewell is the last of it, and not
+ * worth waiting for a majority. */
+static bool has_said_all(struct core *core)
 {
-    const uint64_t begin_ms = clock_mono_ms();
-    const uint64_t deadline_ms = begin_ms + LAST_WORDS_MS;
+    uint64_t farewell_ms = atomic_load(&core->farewell_ms);
     struct rlog_status status;
 
-    do {
-        rlog_get_status(core->log, &status);
-        if (status.as_of_ms > begin_ms && (status.outstanding == 0 || status.incarnation == 0)) {
+    if (farewell_ms == 0) {
+        return false;
+    }
+    rlog_get_status(core->log, &status);
+    return atomic_load(&core->is_gone) ||
+           (status.as_of_ms > farewell_ms &&
+            (status.incarnation == 0 || status.outstanding == 0 ||
+             (status.outstanding == 1 && !rlog_lease_held(core->log))));
+}
+
+static void wait_for_last_words(struct core *core)
+{
+    const uint64_t deadline_ms = clock_mono_ms() + LAST_WORDS_MS;
+
+    inbox_post_take(&core->inbox, note_new(NOTE_FAREWELL));
+    while (!has_said_all(core)) {
+        if (clock_mono_ms() >= deadline_ms) {
+            log_warn("core.stop_unfinished");
             return;
         }
         (void)usleep(10 * 1000);
-    } while (clock_mono_ms() < deadline_ms);
-    log_warn("core.stop_unfinished", LOG_UINT("outstanding", status.outstanding));
+    }
 }
 
 static void stop_thread(struct core *core)
@@ -130,6 +147,7 @@ void core_stop(struct core **core_address)
         kv_end_guests(core->kv);
         scrub_stop(&core->scrub);
     }
+    moving_free(&core->moving);
     if (core->state != NULL) {
         state_free(&core->state);
     }

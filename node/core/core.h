@@ -37,7 +37,8 @@ struct core_config {
     const struct rlog_member *peers; /* who to ask before there is a log */
     size_t peer_count;
     uint32_t heartbeat_ms;
-    uint32_t fallback_s; /* 0: no automatic fallback */
+    uint32_t fallback_s;       /* 0: no automatic fallback */
+    uint32_t moves_per_second; /* sessions that leave this node, when no other pace is asked for */
     uint32_t election_ms;
     uint32_t lease_ms;
     uint32_t mark_ms;

@@ -8,6 +8,7 @@
 #include "node/base/waker.h"
 #include "node/core/core.h"
 #include "node/core/inbox.h"
+#include "node/core/moving.h"
 #include "node/core/outbox.h"
 #include "node/core/scrub.h"
 #include "raft/snapshot/snapshot.h"
@@ -41,6 +42,7 @@ struct core {
     char *client_address;
     uint32_t mark_ms;
     uint32_t fallback_s;
+    uint32_t moves_per_second;
     struct rlog *log;
     struct snapshot *copies;
     char *copy_path;
@@ -80,7 +82,11 @@ struct core {
     bool state_differs;         /* from another member's, at the newest mark that both know */
     uint64_t manifest_index;    /* mark that raft wants a manifest for; 0: none */
     struct leader leader;
-    uint64_t secrets_version; /* of what the state has; 0: nothing yet */
+    struct moving *moving;
+    bool is_leaving;                  /* the node stops: no further life */
+    atomic_uint_fast64_t farewell_ms; /* when it said so; 0: not yet */
+    atomic_bool is_gone;              /* the cluster knows */
+    uint64_t secrets_version;         /* of what the state has; 0: nothing yet */
     uint64_t secrets_made_ms;
 
     atomic_bool may_serve;
@@ -111,6 +117,10 @@ void core_start_incarnation(struct core *core);
 void core_tell_incarnation(struct core *core, uint32_t node_id);
 void core_incarnation_started(struct core *core, uint64_t incarnation);
 void core_incarnation_ended(struct core *core);
+/** Put a command of this node into the log; ERR_BUSY: not now. */
+NODISCARD int core_submit(struct core *core, Pb__Command *command);
+/** The node stops: tell the cluster. */
+void core_say_farewell(struct core *core);
 /** Serve nobody any more: drop all clients, and forget the incarnation. */
 void core_leave(struct core *core);
 void core_step_gate(struct core *core);
@@ -134,8 +144,8 @@ void core_rotate_secrets(struct core *core);
 /* pairs.c */
 /** The leader looks which users have to move. time_ms: cluster time. */
 void core_decide_pairs(struct core *core, uint64_t time_ms);
-/** Users were moved: tell the operator. */
-void core_on_moved(const struct effect *effect);
+/** Users were moved: tell the operator, and see to the sessions. */
+void core_on_moved(struct core *core, const struct effect *effect);
 
 /* homes.c */
 /** The leader looks who has no home, and whether too many are at one node. */

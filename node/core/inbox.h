@@ -24,6 +24,7 @@ enum note_kind {
     NOTE_CREDENTIALS,
     NOTE_PULL,
     NOTE_JOB,
+    NOTE_FAREWELL,
     NOTE_STOP
 };
 

@@ -28,17 +28,24 @@ void core_start_incarnation(struct core *core)
     buf_deinit(&bytes);
 }
 
+int core_submit(struct core *core, Pb__Command *command)
+{
+    struct buf bytes = BUF_EMPTY;
+    int rc;
+
+    command_append(command, NULL, &bytes);
+    rc = rlog_submit(core->log, buf_slice(&bytes));
+    buf_deinit(&bytes);
+    return rc;
+}
+
 /* Facts that other nodes tell clients about this one. Lost when the log is full of other work: the
  * next incarnation tells them again. */
 static void submit(struct core *core, Pb__Command *command)
 {
-    struct buf bytes = BUF_EMPTY;
-
-    command_append(command, NULL, &bytes);
-    if (rlog_submit(core->log, buf_slice(&bytes)) != 0) {
+    if (core_submit(core, command) != 0) {
         log_warn("core.submit_refused", LOG_INT("command", command->body_case));
     }
-    buf_deinit(&bytes);
 }
 
 static void announce_node(struct core *core)
@@ -104,6 +111,7 @@ void core_incarnation_started(struct core *core, uint64_t incarnation)
              LOG_UINT("index", core->applied_index));
     announce_node(core);
     add_first_domain(core);
+    moving_look(core);
     core_step_gate(core);
 }
 
@@ -136,7 +144,27 @@ void core_incarnation_ended(struct core *core)
 {
     log_warn("core.incarnation_ended", LOG_UINT("incarnation", core->incarnation));
     core_leave(core);
-    core_start_incarnation(core);
+    if (core->is_leaving) {
+        atomic_store(&core->is_gone, true); /* all that it had to say is in the log */
+    } else {
+        core_start_incarnation(core);
+    }
+}
+
+/* So that peers take over at once, and know it for a stop. Without a majority it would wait in
+ * vain: the others find out by themselves. */
+void core_say_farewell(struct core *core)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__NodeStop stop = PB__NODE_STOP__INIT;
+
+    core->is_leaving = true;
+    if (core->incarnation != 0 && rlog_lease_held(core->log)) {
+        command.body_case = PB__COMMAND__BODY_NODE_STOP;
+        command.node_stop = &stop;
+        submit(core, &command);
+    }
+    atomic_store(&core->farewell_ms, clock_mono_ms());
 }
 
 static void open_gate(struct core *core)

@@ -32,44 +32,127 @@ struct walk {
     struct core *core;
     bool (*visit)(void *ctx, const struct pair_of_nodes *pair);
     void *ctx;
+    struct walked {
+        const Pb__NodeRow *row;
+        bool is_grouped;
+    } * nodes; /* all there are */
+    size_t count;
+    bool is_over; /* visit() wants no more */
 };
+
+static bool is_up(struct core *core, uint64_t incarnation)
+{
+    const Pb__IncarnationRow *life = state_incarnation(core->state, &core->arena, incarnation);
+
+    return life != NULL && life->up;
+}
+
+static enum pair_life life_of(struct core *core, const Pb__NodeRow *row)
+{
+    return is_up(core, row->incarnation) ? PAIR_UP : row->stopped ? PAIR_STOPPED : PAIR_DOWN;
+}
 
 static struct pair_node node_facts(struct core *core, const Pb__NodeRow *row)
 {
-    const Pb__IncarnationRow *life = state_incarnation(core->state, &core->arena, row->incarnation);
-
     return (struct pair_node){.is_there = true,
-                              .life = life != NULL && life->up ? PAIR_UP : PAIR_DOWN,
+                              .life = life_of(core, row),
                               .life_ms = row->life_ms,
                               .is_well = true,
                               .is_away = row->away,
-                              .moved_for = reason_of(row->moved_for)};
+                              .is_drained = row->drained,
+                              .is_moving = row->moving_by != 0 && is_up(core, row->moving_by),
+                              .moved_for = reason_of(row->moved_for),
+                              .moved_ms = row->moved_ms};
+}
+
+static bool is_of(const struct pair_of_nodes *pair, const Pb__NodeRow *row)
+{
+    for (size_t i = 0; i < pair->count; i++) {
+        if (pair->rows[i]->node == row->node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool do_others_serve(const struct walk *walk, const struct pair_of_nodes *pair)
+{
+    for (size_t i = 0; i < walk->count; i++) {
+        const Pb__NodeRow *row = walk->nodes[i].row;
+
+        if (!is_of(pair, row) && row->client_address[0] != '\0' && !row->drained &&
+            is_up(walk->core, row->incarnation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_node(struct walk *walk, struct pair_of_nodes *pair, uint32_t node)
+{
+    for (size_t i = 0; i < walk->count; i++) {
+        struct walked *walked = &walk->nodes[i];
+
+        if (walked->row->node == node) {
+            walked->is_grouped = true;
+            pair->rows[pair->count] = walked->row;
+            pair->facts.nodes[pair->count++] = node_facts(walk->core, walked->row);
+        }
+    }
+}
+
+static bool visit_pair(struct walk *walk, struct pair_of_nodes *pair)
+{
+    pair->facts.falls_back = walk->core->fallback_s != 0;
+    pair->facts.fallback_wait_ms = walk->core->fallback_s * UINT64_C(1000);
+    pair->facts.others_serve = do_others_serve(walk, pair);
+    walk->is_over = walk->is_over || !walk->visit(walk->ctx, pair);
+    return !walk->is_over;
 }
 
 static bool visit_group(void *ctx, const char *name, const Pb__GroupRow *row)
 {
-    const struct walk *walk = ctx;
-    struct core *core = walk->core;
-    struct pair_of_nodes pair = {.group = name,
-                                 .facts = {.is_enabled = row->ha_enabled,
-                                           .falls_back = core->fallback_s != 0,
-                                           .fallback_wait_ms = core->fallback_s * UINT64_C(1000)}};
+    struct pair_of_nodes pair = {.group = name, .facts = {.is_enabled = row->ha_enabled}};
 
     for (size_t i = 0; i < row->n_nodes && i < PAIR_NODES; i++) {
-        pair.rows[i] = state_node(core->state, &core->arena, row->nodes[i]);
-        ASSERT(pair.rows[i] != NULL); /* no row of a node is ever deleted */
-        pair.facts.nodes[i] = node_facts(core, pair.rows[i]);
-        pair.count = i + 1;
+        add_node(ctx, &pair, row->nodes[i]);
     }
-    return walk->visit(walk->ctx, &pair);
+    return visit_pair(ctx, &pair);
+}
+
+static bool count_node(void *ctx, const Pb__NodeRow *row)
+{
+    (void)row;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static bool collect_node(void *ctx, const Pb__NodeRow *row)
+{
+    struct walk *walk = ctx;
+
+    walk->nodes[walk->count++] = (struct walked){.row = row};
+    return true;
 }
 
 void pairs_each(struct core *core, bool (*visit)(void *ctx, const struct pair_of_nodes *pair),
                 void *ctx)
 {
     struct walk walk = {.core = core, .visit = visit, .ctx = ctx};
+    size_t node_count = 0;
 
+    state_each_node(core->state, &core->arena, count_node, &node_count);
+    walk.nodes = arena_alloc(&core->arena, node_count * sizeof(*walk.nodes));
+    state_each_node(core->state, &core->arena, collect_node, &walk);
     state_each_group(core->state, &core->arena, visit_group, &walk);
+    for (size_t i = 0; i < walk.count && !walk.is_over; i++) {
+        if (!walk.nodes[i].is_grouped) {
+            struct pair_of_nodes alone = {.group = ""};
+
+            add_node(&walk, &alone, walk.nodes[i].row->node);
+            (void)visit_pair(&walk, &alone);
+        }
+    }
 }
 
 Pb__NodeMove pairs_move(const struct pair_of_nodes *pair, const struct pair_move *move)
@@ -78,6 +161,7 @@ Pb__NodeMove pairs_move(const struct pair_of_nodes *pair, const struct pair_move
 
     command.node = pair->rows[move->node]->node;
     command.away = move->away;
+    command.drain = move->drain;
     command.reason = reason_to_store(move->reason);
     command.moves = pair->rows[move->node]->moves;
     return command;
@@ -98,7 +182,9 @@ static bool decide(void *ctx, const struct pair_of_nodes *pair)
     struct pair_move move;
 
     for (size_t i = 0; i < pair->count; i++) {
-        decision->is_anyone_away = decision->is_anyone_away || facts.nodes[i].is_away;
+        decision->is_anyone_away =
+            decision->is_anyone_away || (facts.falls_back && facts.nodes[i].is_away &&
+                                         facts.nodes[i].moved_for != PAIR_ADMIN_REQUEST);
     }
     facts.now_ms = decision->time_ms;
     if (!pair_decide(&facts, &move)) {
@@ -119,8 +205,9 @@ void core_decide_pairs(struct core *core, uint64_t time_ms)
     core->leader.is_anyone_away = decision.is_anyone_away;
 }
 
-void core_on_moved(const struct effect *effect)
+void core_on_moved(struct core *core, const struct effect *effect)
 {
+    moving_look(core);
     log_warn(effect->away ? "core.node_failed_over" : "core.node_fell_back",
              LOG_UINT("node", effect->node),
              LOG_STR("reason", pair_reason_text(reason_of(effect->reason))));

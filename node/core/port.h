@@ -16,6 +16,8 @@ enum port_kind {
     PORT_SETTINGS,    /* bytes: struct worker_settings, after a reload */
     PORT_OUTCOME,     /* ref, outcome */
     PORT_DELIVERY,    /* delivery */
+    PORT_LEAVE,       /* ref, session: it is to move; bytes: "host:port" for a client that cannot
+                         resume, ends with NUL */
     PORT_CREDENTIALS, /* ref; bytes: encoded AccountRow, NULL when there is no such account */
     PORT_JOB,         /* job: it ran (see core.h) */
     PORT_STOP         /* end all streams in order, then end the thread */
@@ -28,6 +30,7 @@ struct port_message {
     enum port_kind kind;
     bool ended;
     uint64_t incarnation;
+    uint64_t session;
     struct effect_ref ref;
     struct outcome outcome; /* texts are copies */
     struct delivery delivery;

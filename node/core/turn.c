@@ -104,6 +104,9 @@ static void handle(struct core *core, struct note *note)
     case NOTE_JOB:
         run_job(core, note->job);
         break;
+    case NOTE_FAREWELL:
+        core_say_farewell(core);
+        break;
     case NOTE_STOP:
         core->is_stopping = true;
         break;
@@ -171,7 +174,11 @@ static void on_tick(uv_timer_t *tick)
 {
     struct core *core = tick->data;
 
-    core_lead(core, clock_mono_ms());
+    const uint64_t now_ms = clock_mono_ms();
+
+    core_lead(core, now_ms);
+    arena_reset(&core->arena);
+    moving_step(core, now_ms);
     arena_reset(&core->arena);
     end_turn(core);
 }

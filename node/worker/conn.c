@@ -81,6 +81,14 @@ void conn_shutdown(struct conn *conn)
     }
 }
 
+void conn_leave(struct conn *conn, uint64_t session, const char *address)
+{
+    if (conn->stream != NULL && stream_session(conn->stream) == session) {
+        stream_leave(conn->stream, address);
+        worker_touch(conn->worker, conn);
+    }
+}
+
 /* ---- TLS */
 
 static void start_tls(struct conn *conn, const char *alpn)

@@ -64,6 +64,8 @@ void conn_on_derived_take(struct conn *conn, struct sasl_derivation *derivation)
 void conn_on_tick(struct conn *conn, uint64_t now_ms);
 /** End in order (DESIGN 7). */
 void conn_shutdown(struct conn *conn);
+/** The session, if it is still this connection's, is to move to another node (stream_leave()). */
+void conn_leave(struct conn *conn, uint64_t session, const char *address);
 /** Cut the connection without a last word. with_session: the session is over as well, submit
  * nothing for it. */
 void conn_cut(struct conn *conn, bool with_session);

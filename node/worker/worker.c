@@ -256,6 +256,12 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
             conn_on_delivery_take(conn, delivery, now_ms);
         }
         break;
+    case PORT_LEAVE:
+        conn = worker_find(worker, message->ref.slot, message->ref.generation);
+        if (conn != NULL) {
+            conn_leave(conn, message->session, (const char *)blob_slice(message->bytes).data);
+        }
+        break;
     case PORT_CREDENTIALS:
         conn = worker_find(worker, message->ref.slot, message->ref.generation);
         if (conn != NULL) {

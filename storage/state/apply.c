@@ -67,6 +67,11 @@ uint64_t state_time_ms(const struct state *state)
     return state->meta.time_ms;
 }
 
+uint64_t state_next_session(const struct state *state)
+{
+    return state->meta.next_session;
+}
+
 uint64_t apply_position(struct apply *a)
 {
     return a->state->meta.next_position++;
@@ -120,6 +125,12 @@ static int run_cluster_body(struct apply *a, const Pb__Command *command)
         return node_set(a, command->node_set);
     case PB__COMMAND__BODY_NODE_MOVE:
         return node_move(a, command->node_move);
+    case PB__COMMAND__BODY_NODE_STOP:
+        return node_stop(a);
+    case PB__COMMAND__BODY_MOVE_REPORT:
+        return move_report(a, command->move_report);
+    case PB__COMMAND__BODY_MOVE_ABORT:
+        return move_abort(a, command->move_abort);
     case PB__COMMAND__BODY_GROUP_SET:
         return group_set(a, command->group_set);
     case PB__COMMAND__BODY_GROUP_REMOVE:

@@ -98,6 +98,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
 static void make_resumable(struct apply *a, uint64_t session, Pb__SessionRow *row,
                            uint32_t window_s)
 {
+    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, row->owner->incarnation);
     Pb__ResumeRow resume = PB__RESUME_ROW__INIT;
     const char *id = apply_random_hex(a, RESUME_ID_RANDOM_BYTES);
     struct slice resume_id = slice_str(id);
@@ -110,7 +111,7 @@ static void make_resumable(struct apply *a, uint64_t session, Pb__SessionRow *ro
 
     a->outcome.resume_id = resume_id; /* in the effects' arena: apply_random_hex() */
     a->outcome.window_s = window_s;
-    a->outcome.location = node_backup_address(a, row->owner->incarnation);
+    a->outcome.location = node_backup_address(a->state, a->out->arena, life->node);
 }
 
 int session_enable(struct apply *a, const Pb__Enable *command)

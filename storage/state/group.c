@@ -1,6 +1,8 @@
 /* Redundancy groups: which nodes stand in for each other (DESIGN 7). */
 #include "storage/state/group.h"
 
+#include "storage/state/move.h"
+
 #include <ctype.h>
 
 static bool is_name(const char *name)
@@ -60,10 +62,9 @@ static bool has_node(const Pb__GroupRow *row, uint32_t node)
     return false;
 }
 
-/* The group that a node is in; NULL: none. */
-static const Pb__GroupRow *group_of(struct apply *a, uint32_t node)
+const Pb__GroupRow *group_of(struct state *state, struct arena *arena, uint32_t node)
 {
-    struct row_list groups = all_groups(a);
+    struct row_list groups = rows_all(state, arena, TABLE_GROUP, (struct key){.len = 0});
 
     for (size_t i = 0; i < groups.count; i++) {
         if (has_node(groups.items[i].row, node)) {
@@ -73,53 +74,33 @@ static const Pb__GroupRow *group_of(struct apply *a, uint32_t node)
     return NULL;
 }
 
-const Pb__NodeRow *group_in_charge(struct apply *a, uint32_t home)
+Pb__NodeRow *group_peer(struct state *state, struct arena *arena, uint32_t node)
 {
-    const Pb__NodeRow *row = state_node(a->state, a->arena, home);
-    const Pb__GroupRow *group = row == NULL || !row->away ? NULL : group_of(a, home);
+    const Pb__GroupRow *group = group_of(state, arena, node);
 
-    for (size_t i = 0; group != NULL && i < group->n_nodes; i++) {
-        if (group->nodes[i] != home) {
-            return state_node(a->state, a->arena, group->nodes[i]);
+    for (size_t i = 0; group != NULL && group->ha_enabled && i < group->n_nodes; i++) {
+        if (group->nodes[i] != node) {
+            return state_node(state, arena, group->nodes[i]);
         }
     }
-    return row;
+    return NULL;
 }
 
-static bool is_peer_away(struct apply *a, const Pb__GroupRow *group, uint32_t node)
+const Pb__NodeRow *group_in_charge(struct state *state, struct arena *arena, uint32_t home)
 {
-    for (size_t i = 0; i < group->n_nodes; i++) {
-        const Pb__NodeRow *row = state_node(a->state, a->arena, group->nodes[i]);
+    const Pb__NodeRow *row = state_node(state, arena, home);
 
-        if (group->nodes[i] != node && row != NULL && row->away) {
-            return true;
-        }
-    }
-    return false;
+    return row != NULL && row->away ? group_peer(state, arena, home) : row;
 }
 
-static void move(struct apply *a, Pb__NodeRow *row, bool away, Pb__MoveReason reason)
-{
-    struct effect *effect = effects_push(a->out, EFFECT_MOVED);
-
-    effect->node = row->node;
-    effect->away = away;
-    effect->reason = reason;
-    row->away = away;
-    row->moved_for = reason;
-    row->moved_ms = a->now_ms;
-    row->moves++;
-    row_put(a->state, TABLE_NODE, key_u32(row->node), row);
-}
-
-/* Nobody stands in for anybody any more. */
+/* Nobody stands in for anybody any more; sessions stay where they are. */
 static void bring_home(struct apply *a, const Pb__GroupRow *group)
 {
     for (size_t i = 0; i < group->n_nodes; i++) {
         Pb__NodeRow *row = state_node(a->state, a->arena, group->nodes[i]);
 
-        if (row != NULL && row->away) {
-            move(a, row, false, PB__MOVE_REASON__ADMIN_REQUEST);
+        if (row != NULL && row->away && !row->drained) {
+            move_home(a, row);
         }
     }
 }
@@ -167,7 +148,7 @@ static int add_node(struct apply *a, const Pb__GroupNode *command, Pb__GroupRow 
     if (state_node(a->state, a->arena, command->node) == NULL) {
         return ERR_NOT_FOUND;
     }
-    if (group_of(a, command->node) != NULL) {
+    if (group_of(a->state, a->arena, command->node) != NULL) {
         return ERR_EXISTS;
     }
     if (row->n_nodes >= STATE_GROUP_NODES_MAX) {
@@ -213,28 +194,4 @@ int group_node(struct apply *a, const Pb__GroupNode *command)
         row_put(a->state, TABLE_GROUP, group_key(command->name), row);
     }
     return rc;
-}
-
-int node_move(struct apply *a, const Pb__NodeMove *command)
-{
-    Pb__NodeRow *row = state_node(a->state, a->arena, command->node);
-    const Pb__GroupRow *group = group_of(a, command->node);
-
-    if (command->reason <= PB__MOVE_REASON__NEVER ||
-        command->reason > PB__MOVE_REASON__AUTO_RECOVERY) {
-        return ERR_INVALID;
-    }
-    if (row == NULL || group == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    if (!group->ha_enabled) {
-        return ERR_NOT_ALLOWED;
-    }
-    /* What it was decided on has changed; two nodes that are away would be served by nobody. */
-    if (row->moves != command->moves || row->away == (command->away != 0) ||
-        (command->away && is_peer_away(a, group, command->node))) {
-        return ERR_CONFLICT;
-    }
-    move(a, row, command->away, command->reason);
-    return 0;
 }

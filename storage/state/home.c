@@ -38,36 +38,30 @@ static void collect(struct homes *homes)
     for (size_t i = 0; i < nodes.count; i++) {
         const Pb__NodeRow *row = nodes.items[i].row;
 
-        homes->places[i] = (struct place){.node = row->node, .users = row->users};
+        homes->places[i] =
+            (struct place){.node = row->node, .users = row->users, .by_hand = row->users_by_hand};
     }
 }
 
-static void mark_group(struct homes *homes, const Pb__GroupRow *group, bool is_enabled)
+static void mark_group(struct homes *homes, const Pb__GroupRow *group)
 {
     for (size_t i = 0; i < group->n_nodes; i++) {
         struct place *place = find(homes, group->nodes[i]);
         bool is_active = i == 0 || homes->mode != PB__ASSIGN_MODE__ACTIVE_STANDBY;
 
         place->is_grouped = true;
-        place->takes = is_enabled && is_active;
-        place->stands_by = is_enabled && !is_active;
+        place->takes = is_active;
+        place->stands_by = !is_active;
     }
 }
 
-/* The nodes of enabled groups take users; while none is enabled, those of all. */
 static void mark(struct homes *homes)
 {
     struct row_list groups =
         rows_all(homes->state, homes->arena, TABLE_GROUP, (struct key){.len = 0});
-    bool is_any_enabled = false;
 
     for (size_t i = 0; i < groups.count; i++) {
-        is_any_enabled |= ((const Pb__GroupRow *)groups.items[i].row)->ha_enabled != 0;
-    }
-    for (size_t i = 0; i < groups.count; i++) {
-        const Pb__GroupRow *group = groups.items[i].row;
-
-        mark_group(homes, group, group->ha_enabled || !is_any_enabled);
+        mark_group(homes, groups.items[i].row);
     }
 }
 
@@ -93,6 +87,7 @@ void homes_close(struct homes *homes)
             Pb__NodeRow *row = state_node(homes->state, homes->arena, place->node);
 
             row->users = place->users;
+            row->users_by_hand = place->by_hand;
             row_put(homes->state, TABLE_NODE, key_u32(place->node), row);
         }
     }
@@ -132,12 +127,13 @@ static struct key home_key(uint32_t node, bool by_hand, const char *user)
     return key;
 }
 
-static void count(struct homes *homes, uint32_t node, bool more)
+static void count(struct homes *homes, const Pb__AccountRow *row, uint32_t change)
 {
-    struct place *place = find(homes, node);
+    struct place *place = find(homes, row->home);
 
     if (place != NULL) {
-        place->users = more ? place->users + 1 : place->users - 1;
+        place->users += change;
+        place->by_hand += row->by_hand ? change : 0;
         place->is_changed = true;
     }
 }
@@ -145,7 +141,7 @@ static void count(struct homes *homes, uint32_t node, bool more)
 void home_end(struct homes *homes, const char *user, Pb__AccountRow *row)
 {
     row_delete(homes->state, TABLE_HOME, home_key(row->home, row->by_hand, user));
-    count(homes, row->home, false);
+    count(homes, row, UINT32_MAX); /* minus one */
     row->home = 0;
     row->by_hand = false;
 }
@@ -158,9 +154,9 @@ static void settle(struct homes *homes, const char *user, Pb__AccountRow *row, u
 
     row->home = node;
     row->by_hand = by_hand;
-    home.user = (char *)user;
+    home.user = (char *)(uintptr_t)user;
     row_put(homes->state, TABLE_HOME, home_key(node, by_hand, user), &home);
-    count(homes, node, true);
+    count(homes, row, 1);
 }
 
 void home_begin(struct homes *homes, const char *user, Pb__AccountRow *row)
@@ -180,22 +176,50 @@ static void move(struct homes *homes, const char *user, uint32_t node, bool by_h
     row_put(homes->state, TABLE_ACCOUNT, key_user(user), row);
 }
 
+static bool takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *node)
+{
+    return node->client_address[0] != '\0' && !node->drained &&
+           node_is_up(state, arena, node->incarnation);
+}
+
+/* The node that serves a user, unless it is this one, or takes no sessions now. One with the same
+ * address, behind a balancer, may be this one. */
+static const Pb__NodeRow *in_charge_elsewhere(struct state *state, struct arena *arena,
+                                              const char *user, uint32_t node)
+{
+    const Pb__NodeRow *here = state_node(state, arena, node);
+    const Pb__AccountRow *account = state_account(state, arena, user);
+    const Pb__NodeRow *in_charge =
+        account == NULL ? NULL : group_in_charge(state, arena, account->home);
+
+    return in_charge != NULL && takes_sessions(state, arena, in_charge) &&
+                   strcmp(in_charge->client_address, here->client_address) != 0
+               ? in_charge
+               : NULL;
+}
+
+const char *state_address_for(struct state *state, struct arena *arena, const char *user,
+                              uint32_t node)
+{
+    const Pb__NodeRow *in_charge = in_charge_elsewhere(state, arena, user, node);
+
+    return in_charge == NULL ? node_backup_address(state, arena, node) : in_charge->client_address;
+}
+
 const char *home_elsewhere(struct apply *a, const char *user, uint64_t incarnation)
 {
-    const Pb__AccountRow *account = state_account(a->state, a->arena, user);
     const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
-    const Pb__NodeRow *node;
+    const Pb__NodeRow *here = state_node(a->state, a->arena, life->node);
+    const Pb__NodeRow *in_charge;
 
-    if (state_assignment(a->state, a->arena)->policy != PB__VISITOR_POLICY__REDIRECT ||
-        account == NULL || life == NULL) {
+    if (here->drained) {
+        return state_address_for(a->state, a->out->arena, user, here->node);
+    }
+    if (state_assignment(a->state, a->arena)->policy != PB__VISITOR_POLICY__REDIRECT) {
         return "";
     }
-    node = group_in_charge(a, account->home);
-    if (node == NULL || node->node == life->node ||
-        !node_is_up(a->state, a->arena, node->incarnation)) {
-        return "";
-    }
-    return arena_strndup(a->out->arena, slice_str(node->client_address));
+    in_charge = in_charge_elsewhere(a->state, a->out->arena, user, here->node);
+    return in_charge == NULL ? "" : in_charge->client_address;
 }
 
 /* ---- the plan */
@@ -207,11 +231,12 @@ struct plan {
     size_t max;
 };
 
-static void plan_moves(struct plan *plan, struct place *from, uint32_t node, size_t max)
+static void plan_moves(struct plan *plan, struct place *from, uint32_t node, bool by_hand,
+                       size_t max)
 {
     size_t room = plan->max - plan->count;
     struct row_list users =
-        rows_collect(plan->homes.state, plan->homes.arena, TABLE_HOME, users_key(node, false),
+        rows_collect(plan->homes.state, plan->homes.arena, TABLE_HOME, users_key(node, by_hand),
                      slice_make(NULL, 0), max < room ? max : room);
 
     for (size_t i = 0; i < users.count; i++) {
@@ -222,6 +247,7 @@ static void plan_moves(struct plan *plan, struct place *from, uint32_t node, siz
         to->users++;
         if (from != NULL) {
             from->users--;
+            from->by_hand -= by_hand ? 1 : 0;
         }
     }
 }
@@ -229,51 +255,96 @@ static void plan_moves(struct plan *plan, struct place *from, uint32_t node, siz
 /* Who has no home, or one that nobody should have. */
 static void plan_homeless(struct plan *plan)
 {
-    plan_moves(plan, NULL, 0, plan->max);
+    plan_moves(plan, NULL, 0, false, plan->max);
     for (size_t i = 0; i < plan->homes.count; i++) {
         struct place *place = &plan->homes.places[i];
 
         if (!place->is_grouped || place->stands_by) {
-            plan_moves(plan, place, place->node, plan->max);
+            plan_moves(plan, place, place->node, false, plan->max);
+        }
+        if (!place->is_grouped) { /* nobody may be placed there by hand either: check_home() */
+            plan_moves(plan, place, place->node, true, plan->max);
         }
     }
 }
 
-/* How many users a node keeps when those that take users share them equally. Of the ones that keep
- * one more there are as many as do not divide evenly: those with the most now, so that the fewest
- * move. */
-static uint32_t fair_share(const struct homes *homes, const struct place *of)
+/* Like water that finds its level: where more are placed by hand nothing else goes, and all others
+ * get as many, or one less. */
+struct level {
+    uint64_t height;
+    uint64_t full; /* so many reach it, the rest of the others is one below */
+};
+
+static uint64_t fill_to(const struct homes *homes, uint64_t height)
 {
-    uint64_t total = 0;
-    uint32_t takers = 0;
-    uint32_t before = 0;
+    uint64_t users = 0;
 
     for (size_t i = 0; i < homes->count; i++) {
         const struct place *place = &homes->places[i];
 
         if (place->takes) {
-            total += place->users;
-            takers++;
-            before += place->users > of->users || (place->users == of->users && place < of);
+            users += place->by_hand > height ? place->by_hand : height;
         }
     }
-    return (uint32_t)(total / takers) + (before < total % takers ? 1 : 0);
+    return users;
+}
+
+static struct level find_level(const struct homes *homes)
+{
+    struct level level = {.height = 0};
+    uint64_t total = 0;
+    uint64_t above;
+
+    for (size_t i = 0; i < homes->count; i++) {
+        total += homes->places[i].takes ? homes->places[i].users : 0;
+    }
+    above = total; /* high enough */
+    while (level.height < above) {
+        uint64_t middle = level.height + (above - level.height) / 2;
+
+        if (fill_to(homes, middle) >= total) {
+            above = middle;
+        } else {
+            level.height = middle + 1;
+        }
+    }
+    level.full = level.height == 0 ? 0 : total - fill_to(homes, level.height - 1);
+    return level;
+}
+
+/* How many users a node keeps. Those that have the most keep one more, so that the fewest move. */
+static uint64_t share_of(const struct homes *homes, const struct level *level, size_t of)
+{
+    const struct place *own = &homes->places[of];
+    uint64_t before = 0;
+
+    if (own->by_hand >= level->height) {
+        return own->by_hand;
+    }
+    for (size_t i = 0; i < homes->count; i++) {
+        const struct place *place = &homes->places[i];
+
+        before += place->takes && place->by_hand < level->height &&
+                  (place->users > own->users || (place->users == own->users && i < of));
+    }
+    return level->height - (before < level->full ? 0 : 1);
 }
 
 static void plan_spread(struct plan *plan)
 {
     struct homes *homes = &plan->homes;
+    const struct level level = find_level(homes);
     size_t *surplus = arena_alloc(homes->arena, homes->count * sizeof(*surplus));
 
     for (size_t i = 0; i < homes->count; i++) {
         const struct place *place = &homes->places[i];
-        uint32_t share = place->takes ? fair_share(homes, place) : 0;
+        uint64_t share = place->takes ? share_of(homes, &level, i) : place->users;
 
-        surplus[i] = place->takes && place->users > share ? place->users - share : 0;
+        surplus[i] = place->users > share ? place->users - share : 0;
     }
     for (size_t i = 0; i < homes->count; i++) {
         if (surplus[i] > 0) {
-            plan_moves(plan, &homes->places[i], homes->places[i].node, surplus[i]);
+            plan_moves(plan, &homes->places[i], homes->places[i].node, false, surplus[i]);
         }
     }
 }
@@ -299,15 +370,16 @@ size_t state_plan_moves(struct state *state, struct arena *arena, Pb__AssignMode
 
 int assignment_set(struct apply *a, const Pb__AssignmentSet *command)
 {
-    Pb__AssignmentRow row = PB__ASSIGNMENT_ROW__INIT;
+    Pb__AssignmentRow *row;
 
     if (command->mode > PB__ASSIGN_MODE__NO_ASSIGNMENT ||
         command->policy > PB__VISITOR_POLICY__REDIRECT) {
         return ERR_INVALID;
     }
-    row.mode = command->mode;
-    row.policy = command->policy;
-    row_put(a->state, TABLE_ASSIGNMENT, key_u32(ASSIGNMENT_KEY), &row);
+    row = state_assignment(a->state, a->arena);
+    row->mode = command->sets_mode ? command->mode : row->mode;
+    row->policy = command->sets_policy ? command->policy : row->policy;
+    row_put(a->state, TABLE_ASSIGNMENT, key_u32(ASSIGNMENT_KEY), row);
     return 0;
 }
 
@@ -317,8 +389,15 @@ int rebalance(struct apply *a, const Pb__Rebalance *command)
     struct homes homes;
     size_t count;
 
+    if (command->mode > PB__ASSIGN_MODE__NO_ASSIGNMENT) {
+        return ERR_INVALID;
+    }
     if (command->max == 0 || command->max > STATE_MOVES_MAX) {
         return ERR_LIMIT;
+    }
+    /* The leader decided by a mode that is gone; an operator may ask for another one. */
+    if (a->origin == 0 && command->mode != state_assignment(a->state, a->arena)->mode) {
+        return ERR_CONFLICT;
     }
     count = state_plan_moves(a->state, a->arena, command->mode, command->max, &moves);
     homes_open(&homes, a->state, a->arena);

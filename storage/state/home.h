@@ -9,10 +9,11 @@
 struct place {
     uint32_t node;
     uint32_t users;
-    bool is_grouped; /* in a redundancy group */
-    bool takes;      /* users, by the mode */
-    bool stands_by;  /* its group's other node takes them */
-    bool is_changed; /* users is not stored yet */
+    uint32_t by_hand; /* of them */
+    bool is_grouped;  /* in a redundancy group */
+    bool takes;       /* users, by the mode */
+    bool stands_by;   /* its group's other node takes them */
+    bool is_changed;  /* users is not stored yet */
 };
 
 /* The nodes, as long as one command lasts. */

@@ -32,18 +32,19 @@ static void push_incarnation(struct apply *a, uint32_t node, uint64_t incarnatio
     effect->up = up;
 }
 
-static void note_life(struct apply *a, uint32_t node)
+static void note_life(struct apply *a, uint32_t node, bool stopped)
 {
     Pb__NodeRow *row = state_node(a->state, a->arena, node);
 
     if (row != NULL) {
         row->life_ms = a->now_ms;
+        row->stopped = stopped;
         row_put(a->state, TABLE_NODE, key_u32(node), row);
     }
 }
 
 /* One command, no session row touched: who asks for a session's life looks here (DESIGN 7). */
-static void end_incarnation(struct apply *a, uint64_t incarnation)
+static void end_incarnation(struct apply *a, uint64_t incarnation, bool stopped)
 {
     Pb__IncarnationRow *row = state_incarnation(a->state, a->arena, incarnation);
 
@@ -53,7 +54,7 @@ static void end_incarnation(struct apply *a, uint64_t incarnation)
     row->up = false;
     row->ended_ms = a->now_ms;
     row_put(a->state, TABLE_INCARNATION, key_u64(incarnation), row);
-    note_life(a, row->node);
+    note_life(a, row->node, stopped);
     push_incarnation(a, row->node, incarnation, false);
     node_release(a, incarnation);
 }
@@ -75,7 +76,7 @@ int node_start(struct apply *a, const Pb__Start *command)
     Pb__NodeRow *node = node_load_or_new(a, command->node);
     Pb__IncarnationRow life = PB__INCARNATION_ROW__INIT;
 
-    if (command->nonce.len == 0) {
+    if (command->nonce.len == 0 || command->node == 0) {
         return ERR_INVALID;
     }
     a->outcome.kind = OUTCOME_STARTED;
@@ -84,11 +85,12 @@ int node_start(struct apply *a, const Pb__Start *command)
         a->outcome.incarnation = node->incarnation;
         return 0; /* the same START again */
     }
-    end_incarnation(a, node->incarnation);
+    end_incarnation(a, node->incarnation, false);
 
     node->incarnation = a->state->meta.next_incarnation++;
     node->nonce = command->nonce;
     node->life_ms = a->now_ms;
+    node->stopped = false;
     row_put(a->state, TABLE_NODE, key_u32(command->node), node);
     life.node = command->node;
     life.up = true;
@@ -104,7 +106,16 @@ int node_down(struct apply *a, const Pb__NodeDown *command)
     if (!node_is_up(a->state, a->arena, command->incarnation)) {
         return ERR_NOT_FOUND;
     }
-    end_incarnation(a, command->incarnation);
+    end_incarnation(a, command->incarnation, false);
+    return 0;
+}
+
+int node_stop(struct apply *a)
+{
+    if (a->origin == 0) {
+        return ERR_INVALID;
+    }
+    end_incarnation(a, a->origin, true);
     return 0;
 }
 
@@ -122,29 +133,29 @@ int node_set(struct apply *a, const Pb__NodeSet *command)
     return 0;
 }
 
-static bool can_take_over(struct apply *a, const Pb__NodeRow *row, uint32_t node)
+static bool can_take_over(struct state *state, struct arena *arena, const Pb__NodeRow *row,
+                          uint32_t node)
 {
-    return row->node != node && row->client_address[0] != '\0' &&
-           node_is_up(a->state, a->arena, row->incarnation);
+    return row->node != node && row->client_address[0] != '\0' && !row->drained &&
+           node_is_up(state, arena, row->incarnation);
 }
 
-const char *node_backup_address(struct apply *a, uint64_t incarnation)
+const char *node_backup_address(struct state *state, struct arena *arena, uint32_t node)
 {
-    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
-    struct row_list nodes = rows_all(a->state, a->arena, TABLE_NODE, (struct key){.len = 0});
+    struct row_list nodes = rows_all(state, arena, TABLE_NODE, (struct key){.len = 0});
     const Pb__NodeRow *found = NULL;
 
-    for (size_t i = 0; life != NULL && i < nodes.count; i++) {
+    for (size_t i = 0; i < nodes.count; i++) {
         const Pb__NodeRow *row = nodes.items[i].row;
 
-        if (!can_take_over(a, row, life->node)) {
+        if (!can_take_over(state, arena, row, node)) {
             continue;
         }
-        if (row->node > life->node) { /* the next in a ring: spreads the load of a dead node */
+        if (row->node > node) { /* the next in a ring: spreads the load of a dead node */
             found = row;
             break;
         }
         found = found == NULL ? row : found;
     }
-    return found == NULL ? "" : arena_strndup(a->out->arena, slice_str(found->client_address));
+    return found == NULL ? "" : found->client_address;
 }

@@ -46,6 +46,7 @@ struct state;
 #define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
 #define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
 #define STATE_SESSIONS_MAX           32  /* per user */
+#define STATE_MOVE_DEADLINE_S_MAX    86400
 #define STATE_MOVES_MAX              500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
 #define STATE_TICKET_KEY_NAME_BYTES  16
@@ -150,6 +151,12 @@ typedef bool (*state_group_visit)(void *ctx, const char *name, const Pb__GroupRo
 /** Redundancy groups, by name. */
 void state_each_group(struct state *state, struct arena *arena, state_group_visit visit, void *ctx);
 
+/** Where a client of user is to log in instead of at node: "host:port" of the node that serves the
+ * user, or of another one; "": there is none. */
+const char *state_address_for(struct state *state, struct arena *arena, const char *user,
+                              uint32_t node);
+/** Sessions from here on are bound by entries to come. */
+uint64_t state_next_session(const struct state *state);
 /** How users get a home; never NULL. */
 Pb__AssignmentRow *state_assignment(struct state *state, struct arena *arena);
 struct state_move {

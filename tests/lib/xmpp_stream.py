@@ -134,7 +134,8 @@ class XmppStream:
         if not isinstance(event, ET.Element):
             raise StreamError("a second stream header")
         if event.tag == f"{{{STREAM_NS}}}error":
-            raise StreamError(" ".join(item.tag.split("}")[-1] for item in event))
+            raise StreamError(" ".join(f"{item.tag.split('}')[-1]} {item.text or ''}".strip()
+                                       for item in event))
         return event
 
     async def expect(self, tag: str) -> ET.Element:

@@ -16,7 +16,7 @@ from tools.local.main import find_program
 MAN_PAGE = ROOT / "docs" / "man" / "musterctl.1.scd"
 REFUSED, USAGE, UNREACHED, UNWRITTEN = 1, 2, 3, 5
 HELP_COMMAND = re.compile(r"^  ([a-z]+)(?: ([a-z-]+))?((?: \[?[A-Z][A-Za-z.:-]*\]?)*)  +\S")
-MAN_COMMAND = re.compile(r"\*([a-z]+(?: [a-z-]+)?)\*((?: \[?_[^_]+_\]?)*)")
+MAN_COMMAND = re.compile(r"(?:^|, )\*([a-z]+(?: [a-z-]+)?)\*((?: \[?_[^_]+_\]?)*)")
 
 
 def commands_of_help() -> dict[str, str]:

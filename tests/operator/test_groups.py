@@ -98,7 +98,7 @@ class Groups(unittest.IsolatedAsyncioTestCase):
         self.ok("ha", "fallback", "1")
         await self.until(NORMAL, NORMAL)
         self.refused("not failed over", "ha", "fallback", "1")
-        self.refused("in no group", "ha", "failover", "3")
+        self.refused("not enabled", "ha", "failover", "3")
 
         self.ok("group", "disable", "pair")
         for node_id in ("1", "2"):

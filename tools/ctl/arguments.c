@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_S_MAX (24L * 3600)
+#define TIMEOUT_S_MAX  (24L * 3600)
+#define RATE_MAX       100000L
+#define DEADLINE_S_MAX (24L * 3600)
+#define RATE_UNIT      "/s" /* may follow a rate */
 
 /* ---- options */
 
@@ -38,7 +41,10 @@ enum {
     LETTER_NODE,
     LETTER_TIMEOUT,
     LETTER_REPLACE,
-    LETTER_DRY_RUN
+    LETTER_DRY_RUN,
+    LETTER_RATE,
+    LETTER_DEADLINE,
+    LETTER_WATCH
 };
 
 static const struct option long_options[] = {
@@ -46,6 +52,7 @@ static const struct option long_options[] = {
     {"control", required_argument, NULL, LETTER_TEXT},
     {"csv", required_argument, NULL, LETTER_TEXT},
     {"data", required_argument, NULL, LETTER_TEXT},
+    {"deadline", required_argument, NULL, LETTER_DEADLINE},
     {"dir", required_argument, NULL, LETTER_TEXT},
     {"domain", required_argument, NULL, LETTER_TEXT},
     {"dry-run", no_argument, NULL, LETTER_DRY_RUN},
@@ -54,9 +61,11 @@ static const struct option long_options[] = {
     {"name", required_argument, NULL, LETTER_TEXT},
     {"node", required_argument, NULL, LETTER_NODE},
     {"password-file", required_argument, NULL, LETTER_TEXT},
+    {"rate", required_argument, NULL, LETTER_RATE},
     {"replace", no_argument, NULL, LETTER_REPLACE},
     {"timeout", required_argument, NULL, LETTER_TIMEOUT},
     {"version", no_argument, NULL, 'V'},
+    {"watch", no_argument, NULL, LETTER_WATCH},
     {0}};
 
 static void take_text(struct options *options, const char *name, const char *value)
@@ -102,6 +111,19 @@ static bool read_number_option(const char *name, const char *text, long most, lo
     return true;
 }
 
+static bool read_rate(const char *text, long *out)
+{
+    char digits[16];
+    size_t len = strspn(text, "0123456789");
+
+    if (len >= sizeof(digits) || (text[len] != '\0' && strcmp(text + len, RATE_UNIT) != 0)) {
+        return read_number_option("rate", "", RATE_MAX, out);
+    }
+    memcpy(digits, text, len);
+    digits[len] = '\0';
+    return read_number_option("rate", digits, RATE_MAX, out);
+}
+
 static bool take_option(struct options *options, int letter, const char *name)
 {
     switch (letter) {
@@ -118,6 +140,15 @@ static bool take_option(struct options *options, int letter, const char *name)
         return true;
     case LETTER_REPLACE:
         options->given |= OPTION_REPLACE;
+        return true;
+    case LETTER_RATE:
+        options->given |= OPTION_RATE;
+        return read_rate(optarg, &options->rate);
+    case LETTER_DEADLINE:
+        options->given |= OPTION_DEADLINE;
+        return read_number_option(name, optarg, DEADLINE_S_MAX, &options->deadline_s);
+    case LETTER_WATCH:
+        options->given |= OPTION_WATCH;
         return true;
     case LETTER_TIMEOUT:
         return read_number_option(name, optarg, TIMEOUT_S_MAX, &options->timeout_s);
@@ -175,6 +206,11 @@ int arguments_read(int argc, char **argv, struct options *out, char ***words_out
     }
     if (!is_text(argv, argc)) {
         return EXIT_USAGE;
+    }
+    /* As it is called elsewhere: "utils ha" and so on. */
+    if (argc - optind >= 2 && strcmp(argv[optind], "utils") == 0 &&
+        strcmp(argv[optind + 1], "ha") == 0) {
+        optind++;
     }
     *words_out = argv + optind;
     *count_out = argc - optind;

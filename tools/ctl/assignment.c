@@ -168,7 +168,10 @@ static int assign_file(const struct options *options, const char *file, size_t *
             rows = json_array();
         }
     }
-    if (read == CSV_BAD) {
+    if (ferror(csv.stream) != 0) {
+        (void)fprintf(stderr, "musterctl: %s: %s\n", file, strerror(EIO));
+        code = EXIT_USAGE;
+    } else if (read == CSV_BAD) {
         (void)fprintf(stderr, "musterctl: %s:%zu: cannot be read as CSV\n", file, csv.line);
         code = EXIT_USAGE;
     }

@@ -32,7 +32,10 @@ enum option_flag {
     OPTION_REPLACE = 1 << 5,
     OPTION_CSV = 1 << 6,
     OPTION_DRY_RUN = 1 << 7,
-    OPTION_HOME = 1 << 8 /* --node is what the command is about, not whom to ask */
+    OPTION_HOME = 1 << 8, /* --node is what the command is about, not whom to ask */
+    OPTION_RATE = 1 << 9,
+    OPTION_DEADLINE = 1 << 10,
+    OPTION_WATCH = 1 << 11
 };
 
 struct options {
@@ -50,6 +53,8 @@ struct options {
     const char *data;
     const char *name;
     const char *csv;
+    long rate;       /* sessions a second; 0: not given */
+    long deadline_s; /* 0: not given */
 };
 
 struct command {
@@ -103,6 +108,8 @@ int run_group_remove_node(const struct options *options, char **arguments, int c
 int run_group_list(const struct options *options, char **arguments, int count);
 int run_group_show(const struct options *options, char **arguments, int count);
 int run_ha_status(const struct options *options, char **arguments, int count);
+int run_ha_abort(const struct options *options, char **arguments, int count);
+int run_ha_drain(const struct options *options, char **arguments, int count);
 int run_ha_failover(const struct options *options, char **arguments, int count);
 int run_ha_fallback(const struct options *options, char **arguments, int count);
 int run_ha_recover(const struct options *options, char **arguments, int count);

@@ -1,6 +1,7 @@
-/* Commands about high availability. */
+/* Commands about high availability: the states, and the operator's requests. */
 #include "tools/ctl/arguments.h"
 #include "tools/ctl/ask.h"
+#include "tools/ctl/ha_watch.h"
 #include "tools/ctl/print.h"
 
 #include "node/base/assert.h"
@@ -10,83 +11,134 @@
 
 /* ---- status */
 
-/* One row a node, with its group beside it. */
-static json_t *status_rows(const json_t *groups, const char *only)
+static const struct column status_columns[] = {
+    {"GROUP", "group"},   {"NODE", "node"},       {"NAME", "name"},     {"STATE", "state"},
+    {"REASON", "reason"}, {"SINCE_S", "since_s"}, {"SESSIONS", "moved"}};
+
+/* For people: how long ago, and how far the sessions of the last move have got. */
+static void add_words(json_t *row, json_int_t time_ms)
 {
-    json_t *rows = json_array();
-    json_t *group;
-    json_t *node;
-    size_t i;
-    size_t j;
+    const json_t *sessions = json_object_get(row, "sessions");
+    json_int_t since_ms = json_integer_value(json_object_get(row, "since_ms"));
 
-    json_array_foreach(groups, i, group)
-    {
-        const char *name = json_string_value(json_object_get(group, "group"));
-
-        if (only != NULL && strcmp(only, name) != 0) {
-            continue;
-        }
-        json_array_foreach(json_object_get(group, "nodes"), j, node)
-        {
-            json_t *row = json_copy(node);
-
-            (void)json_object_set_new(row, "group", json_string(name));
-            (void)json_array_append_new(rows, row);
-        }
+    (void)json_object_set_new(row, "since_s", json_integer((time_ms - since_ms) / 1000));
+    if (json_integer_value(json_object_get(row, "moves")) > 0) {
+        (void)json_object_set_new(
+            row, "moved",
+            json_sprintf("%lld of %lld moved",
+                         (long long)json_integer_value(json_object_get(sessions, "moved")),
+                         (long long)json_integer_value(json_object_get(sessions, "found"))));
     }
-    return rows;
 }
 
 int run_ha_status(const struct options *options, char **arguments, int count)
 {
-    static const struct column columns[] = {{"GROUP", "group"},
-                                            {"NODE", "node"},
-                                            {"NAME", "name"},
-                                            {"STATE", "state"},
-                                            {"REASON", "reason"}};
-    json_t *result = NULL;
     json_t *rows;
-    int code = ask(options, ASK_READ, "ha.status", NULL, &result);
+    json_int_t time_ms;
+    json_t *row;
+    size_t i;
+    int code;
 
+    if (options->given & OPTION_WATCH) {
+        return ha_watch(options, 0);
+    }
+    code = ha_ask_rows(options, count == 0 ? NULL : arguments[0], &rows, &time_ms);
     if (code != 0) {
         return code;
     }
-    rows = status_rows(json_object_get(result, "groups"), count == 0 ? NULL : arguments[0]);
     if (count > 0 && json_array_size(rows) == 0) {
         (void)fprintf(stderr, "musterctl: no group with nodes is named %s\n", arguments[0]);
         code = EXIT_REFUSED;
     } else if (options->json) {
-        print_json_take(json_pack("{s:O}", "nodes", rows));
+        print_json_take(json_pack("{s:O,s:I}", "nodes", rows, "time_ms", time_ms));
     } else {
-        print_table(rows, columns, ARRAY_COUNT(columns));
+        json_array_foreach(rows, i, row)
+        {
+            add_words(row, time_ms);
+        }
+        print_table(rows, status_columns, ARRAY_COUNT(status_columns));
     }
     json_decref(rows);
-    json_decref(result);
     return code;
 }
 
 /* ---- requests */
 
-static int ask_about_node(const struct options *options, const char *verb, const char *text)
+static void print_plan(const json_t *sessions)
+{
+    const char *address;
+    const json_t *number;
+    json_t *rows = json_array();
+    static const struct column columns[] = {{"SESSIONS", "sessions"}, {"TO", "to"}};
+
+    json_object_foreach((json_t *)(uintptr_t)sessions, address, number)
+    {
+        (void)json_array_append_new(
+            rows, json_pack("{s:O,s:s}", "sessions", number, "to",
+                            address[0] == '\0' ? "nowhere in particular" : address));
+    }
+    print_table(rows, columns, ARRAY_COUNT(columns));
+    json_decref(rows);
+}
+
+static int show_plan(const struct options *options, const char *wanted, json_int_t node)
+{
+    json_t *plan = NULL;
+    int code = ask(options, ASK_READ, "ha.plan",
+                   json_pack("{s:s,s:I}", "request", wanted, "node", node), &plan);
+
+    if (code != 0) {
+        return code;
+    }
+    if (options->json) {
+        print_json(plan);
+    } else {
+        print_plan(json_object_get(plan, "sessions"));
+    }
+    json_decref(plan);
+    return 0;
+}
+
+/* verb: "ha." and the word of the plan. */
+static int ask_to_move(const struct options *options, const char *verb, const char *text)
 {
     json_int_t node;
+    int code;
 
     if (!arguments_read_node(text, &node)) {
         return EXIT_USAGE;
     }
-    return ask_change(options, verb, json_pack("{s:I}", "node", node));
+    if (options->given & OPTION_DRY_RUN) {
+        return show_plan(options, strchr(verb, '.') + 1, node);
+    }
+    code = ask_change(options, verb,
+                      json_pack("{s:I,s:I,s:I}", "node", node, "rate", (json_int_t)options->rate,
+                                "deadline_s", (json_int_t)options->deadline_s));
+    return code == 0 && (options->given & OPTION_WATCH) ? ha_watch(options, node) : code;
 }
 
 int run_ha_failover(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_about_node(options, "ha.failover", arguments[0]);
+    return ask_to_move(options, "ha.failover", arguments[0]);
 }
 
 int run_ha_fallback(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_about_node(options, "ha.fallback", arguments[0]);
+    return ask_to_move(options, "ha.fallback", arguments[0]);
+}
+
+int run_ha_drain(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_to_move(options, "ha.drain", arguments[0]);
+}
+
+int run_ha_abort(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return ask_to_move(options, "ha.abort", arguments[0]);
 }
 
 int run_ha_recover(const struct options *options, char **arguments, int count)

@@ -174,6 +174,22 @@ void ending_on_disconnect(struct stream *stream)
     }
 }
 
+void ending_on_leave(struct stream *stream, const char *address)
+{
+    if (!stream_is_bound(stream) || stream->state == STATE_ENDING) {
+        return;
+    }
+    if (stream->resumable) {
+        ending_cut(stream);
+    } else if (address[0] == '\0') {
+        ending_error(stream, "system-shutdown", NULL);
+    } else {
+        outbound_finish(stream);
+        submit_close(stream, false);
+        ending_elsewhere(stream, address);
+    }
+}
+
 void ending_on_shutdown(struct stream *stream)
 {
     switch (stream->state) {

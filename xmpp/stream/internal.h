@@ -202,7 +202,7 @@ void outbound_probe(struct stream *stream);
 /* ---- ending.c: how streams end */
 /** Stream error (RFC 6120 §4.9), footer, close; the session ends. detail: an element, or NULL. */
 void ending_error(struct stream *stream, const char *condition, const char *detail);
-/** Nothing is bound: the client is to go to "host:port" (RFC 6120 §4.9.3.19). */
+/** The client is to go to "host:port" (RFC 6120 §4.9.3.19); no session of it is left here. */
 void ending_elsewhere(struct stream *stream, const char *address);
 /** The connection is of no use: detach or close the session, drop without footer. */
 void ending_cut(struct stream *stream);
@@ -215,6 +215,7 @@ void ending_on_orphan_outcome(struct stream *stream, const struct outcome *outco
 void ending_on_dropped(struct stream *stream, enum drop_reason reason);
 void ending_on_disconnect(struct stream *stream);
 void ending_on_shutdown(struct stream *stream);
+void ending_on_leave(struct stream *stream, const char *address);
 
 /** Was the command refused before it reached the state, so that its stanza was not served? */
 static inline bool stream_is_refused(int rc)

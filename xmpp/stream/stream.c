@@ -366,6 +366,11 @@ void stream_shutdown(struct stream *stream)
     ending_on_shutdown(stream);
 }
 
+void stream_leave(struct stream *stream, const char *address)
+{
+    ending_on_leave(stream, address);
+}
+
 static void on_deadline(struct stream *stream)
 {
     switch (stream->state) {

@@ -85,6 +85,9 @@ void stream_on_disconnect(struct stream *stream);
 /** The node stops or lost its place in the cluster: a <system-shutdown/> is written to streams that
  * cannot resume; resumable ones are dropped without footer (DESIGN 7). */
 void stream_shutdown(struct stream *stream);
+/** The session is to move to another node: a stream that can be resumed is dropped without footer,
+ * any other is sent to address ("host:port"; "": nowhere in particular). */
+void stream_leave(struct stream *stream, const char *address);
 /** Call about once a second. */
 void stream_tick(struct stream *stream, uint64_t now_ms);
 

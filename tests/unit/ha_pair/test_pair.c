@@ -38,6 +38,7 @@ static struct pair_node make_node(unsigned number)
                              .is_away = take(&number, 2) == 0,
                              .is_moving = take(&number, 2) == 0};
 
+    node.is_drained = node.is_away && !node.is_moving;
     node.moved_for = moves[take(&number, ARRAY_COUNT(moves))];
     return node;
 }
@@ -48,6 +49,7 @@ static struct pair_facts make_facts(unsigned number)
 
     facts.is_enabled = take(&number, 2) == 0;
     facts.falls_back = take(&number, 2) == 0;
+    facts.others_serve = facts.falls_back;
     facts.nodes[0] = make_node(take(&number, NODE_COMBINATIONS));
     facts.nodes[1] = make_node(take(&number, NODE_COMBINATIONS));
     return facts;
@@ -63,6 +65,7 @@ static void carry_out(struct pair_facts *facts, const struct pair_move *move)
     struct pair_node *node = &facts->nodes[move->node];
 
     node->is_away = move->away;
+    node->is_drained = move->drain;
     node->is_moving = true;
     node->moved_for = move->reason;
 }
@@ -96,6 +99,32 @@ static void test_every_combination_has_a_state(void **state)
     }
 }
 
+/* What is granted changes something, and leads to a node that can serve; whoever that is where a
+ * node without a peer is drained. */
+static void expect_safe(const struct pair_facts *facts, enum pair_request request,
+                        const struct pair_move *move)
+{
+    const struct pair_node *node = &facts->nodes[move->node];
+    const struct pair_node *peer = &facts->nodes[1 - move->node];
+    const bool is_pair = facts->is_enabled && node->is_there && peer->is_there;
+
+    assert_true(node->is_there);
+    assert_int_equal(move->reason, PAIR_ADMIN_REQUEST);
+    if (request == PAIR_ABORT) {
+        assert_true(node->is_moving);
+        return;
+    }
+    assert_int_equal(move->drain, request == PAIR_DRAIN);
+    assert_true(move->drain ? !node->is_drained : node->is_away != move->away);
+    if (!move->away) {
+        assert_true(can_serve(node));
+    } else if (is_pair) {
+        assert_true(can_serve(peer) && !peer->is_away);
+    } else {
+        assert_true(move->drain && facts->others_serve);
+    }
+}
+
 /* Goal: no move, decided or granted, takes users to a node that cannot serve them, and a refusal
  * has a reason. */
 static void test_every_move_leads_to_who_can_serve(void **state)
@@ -114,8 +143,7 @@ static void test_every_move_leads_to_who_can_serve(void **state)
                 pair_grant(&facts, (enum pair_request)(i / PAIR_NODES), i % PAIR_NODES, &move);
 
             if (refusal == NULL) {
-                assert_true(can_serve(&facts.nodes[move.away ? 1 - move.node : move.node]));
-                assert_true(facts.nodes[move.node].is_away != move.away);
+                expect_safe(&facts, (enum pair_request)(i / PAIR_NODES), &move);
             } else {
                 assert_true(strlen(refusal) > 0);
             }
@@ -281,6 +309,55 @@ static void test_critical_service(void **state)
            PAIR_CRITICAL_SERVICE_DOWN);
 }
 
+/* Goal: a node is drained with a peer and without one, failed over or not, and falls back; an abort
+ * is granted as long as sessions move. */
+static void test_drain_and_abort(void **state)
+{
+    struct pair_facts facts = well();
+    struct pair_move move;
+
+    (void)state;
+    assert_non_null(pair_grant(&facts, PAIR_ABORT, 0, &move));
+    assert_null(pair_grant(&facts, PAIR_FAILOVER, 0, &move));
+    carry_out(&facts, &move);
+    assert_non_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
+    assert_null(pair_grant(&facts, PAIR_ABORT, 0, &move));
+    facts.nodes[0].is_moving = false;
+    assert_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
+    carry_out(&facts, &move);
+    expect(&facts, PAIR_FAILING_OVER, PAIR_ADMIN_REQUEST, PAIR_TAKING_OVER, PAIR_ADMIN_REQUEST);
+    facts.nodes[0].is_moving = false;
+    expect(&facts, PAIR_IDLE, PAIR_ADMIN_REQUEST, PAIR_RUNNING_IN_BACKUP, PAIR_ADMIN_REQUEST);
+    assert_non_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
+
+    facts = well();
+    facts.is_enabled = false;
+    assert_non_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
+    facts.others_serve = true;
+    assert_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
+    carry_out(&facts, &move);
+    facts.nodes[0].is_moving = false;
+    assert_null(pair_grant(&facts, PAIR_FALLBACK, 0, &move));
+    assert_false(move.away);
+}
+
+/* Goal: a state is as old as the newest fact that it follows from. */
+static void test_since(void **state)
+{
+    struct pair_facts facts = well();
+
+    (void)state;
+    facts.nodes[0].life_ms = 100;
+    facts.nodes[0].well_ms = 300;
+    facts.nodes[1].life_ms = 900;
+    facts.nodes[1].moved_ms = 200;
+    assert_int_equal(pair_view(&facts, 0).since_ms, 300);
+    facts.nodes[1].moved_ms = 500;
+    assert_int_equal(pair_view(&facts, 0).since_ms, 500);
+    facts.nodes[0].life = PAIR_DOWN;
+    assert_int_equal(pair_view(&facts, 0).since_ms, 300);
+}
+
 /* Goal: when the backup breaks while the home node could serve, users go home unasked. */
 static void test_backup_breaks(void **state)
 {
@@ -339,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_death_and_return),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_critical_service),
+        cmocka_unit_test(test_drain_and_abort),
+        cmocka_unit_test(test_since),
         cmocka_unit_test(test_backup_breaks),
         cmocka_unit_test(test_documentation),
     };

@@ -292,11 +292,37 @@ void check_subscriptions(struct state *state, const char *const *users, size_t c
     arena_deinit(&arena);
 }
 
+/* Every account has one home row, and each node knows how many have it for their home. */
+static void check_homes(struct state *state, struct arena *arena)
+{
+    struct row_list accounts = rows_all(state, arena, TABLE_ACCOUNT, (struct key){.len = 0});
+    struct row_list nodes = rows_all(state, arena, TABLE_NODE, (struct key){.len = 0});
+    struct row_list homes = rows_all(state, arena, TABLE_HOME, (struct key){.len = 0});
+
+    assert_int_equal(accounts.count, homes.count);
+    for (size_t n = 0; n < nodes.count; n++) {
+        const Pb__NodeRow *node = nodes.items[n].row;
+        uint32_t users = 0;
+        uint32_t by_hand = 0;
+
+        assert_true(node->node != 0);
+        for (size_t i = 0; i < accounts.count; i++) {
+            const Pb__AccountRow *account = accounts.items[i].row;
+
+            users += account->home == node->node;
+            by_hand += account->home == node->node && account->by_hand;
+        }
+        assert_int_equal(node->users, users);
+        assert_int_equal(node->users_by_hand, by_hand);
+    }
+}
+
 void check_invariants(struct state *state)
 {
     struct arena arena;
 
     arena_init(&arena);
+    check_homes(state, &arena);
     check_sessions(state, &arena);
     check_incarnations(state, &arena);
     check_presence(state, &arena);

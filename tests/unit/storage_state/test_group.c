@@ -126,37 +126,12 @@ static void test_limits(void **state)
     refused("1 group_set name=a create=1", ERR_LIMIT);
 }
 
-/* Goal: a move holds for what it was decided on: the same count of moves, a group that is enabled,
- * a peer that is at home; and a group that is disabled has nobody away. */
-static void test_moves(void **state)
-{
-    (void)state;
-    granted("1 group_set name=a create=1");
-    granted("1 group_node name=a node=1");
-    granted("1 group_node name=a node=2");
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST", ERR_NOT_ALLOWED);
-    granted("1 group_set name=a ha_enabled=1");
-    refused("1 node_move node=3 away=1 reason=ADMIN_REQUEST", ERR_NOT_FOUND);
-    refused("1 node_move node=1 away=1", ERR_INVALID);
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
-    world_expect(&world, "1 node_move node=1 away=1 reason=PEER_DOWN",
-                 "moved node=1 away reason=3\noutcome done\n");
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
-    refused("1 node_move node=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
-    refused("1 node_move node=2 away=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
-    world_expect(&world, "1 node_move node=1 reason=AUTOMATIC_FALLBACK moves=1",
-                 "moved node=1 home reason=5\noutcome done\n");
-    world_run(&world, "1 node_move node=2 away=1 reason=ADMIN_REQUEST");
-    world_expect(&world, "1 group_set name=a", "moved node=2 home reason=1\noutcome done\n");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_moves, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

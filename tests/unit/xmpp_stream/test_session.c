@@ -378,6 +378,45 @@ static void script_removed(struct dialogue *d)
     expect_action(d, STREAM_CLOSE);
 }
 
+/* Who can resume comes back by himself, unless he is told that the stream is over. */
+static void script_leave_resumable(struct dialogue *d)
+{
+    reach_enabled(d);
+    stream_leave(d->stream, "two.x:5222");
+    expect_server(d, "");
+    expect_log(d, "detach epoch=1");
+    expect_action(d, STREAM_DROP);
+}
+
+static void script_leave(struct dialogue *d)
+{
+    reach_bound(d);
+    stream_leave(d->stream, "[2001:db8::2]:5222");
+    expect_server(d, "<stream:error><see-other-host "
+                     "xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[2001:db8::2]:5222</"
+                     "see-other-host></stream:error></stream:stream>");
+    expect_log(d, "close epoch=1");
+    expect_action(d, STREAM_CLOSE);
+}
+
+static void script_leave_for_nowhere(struct dialogue *d)
+{
+    reach_bound(d);
+    stream_leave(d->stream, "");
+    expect_server(d, ERROR("system-shutdown"));
+    expect_log(d, "close epoch=1");
+    expect_action(d, STREAM_CLOSE);
+}
+
+static void script_leave_while_ending(struct dialogue *d)
+{
+    reach_bound(d);
+    client_says(d, "</stream:stream>");
+    expect_log(d, "close epoch=1");
+    stream_leave(d->stream, "two.x:5222");
+    expect_no_action(d);
+}
+
 static void script_shutdown(struct dialogue *d)
 {
     reach_bound(d);
@@ -451,6 +490,10 @@ int main(void)
         DIALOGUE_TEST(script_conflict),
         DIALOGUE_TEST(script_killed),
         DIALOGUE_TEST(script_removed),
+        DIALOGUE_TEST(script_leave_resumable),
+        DIALOGUE_TEST(script_leave),
+        DIALOGUE_TEST(script_leave_for_nowhere),
+        DIALOGUE_TEST(script_leave_while_ending),
         DIALOGUE_TEST(script_shutdown),
         DIALOGUE_TEST(script_shutdown_while_ending),
         DIALOGUE_TEST(script_shutdown_early),
