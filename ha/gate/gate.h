@@ -15,6 +15,21 @@
 
 enum gate_state { GATE_CLOSED, GATE_OPEN, GATE_PAUSED };
 
+/* Why a node does not serve; the text is for operators. The numbers travel in reports
+ * (raft/log/report.h): they keep their meaning. */
+#define GATE_REASONS(X)                                                                            \
+    X(SERVES, "")                                                                                  \
+    X(STOPPING, "the node stops")                                                                  \
+    X(NOT_CURRENT, "not current with the log")                                                     \
+    X(NO_LEASE, "no lease")                                                                        \
+    X(STORE_BEHIND, "the store is behind")                                                         \
+    X(DOORS, "a client port is closed")                                                            \
+    X(WORKER_HUNG, "a worker hangs")
+
+#define GATE_REASON_NAME(name, text) GATE_##name,
+enum gate_reason { GATE_REASONS(GATE_REASON_NAME) GATE_REASON_COUNT };
+#undef GATE_REASON_NAME
+
 struct gate {
     enum gate_state state;
     uint32_t grace_ms;
@@ -31,5 +46,10 @@ struct gate_facts {
 
 /** Take the facts; returns the new state. */
 enum gate_state gate_step(struct gate *gate, const struct gate_facts *facts);
+
+/** Why the gate is not open with these facts: GATE_SERVES when it is. */
+enum gate_reason gate_reason(const struct gate *gate, const struct gate_facts *facts);
+/** NULL: a reason that this program does not know. */
+const char *gate_reason_text(unsigned reason);
 
 #endif

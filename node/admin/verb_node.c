@@ -43,24 +43,15 @@ static json_t *peers_list(const struct rlog_status *log)
 
 static json_t *alarms_list(const struct core_status *core, const struct rlog_status *log)
 {
-    json_t *alarms = json_array();
+    const uint32_t alarms = core_health(core, log).alarms;
+    json_t *names = json_array();
 
-    if (core->state_differs) {
-        (void)json_array_append_new(alarms, json_string("state-differs"));
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if ((alarms & 1u << bit) != 0) {
+            (void)json_array_append_new(names, json_string(health_alarm_name(bit)));
+        }
     }
-    if (log->lease_differs) {
-        (void)json_array_append_new(alarms, json_string("lease-differs"));
-    }
-    if (log->disk_stalled) {
-        (void)json_array_append_new(alarms, json_string("log-disk-stalled"));
-    }
-    if (core->has_pressure) {
-        (void)json_array_append_new(alarms, json_string("store-behind"));
-    }
-    if (core->workers_hung > 0) {
-        (void)json_array_append_new(alarms, json_string("worker-hung"));
-    }
-    return alarms;
+    return names;
 }
 
 void verb_node_status(struct request *request)

@@ -87,8 +87,13 @@ void core_get_status(struct core *core, struct core_status *out)
     *out = core->status;
     (void)pthread_mutex_unlock(&core->status_mutex);
     out->workers_hung = count_hung(core);
-    out->serving = out->serving && out->workers_hung == 0 &&
-                   atomic_load(&core->open_workers) == core->worker_count;
+    if (out->serving && out->workers_hung > 0) {
+        out->serving = false;
+        out->waits_for = GATE_WORKER_HUNG;
+    } else if (out->serving && atomic_load(&core->open_workers) != core->worker_count) {
+        out->serving = false;
+        out->waits_for = GATE_DOORS;
+    }
 }
 
 struct state *core_state(struct core *core)

@@ -5,6 +5,8 @@
 #ifndef NODE_CORE_CORE_H
 #define NODE_CORE_CORE_H
 
+#include "ha/gate/gate.h"
+#include "ha/health/health.h"
 #include "node/base/mailbox.h"
 #include "node/core/port.h"
 #include "raft/log/rlog.h"
@@ -69,6 +71,8 @@ bool core_may_serve(struct core *core);
 void core_note_doors(struct core *core, bool are_open);
 /** A worker ended a turn: it is alive. Any thread. */
 void core_note_turn(struct core *core, uint32_t worker, uint64_t now_ms);
+/** So many sessions have their connection at this worker. Any thread. */
+void core_note_sessions(struct core *core, uint32_t worker, uint32_t count);
 /** Look up an account; answered by PORT_CREDENTIALS to the worker of ref. Any thread. */
 void core_ask_credentials(struct core *core, const struct effect_ref *ref, const char *user);
 /** Ask for a part of what waits for a session; it comes as PORT_DELIVERY. Any thread. */
@@ -108,7 +112,9 @@ struct core_status {
     bool serving;       /* the gate is open, the doors of all workers are, and all of them move */
     bool state_differs; /* alarm: other nodes have another state hash, without a majority, or a
                            scrub found other rows than were written */
+    enum gate_reason waits_for; /* why it does not serve */
     bool has_pressure;
+    bool is_low;           /* the store has hardly any room left */
     uint32_t workers_hung; /* that have not moved for seconds */
     uint64_t incarnation;  /* 0: not started in the cluster yet */
     uint64_t applied_index;
@@ -117,5 +123,7 @@ struct core_status {
 };
 /** Any thread. */
 void core_get_status(struct core *core, struct core_status *out);
+/** What is wrong with this node. Any thread. */
+struct health core_health(const struct core_status *core, const struct rlog_status *log);
 
 #endif

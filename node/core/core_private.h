@@ -75,6 +75,7 @@ struct core {
     uint64_t incarnation;  /* 0 until START is applied */
     uint64_t start_cookie; /* tells our START from others'; changes with each life */
     struct gate gate;
+    enum gate_reason waits_for; /* as of the last step of the gate */
     struct marks marks;
     uint64_t adopted_index;     /* mark at which the store was opened or replaced */
     uint64_t hash_error;        /* found by a scrub: to be added to what is summed up */
@@ -92,6 +93,7 @@ struct core {
     atomic_bool may_serve;
     atomic_uint open_workers;                               /* with open doors */
     atomic_uint_fast64_t worker_turns_ms[CORE_WORKERS_MAX]; /* when each ended its last turn */
+    atomic_uint worker_sessions[CORE_WORKERS_MAX];
     pthread_mutex_t status_mutex;
     struct core_status status;
 };
@@ -134,6 +136,10 @@ void core_on_promoted(struct core *core, int status);
 
 /** Put a command of the leader into the log. */
 void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
+
+/* report.c */
+/** Tell the log what this node says of itself to others. */
+void core_tell_report(struct core *core);
 
 /* secrets.c */
 /** Hand what the state has to the process. */

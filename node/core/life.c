@@ -192,6 +192,7 @@ void core_step_gate(struct core *core)
     enum gate_state before = core->gate.state;
     enum gate_state after = gate_step(&core->gate, &facts);
 
+    core->waits_for = gate_reason(&core->gate, &facts);
     rlog_set_store_full(core->log, !facts.has_room);
     rlog_set_store_low(core->log, !kv_has_room(core->kv));
     if (before == after) {

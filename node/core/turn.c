@@ -119,7 +119,9 @@ static void publish_status(struct core *core)
     (void)pthread_mutex_lock(&core->status_mutex);
     core->status.serving = core->gate.state == GATE_OPEN;
     core->status.state_differs = core->state_differs || core->hash_error != 0;
+    core->status.waits_for = core->waits_for;
     core->status.has_pressure = kv_pressure(core->kv);
+    core->status.is_low = !kv_has_room(core->kv);
     core->status.incarnation = core->incarnation;
     core->status.applied_index = core->applied_index;
     core->status.mark_index = core->marks.newest_own_index;
@@ -181,6 +183,9 @@ static void on_tick(uv_timer_t *tick)
     moving_step(core, now_ms);
     arena_reset(&core->arena);
     end_turn(core);
+    if (core->log != NULL) { /* not stopped by that */
+        core_tell_report(core);
+    }
 }
 
 static void *run_thread(void *ctx)

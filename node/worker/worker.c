@@ -370,6 +370,18 @@ static void set_pace(struct worker *worker, uint64_t interval_ms)
     }
 }
 
+static bool has_session(const struct conn *conn)
+{
+    return conn->socket != SOCKET_GONE && conn->stream != NULL && stream_session(conn->stream) != 0;
+}
+
+/* Sessions that have their connection here, once a second. */
+static void tell_sessions(struct worker *worker)
+{
+    core_note_sessions(worker->core, worker->index, worker->session_count);
+    worker->session_count = 0;
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct worker *worker = tick->data;
@@ -382,8 +394,12 @@ static void on_tick(uv_timer_t *tick)
     worker->tick_phase = (worker->tick_phase + 1) % TICK_PHASES;
     for (uint32_t i = worker->tick_phase; i < worker->slot_count; i += TICK_PHASES) {
         if (worker->slots[i].conn != NULL) {
+            worker->session_count += has_session(worker->slots[i].conn) ? 1 : 0;
             conn_on_tick(worker->slots[i].conn, now_ms);
         }
+    }
+    if (worker->tick_phase + 1 == TICK_PHASES || is_idle(worker)) {
+        tell_sessions(worker);
     }
     if (is_idle(worker)) {
         set_pace(worker, TICK_IDLE_MS); /* here alone it slows down, so that it ticks at all */

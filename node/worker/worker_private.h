@@ -52,6 +52,7 @@ struct worker {
     bool is_closed;
     uint64_t stop_by_ms;
     uint32_t tick_phase;
+    uint32_t session_count; /* of the connections looked at in this second so far */
 
     struct blob *domains; /* names, each ends with NUL */
     struct addresses *addresses;

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* 2: lease asks say whether the asker takes entries; 3: lease probes say how long a lease is */
-#define LINK_VERSION         3
+/* 2: lease asks say whether the asker takes entries; 3: lease probes say how long a lease is; 4:
+ * nodes report about themselves */
+#define LINK_VERSION         4
 #define LINK_VERSION_MIN     1 /* oldest that we still speak */
 #define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)
 #define LINK_RETRY_MS        50

@@ -138,8 +138,12 @@ struct rlog {
     struct mailbox inbox;
     pthread_mutex_t progress_mutex;
     struct progress progress;
+    struct rlog_report report_part; /* under progress_mutex */
     pthread_mutex_t status_mutex;
     struct rlog_status status;
+    struct rlog_report own_report;                 /* under status_mutex, as the next two */
+    struct rlog_heard heard[RLOG_REPORTS_MAX - 1]; /* of other nodes */
+    size_t heard_count;
     atomic_uint_fast64_t incarnation; /* 0: rlog_submit() says ERR_BUSY */
     atomic_uint_fast64_t lease_end_ms;
     atomic_uint_fast64_t time_ms;
@@ -210,6 +214,7 @@ struct rlog {
     struct shed shed;
     struct stall stall;
     uint64_t status_ms;
+    uint64_t reported_ms;        /* to all other nodes; 0: never */
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
 };
 
@@ -314,5 +319,15 @@ int rlog_raft_role(enum rlog_role role);
 
 /* status.c */
 void rlog_publish_status(struct rlog *rlog);
+/** The role that a role of libraft is. */
+enum rlog_role rlog_role_of(int role);
+
+/* reports.c */
+void rlog_reports_beat(struct rlog *rlog);
+NODISCARD int rlog_on_report(struct rlog *rlog, uint32_t node_id, struct slice bytes);
+/** The link to the node is down. */
+void rlog_forget_report(struct rlog *rlog, uint32_t node_id);
+/** What this node says of itself now. */
+struct rlog_report rlog_compose_report(struct rlog *rlog);
 
 #endif

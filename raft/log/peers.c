@@ -59,6 +59,7 @@ static void on_up(void *ctx, uint32_t node_id)
     struct rlog *rlog = ctx;
 
     log_info("raft.link_up", LOG_UINT("node", node_id));
+    rlog->reported_ms = 0; /* it is to know us soon */
     if (node_id == rlog->role.leader_node) {
         origin_rewind(&rlog->origin); /* what was under way on the old link may be lost */
     }
@@ -71,6 +72,7 @@ static void on_down(void *ctx, uint32_t node_id)
 
     log_info("raft.link_down", LOG_UINT("node", node_id));
     shim_peer_lost(rlog->shim, rlog_raft_id_of(rlog, node_id));
+    rlog_forget_report(rlog, node_id);
     tell_extension(rlog, node_id, false);
 }
 
@@ -160,6 +162,8 @@ int rlog_on_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slic
         return rlog_on_forward(rlog, node_id, bytes);
     case FRAME_HASH:
         return on_hash(rlog, node_id, bytes);
+    case FRAME_REPORT:
+        return rlog_on_report(rlog, node_id, bytes);
     case FRAME_MEMBER_ASK:
     case FRAME_MEMBER_ANSWER:
         return member_on_frame(rlog->members, node_id, type == FRAME_MEMBER_ASK, bytes);

@@ -169,6 +169,7 @@ static void on_beat(uv_timer_t *beat)
     rlog_bound_log(rlog);
     rlog_copy_beat(rlog);
     rlog_peers_beat(rlog);
+    rlog_reports_beat(rlog);
     watch_space(rlog);
 }
 

@@ -10,6 +10,7 @@
 
 #include "node/base/blob.h"
 #include "node/base/err.h"
+#include "raft/log/report.h"
 #include "storage/state/entry.h"
 
 #include <stdbool.h>
@@ -179,6 +180,21 @@ struct rlog_status {
 };
 /** Any thread: a consistent picture, at most 100 ms old. */
 void rlog_get_status(struct rlog *rlog, struct rlog_status *out);
+
+#define RLOG_REPORTS_MAX (2 * RLOG_MEMBERS_MAX + 1)
+
+struct rlog_heard {
+    uint32_t node_id;
+    uint64_t heard_ms; /* CLOCK_MONOTONIC */
+    struct rlog_report report;
+};
+
+/** State thread: what this node says of itself from now on; of the raft thread's part nothing
+ * counts. */
+void rlog_set_report(struct rlog *rlog, const struct rlog_report *report);
+/** Any thread: the newest report of each node that has sent one within some seconds and is still
+ * connected; this node's own is the first. Returns how many. */
+size_t rlog_get_reports(struct rlog *rlog, struct rlog_heard out[RLOG_REPORTS_MAX]);
 
 /* Certificates of the links, replaced while the log runs. */
 #define RLOG_FAULT_BYTES_MAX 512

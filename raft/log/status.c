@@ -5,7 +5,7 @@
 
 #define STATUS_PERIOD_MS 50
 
-static enum rlog_role from_raft_role(int role)
+enum rlog_role rlog_role_of(int role)
 {
     switch (role) {
     case RAFT_VOTER:
@@ -25,7 +25,7 @@ static void describe_peer(const struct rlog *rlog, unsigned i, struct rlog_peer_
 
     *out = (struct rlog_peer_status){.node_id = shim_node_of(server->id),
                                      .raft_id = server->id,
-                                     .role = from_raft_role(server->role)};
+                                     .role = rlog_role_of(server->role)};
     (void)snprintf(out->address, sizeof(out->address), "%s", server->address);
     out->connected = own || link_is_up(rlog->links, out->node_id);
     if (raft->state == RAFT_LEADER) {
@@ -66,6 +66,7 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
 void rlog_publish_status(struct rlog *rlog)
 {
     uint64_t now_ms = clock_mono_ms();
+    struct rlog_report report;
     struct rlog_status status;
 
     if (rlog->status_ms != 0 && now_ms - rlog->status_ms < STATUS_PERIOD_MS) {
@@ -73,8 +74,10 @@ void rlog_publish_status(struct rlog *rlog)
     }
     rlog->status_ms = now_ms;
     describe(rlog, &status);
+    report = rlog_compose_report(rlog);
     (void)pthread_mutex_lock(&rlog->status_mutex);
     rlog->status = status;
+    rlog->own_report = report;
     (void)pthread_mutex_unlock(&rlog->status_mutex);
 }
 

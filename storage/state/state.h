@@ -17,6 +17,10 @@ struct state;
 #define STATE_SCHEMA_VERSION 3
 #define STATE_SCHEMA_OLDEST  3
 
+/* The newest commands that this program understands; goes up when there are others. Each node tells
+ * it to all (raft/log/report.h): a node stops at a command that it does not know. */
+#define STATE_LOG_VERSION 0
+
 #define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
 #define STATE_GROUP_NODES_MAX      2
 #define STATE_GROUP_NAME_BYTES_MAX 64

@@ -83,12 +83,41 @@ static void test_incarnation_ended(void **state)
     assert_int_equal(gate_step(&gate, &facts), GATE_CLOSED);
 }
 
+/* Goal: whoever waits is told for what. Method: take away one fact at a time, of a gate that is
+ * closed and of one that is open. */
+static void test_reasons(void **state)
+{
+    static const enum gate_reason expected[4] = {GATE_NOT_CURRENT, GATE_NO_LEASE, GATE_STORE_BEHIND,
+                                                 GATE_STOPPING};
+    struct gate_facts facts[4] = {all_well, all_well, all_well, all_well};
+    const struct gate open = open_gate();
+
+    (void)state;
+    facts[0].incarnation_up = false;
+    facts[1].lease_held = false;
+    facts[2].has_room = false;
+    facts[3].is_stopping = true;
+    assert_int_equal(gate_reason(&open, &all_well), GATE_SERVES);
+    for (size_t i = 0; i < ARRAY_COUNT(facts); i++) {
+        struct gate closed = {.grace_ms = GRACE_MS};
+        struct gate was_open = open;
+
+        (void)gate_step(&closed, &facts[i]);
+        (void)gate_step(&was_open, &facts[i]);
+        assert_int_equal(gate_reason(&closed, &facts[i]), expected[i]);
+        assert_int_equal(gate_reason(&was_open, &facts[i]), expected[i]);
+    }
+    assert_string_equal(gate_reason_text(GATE_NO_LEASE), "no lease");
+    assert_null(gate_reason_text(GATE_REASON_COUNT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_fact_is_needed),
         cmocka_unit_test(test_lease_lost),
         cmocka_unit_test(test_incarnation_ended),
+        cmocka_unit_test(test_reasons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
