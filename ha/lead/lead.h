@@ -22,7 +22,7 @@ enum lead_duty {
     LEAD_STAMP = 1 << 2,        /* put the time into the log: nothing else has done so for long */
     LEAD_PROMOTE = 1 << 3,      /* look for a spare, and give it a role */
     LEAD_ROTATE = 1 << 4,       /* draw new secrets for all nodes */
-    LEAD_PAIRS = 1 << 5         /* look which users have to move */
+    LEAD_PAIRS = 1 << 5         /* look which users have to move, and what is an alarm */
 };
 
 /* All times are of one monotonic clock; 0: never. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+    {"alarm.list", verb_alarm_list},
     {"assignment.plan", verb_assignment_plan},
     {"assignment.rebalance", verb_assignment_rebalance},
     {"assignment.set", verb_assignment_set},

@@ -14,6 +14,8 @@ struct verb {
 /** NULL: there is no such verb. */
 const struct verb *verb_find(const char *name);
 
+void verb_alarm_list(struct request *request);
+
 void verb_assignment_plan(struct request *request);
 void verb_assignment_rebalance(struct request *request);
 void verb_assignment_set(struct request *request);

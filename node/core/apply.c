@@ -147,6 +147,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
     case EFFECT_MOVED:
         core_on_moved(core, effect);
         break;
+    case EFFECT_ALARM:
+        core_on_alarm(effect);
+        break;
     case EFFECT_DOMAINS:
         core_tell_domains(core);
         break;

@@ -2,6 +2,7 @@
 #ifndef NODE_CORE_CORE_PRIVATE_H
 #define NODE_CORE_CORE_PRIVATE_H
 
+#include "ha/alarm/alarm.h"
 #include "ha/gate/gate.h"
 #include "ha/lead/lead.h"
 #include "ha/marks/marks.h"
@@ -31,6 +32,7 @@ struct leader {
     uint64_t term;
     struct lead lead;
     bool is_anyone_away; /* waits for a fallback, so time must go on */
+    struct alarm_watch alarms;
 };
 
 struct core {
@@ -152,6 +154,17 @@ void core_rotate_secrets(struct core *core);
 void core_decide_pairs(struct core *core, uint64_t time_ms);
 /** Users were moved: tell the operator, and see to the sessions. */
 void core_on_moved(struct core *core, const struct effect *effect);
+
+/* alarms.c */
+/** The leader looks which alarms have to be raised or cleared. time_ms: cluster time. */
+void core_decide_alarms(struct core *core, uint64_t time_ms, uint64_t now_ms);
+/** An alarm was raised or cleared: tell the operator. */
+void core_on_alarm(const struct effect *effect);
+
+/* versions.c */
+/** The leader lets later commands be written when all members understand them. */
+void core_raise_log_version(struct core *core, const struct rlog_status *log,
+                            const struct rlog_heard *heard, size_t count);
 
 /* homes.c */
 /** The leader looks who has no home, and whether too many are at one node. */

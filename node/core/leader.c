@@ -136,6 +136,16 @@ static void promote(struct core *core, uint64_t now_ms)
                        role == LEAD_VOTER ? RLOG_VOTER : RLOG_STANDBY, on_promoted, &core->inbox);
 }
 
+static void watch_cluster(struct core *core, uint64_t now_ms)
+{
+    uint64_t time_ms = lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms);
+
+    core->leader.lead.pairs_seen_ms = now_ms;
+    core_decide_pairs(core, time_ms);
+    core_decide_homes(core);
+    core_decide_alarms(core, time_ms, now_ms);
+}
+
 static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
 {
     if (duties & LEAD_EXPIRE) {
@@ -155,9 +165,7 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
         core_rotate_secrets(core);
     }
     if (duties & LEAD_PAIRS) {
-        core->leader.lead.pairs_seen_ms = now_ms;
-        core_decide_pairs(core, lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms));
-        core_decide_homes(core);
+        watch_cluster(core, now_ms);
     }
 }
 

@@ -143,6 +143,10 @@ static int run_cluster_body(struct apply *a, const Pb__Command *command)
         return rebalance(a, command->rebalance);
     case PB__COMMAND__BODY_HOME_SET:
         return home_set(a, command->home_set);
+    case PB__COMMAND__BODY_ALARM_SET:
+        return alarm_set(a, command->alarm_set);
+    case PB__COMMAND__BODY_CLUSTER_SET:
+        return cluster_set(a, command->cluster_set);
     case PB__COMMAND__BODY_EXPIRE:
         return expire(a, command->expire);
     case PB__COMMAND__BODY_ROTATE:

@@ -70,5 +70,7 @@ int move_abort(struct apply *a, const Pb__MoveAbort *command);
 int assignment_set(struct apply *a, const Pb__AssignmentSet *command);
 int rebalance(struct apply *a, const Pb__Rebalance *command);
 int home_set(struct apply *a, const Pb__HomeSet *command);
+int alarm_set(struct apply *a, const Pb__AlarmSet *command);
+int cluster_set(struct apply *a, const Pb__ClusterSet *command);
 
 #endif

@@ -68,6 +68,7 @@ enum effect_kind {
                          pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_MOVED,       /* node, away, reason: its users were moved */
+    EFFECT_ALARM,       /* node, alarm, up, severity, text: it was raised, or cleared */
     EFFECT_DOMAINS,     /* the list of domains changed */
     EFFECT_SECRETS,     /* the secrets of the cluster changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */
@@ -98,6 +99,9 @@ struct effect {
     bool up;
     bool away;
     unsigned reason; /* Pb__MoveReason */
+    const char *alarm;
+    const char *text;  /* why it was raised */
+    unsigned severity; /* Pb__AlarmSeverity */
 };
 
 struct effects {

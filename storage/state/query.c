@@ -79,6 +79,7 @@ struct walk {
         state_name_visit name;
         state_node_visit node;
         state_group_visit group;
+        state_alarm_visit alarm;
     } visit;
     void *ctx;
     uint64_t position;
@@ -269,6 +270,21 @@ void state_each_node(struct state *state, struct arena *arena, state_node_visit 
     struct walk walk = {.visit.node = visit, .ctx = ctx};
 
     rows_each(state, arena, TABLE_NODE, every, slice_make(NULL, 0), visit_node, &walk);
+}
+
+static bool visit_alarm(void *ctx, struct slice key, void *row)
+{
+    const struct walk *walk = ctx;
+
+    (void)key;
+    return walk->visit.alarm(walk->ctx, row);
+}
+
+void state_each_alarm(struct state *state, struct arena *arena, state_alarm_visit visit, void *ctx)
+{
+    struct walk walk = {.visit.alarm = visit, .ctx = ctx};
+
+    rows_each(state, arena, TABLE_ALARM, every, slice_make(NULL, 0), visit_alarm, &walk);
 }
 
 static bool visit_group(void *ctx, struct slice key, void *row)

@@ -33,6 +33,8 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_GROUP] = &pb__group_row__descriptor,
     [TABLE_ASSIGNMENT] = &pb__assignment_row__descriptor,
     [TABLE_HOME] = &pb__home_row__descriptor,
+    [TABLE_ALARM] = &pb__alarm_row__descriptor,
+    [TABLE_CLUSTER] = &pb__cluster_row__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

@@ -18,8 +18,11 @@ struct state;
 #define STATE_SCHEMA_OLDEST  3
 
 /* The newest commands that this program understands; goes up when there are others. Each node tells
- * it to all (raft/log/report.h): a node stops at a command that it does not know. */
-#define STATE_LOG_VERSION 0
+ * it to all (raft/log/report.h): a node stops at a command that it does not know, so those of a
+ * version above 0 go into the log only once every member understands them and
+ * ClusterRow.log_version says so (DESIGN 3). 1: AlarmSet, ClusterSet. */
+#define STATE_LOG_VERSION        1
+#define STATE_LOG_VERSION_ALARMS 1
 
 #define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
 #define STATE_GROUP_NODES_MAX      2
@@ -53,6 +56,9 @@ struct state;
 #define STATE_MOVE_DEADLINE_S_MAX    86400
 #define STATE_MOVES_MAX              500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
+#define STATE_ALARMS_MAX             256 /* active ones and those that have ended */
+#define STATE_ALARM_NAME_BYTES_MAX   64
+#define STATE_ALARM_REASON_BYTES_MAX 200
 #define STATE_TICKET_KEY_NAME_BYTES  16
 #define STATE_TICKET_KEY_BYTES       32 /* of each of the two */
 #define STATE_DECOY_SECRET_BYTES     32
@@ -161,6 +167,13 @@ const char *state_address_for(struct state *state, struct arena *arena, const ch
                               uint32_t node);
 /** Sessions from here on are bound by entries to come. */
 uint64_t state_next_session(const struct state *state);
+
+typedef bool (*state_alarm_visit)(void *ctx, const Pb__AlarmRow *row);
+/** Alarms, active and ended, by node. */
+void state_each_alarm(struct state *state, struct arena *arena, state_alarm_visit visit, void *ctx);
+/** What holds for the whole cluster; never NULL. */
+Pb__ClusterRow *state_cluster(struct state *state, struct arena *arena);
+
 /** How users get a home; never NULL. */
 Pb__AssignmentRow *state_assignment(struct state *state, struct arena *arena);
 struct state_move {

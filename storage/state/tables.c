@@ -33,6 +33,8 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_GROUP] = "group",
     [TABLE_ASSIGNMENT] = "assignment",
     [TABLE_HOME] = "home",
+    [TABLE_ALARM] = "alarm",
+    [TABLE_CLUSTER] = "cluster",
 };
 const size_t state_table_count = TABLE_COUNT;
 

@@ -36,6 +36,8 @@ enum table {
     TABLE_GROUP,         /* name */
     TABLE_ASSIGNMENT,    /* nothing: one row */
     TABLE_HOME,          /* node, by hand, user: whose home it is */
+    TABLE_ALARM,         /* node, name */
+    TABLE_CLUSTER,       /* nothing: one row */
     TABLE_COUNT
 };
 

@@ -12,7 +12,10 @@ static bool is_leaders_own(const Pb__Command *command)
     case PB__COMMAND__BODY_ROTATE:
     case PB__COMMAND__BODY_EMPTY:
     case PB__COMMAND__BODY_BOUNCE:
+    case PB__COMMAND__BODY_ALARM_SET:
         return true;
+    case PB__COMMAND__BODY_CLUSTER_SET:
+        return command->cluster_set->log_version != 0;
     case PB__COMMAND__BODY_NODE_MOVE:
         return command->node_move->reason != PB__MOVE_REASON__ADMIN_REQUEST;
     default:

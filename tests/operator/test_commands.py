@@ -110,10 +110,9 @@ class CommandLine(unittest.TestCase):
 
     def test_unknown(self) -> None:
         """An unknown noun or verb: exit 2, nothing on standard output, and what there is."""
-        for words, hint in ((["usr"], "nouns: assignment "),
-                            (["usr", "list"], "nouns: assignment "),
+        for words, hint in ((["usr"], "nouns: alarm "), (["usr", "list"], "nouns: alarm "),
                             (["user", "fly"], "verbs: add "), (["user"], "verbs: add "),
-                            ([], "nouns: assignment ")):
+                            ([], "nouns: alarm ")):
             said = musterctl(*words)
             self.assertEqual((USAGE, ""), (said.code, said.out))
             self.assertIn(hint, said.err)

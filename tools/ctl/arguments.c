@@ -44,10 +44,12 @@ enum {
     LETTER_DRY_RUN,
     LETTER_RATE,
     LETTER_DEADLINE,
-    LETTER_WATCH
+    LETTER_WATCH,
+    LETTER_ALL
 };
 
 static const struct option long_options[] = {
+    {"all", no_argument, NULL, LETTER_ALL},
     {"cluster", required_argument, NULL, LETTER_TEXT},
     {"control", required_argument, NULL, LETTER_TEXT},
     {"csv", required_argument, NULL, LETTER_TEXT},
@@ -135,6 +137,9 @@ static bool take_option(struct options *options, int letter, const char *name)
         return true;
     case LETTER_NODE:
         return read_number_option(name, optarg, INT32_MAX, &options->node);
+    case LETTER_ALL:
+        options->given |= OPTION_ALL;
+        return true;
     case LETTER_DRY_RUN:
         options->given |= OPTION_DRY_RUN;
         return true;

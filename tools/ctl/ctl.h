@@ -35,7 +35,8 @@ enum option_flag {
     OPTION_HOME = 1 << 8, /* --node is what the command is about, not whom to ask */
     OPTION_RATE = 1 << 9,
     OPTION_DEADLINE = 1 << 10,
-    OPTION_WATCH = 1 << 11
+    OPTION_WATCH = 1 << 11,
+    OPTION_ALL = 1 << 12
 };
 
 struct options {
@@ -85,6 +86,7 @@ int run_completion(const struct options *options, char **arguments, int count);
 int run_cluster_init(const struct options *options, char **arguments, int count);
 int run_node_token(const struct options *options, char **arguments, int count);
 int run_node_join(const struct options *options, char **arguments, int count);
+int run_alarm_list(const struct options *options, char **arguments, int count);
 int run_assignment_show(const struct options *options, char **arguments, int count);
 int run_assignment_mode(const struct options *options, char **arguments, int count);
 int run_assignment_policy(const struct options *options, char **arguments, int count);

@@ -4,6 +4,7 @@
 #include "node/base/assert.h"
 
 const struct command commands[] = {
+    {"alarm", "list", "", "what is wrong in the cluster", OPTION_ALL, run_alarm_list},
     {"assignment", "mode", "MODE", "how users get a home: balanced, active-standby or none", 0,
      run_assignment_mode},
     {"assignment", "policy", "POLICY", "who logs in elsewhere: accept or redirect", 0,
@@ -85,6 +86,7 @@ const struct option_help option_helps[] = {
     {"node", "ID", "with --cluster: this node only", 0},
     {"timeout", "SECONDS", "wait so long for an answer (default 30)", 0},
     {"version", NULL, "print the version and exit", 0},
+    {"all", NULL, "also what has ended", OPTION_ALL},
     {"csv", "FILE", "rows of jid,node; - for standard input", OPTION_CSV},
     {"data", "DIR", "data directory of the node (default /var/lib/muster)", OPTION_DATA},
     {"deadline", "SECONDS", "by then all are moved", OPTION_DEADLINE},

@@ -174,6 +174,10 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
         buf_printf(out, "moved node=%u%s reason=%u", effect->node, effect->away ? " away" : " home",
                    effect->reason);
         break;
+    case EFFECT_ALARM:
+        buf_printf(out, "alarm %s of node %u %s severity=%u %s", effect->alarm, effect->node,
+                   effect->up ? "raised" : "cleared", effect->severity, effect->text);
+        break;
     case EFFECT_SECRETS:
         buf_append_str(out, "secrets");
         break;

@@ -1,0 +1,30 @@
+/* What holds for the whole cluster: one row. */
+#include "storage/state/apply.h"
+
+#define CLUSTER_KEY 1
+
+Pb__ClusterRow *state_cluster(struct state *state, struct arena *arena)
+{
+    Pb__ClusterRow *row = row_get(state, arena, TABLE_CLUSTER, key_u32(CLUSTER_KEY));
+
+    if (row == NULL) {
+        row = arena_alloc(arena, sizeof(*row));
+        pb__cluster_row__init(row);
+    }
+    return row;
+}
+
+int cluster_set(struct apply *a, const Pb__ClusterSet *command)
+{
+    Pb__ClusterRow *row = state_cluster(a->state, a->arena);
+
+    if (command->log_version == 0) {
+        return ERR_INVALID;
+    }
+    if (command->log_version <= row->log_version) {
+        return ERR_CONFLICT; /* what may have been written can not be taken back */
+    }
+    row->log_version = command->log_version;
+    row_put(a->state, TABLE_CLUSTER, key_u32(CLUSTER_KEY), row);
+    return 0;
+}

@@ -1,0 +1,74 @@
+"""Alarms of the cluster by musterctl, while a node dies and comes back."""
+
+import asyncio
+import time
+import unittest
+from typing import Any, ClassVar
+
+from tests.lib.cluster import TestCluster
+from tests.operator.ctl import Said, musterctl
+
+TIMEOUT_S = 40.0
+POLL_S = 0.3
+
+
+class Alarms(unittest.IsolatedAsyncioTestCase):
+    """Three nodes; two of them are a group."""
+
+    cluster: ClassVar[TestCluster]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.cluster = TestCluster("--nodes", "3", "--timer", "fallback_s=2")
+        cls.addClassCleanup(cls.cluster.close)
+
+    def ctl(self, *arguments: str) -> Said:
+        """musterctl for this cluster."""
+        return musterctl("--cluster", str(self.cluster.folder), *arguments)
+
+    def ok(self, *arguments: str) -> Said:
+        """A call that must succeed."""
+        said = self.ctl(*arguments)
+        self.assertEqual(0, said.code, said)
+        return said
+
+    def alarms(self, *options: str) -> list[dict[str, Any]]:
+        """The alarms, active ones unless --all is given."""
+        return self.ok("alarm", "list", *options, "--json").json()["alarms"]
+
+    async def until(self, *wanted: tuple[str, int]) -> None:
+        """Wait for these alarms to be the active ones: name and node."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while (seen := {(alarm["alarm"], alarm["node"]) for alarm in self.alarms()}) != set(wanted):
+            self.assertLess(time.monotonic(), deadline, seen)
+            await asyncio.sleep(POLL_S)
+
+    async def test_a_node_dies(self) -> None:
+        """What its death means is raised, in the log of the nodes too, and cleared afterwards."""
+        self.ok("group", "create", "pair")
+        for node_id in ("1", "2"):
+            self.ok("group", "add-node", "pair", node_id)
+        self.ok("group", "enable", "pair")
+        await self.until()
+
+        self.cluster.kill(2)
+        await self.until(("node-down", 2), ("node-failed-over", 2), ("no-standby", 1),
+                         ("no-spare-voter", 0))
+        table = self.ok("alarm", "list").out.splitlines()
+        self.assertEqual(["SEVERITY", "ALARM", "NODE", "RAISED", "CLEARED", "REASON"],
+                         table[0].split())
+        down = next(line.split() for line in table if "node-down" in line)
+        self.assertEqual(["critical", "node-down", "2"], down[:3])
+        self.assertRegex(down[3], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual("-", down[4])
+
+        await self.cluster.start(2)
+        await self.until()
+        ended = {alarm["alarm"]: alarm for alarm in self.alarms("--all")}
+        for name in ("node-down", "node-failed-over", "no-standby", "no-spare-voter"):
+            self.assertGreaterEqual(ended[name]["cleared_ms"], ended[name]["raised_ms"])
+            self.assertEqual(1, ended[name]["times"])
+        for node_id in (1, 3):
+            log = (self.cluster.folder / f"n{node_id}" / "log").read_text()
+            self.assertIn("alarm.raised", log)
+            self.assertIn("alarm.cleared", log)
