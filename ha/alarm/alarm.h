@@ -55,8 +55,9 @@ struct alarm_node {
 struct alarm_facts {
     struct alarm_node nodes[ALARM_NODES_MAX];
     size_t count;
-    uint64_t now_ms;  /* of the leader's clock; never 0 */
-    uint64_t time_ms; /* cluster time */
+    bool ignores_replicas; /* by an operator's wish: nobody is to hear who is not current */
+    uint64_t now_ms;       /* of the leader's clock; never 0 */
+    uint64_t time_ms;      /* cluster time */
 };
 
 /* An alarm as the log has it. */

@@ -127,7 +127,8 @@ static enum truth judge(const struct alarm_facts *facts, const struct alarm_node
     case ALARM_FAILED_OVER:
         return when(node->is_away);
     case ALARM_NOT_CURRENT:
-        return of_report(node, !node->serves && waits_for_replica(node));
+        return facts->ignores_replicas ? TRUTH_NO
+                                       : of_report(node, !node->serves && waits_for_replica(node));
     case ALARM_NOT_SERVING: /* a worker that hangs has an alarm of its own */
         return of_report(node, !node->serves && !waits_for_replica(node) &&
                                    node->gate != GATE_WORKER_HUNG);

@@ -1,4 +1,5 @@
 /* Verbs about the node itself and the cluster's state hash. */
+#include "node/admin/member_item.h"
 #include "node/admin/verbs.h"
 #include "node/base/log.h"
 
@@ -9,24 +10,11 @@
 
 /* ---- node.status */
 
-static const char *role_name(enum rlog_role role)
-{
-    switch (role) {
-    case RLOG_VOTER:
-        return "voter";
-    case RLOG_STANDBY:
-        return "standby";
-    case RLOG_SPARE:
-        return "spare";
-    }
-    return "unknown";
-}
-
 static json_t *peer_item(const struct rlog_peer_status *peer)
 {
     return json_pack("{s:I,s:I,s:s,s:s,s:b,s:I,s:I,s:I}", "node", (json_int_t)peer->node_id,
-                     "raft_id", (json_int_t)peer->raft_id, "role", role_name(peer->role), "address",
-                     peer->address, "connected", peer->connected, "match_index",
+                     "raft_id", (json_int_t)peer->raft_id, "role", member_role_name(peer->role),
+                     "address", peer->address, "connected", peer->connected, "match_index",
                      (json_int_t)peer->match_index, "rtt_us", (json_int_t)peer->rtt_us,
                      "queue_bytes", (json_int_t)peer->queue_bytes);
 }
@@ -39,19 +27,6 @@ static json_t *peers_list(const struct rlog_status *log)
         (void)json_array_append_new(peers, peer_item(&log->peers[i]));
     }
     return peers;
-}
-
-static json_t *alarms_list(const struct core_status *core, const struct rlog_status *log)
-{
-    const uint32_t alarms = core_health(core, log).alarms;
-    json_t *names = json_array();
-
-    for (unsigned bit = 0; bit < 32; bit++) {
-        if ((alarms & 1u << bit) != 0) {
-            (void)json_array_append_new(names, json_string(health_alarm_name(bit)));
-        }
-    }
-    return names;
 }
 
 void verb_node_status(struct request *request)
@@ -72,8 +47,8 @@ void verb_node_status(struct request *request)
         (json_int_t)log.last_index, "commit_index", (json_int_t)log.commit_index, "applied_index",
         (json_int_t)core.applied_index, "mark_index", (json_int_t)core.mark_index, "incarnation",
         (json_int_t)core.incarnation, "outstanding", (json_int_t)log.outstanding, "workers_hung",
-        (json_int_t)core.workers_hung, "alarms", alarms_list(&core, &log), "peers",
-        peers_list(&log));
+        (json_int_t)core.workers_hung, "alarms",
+        member_alarm_names(core_health(&core, &log).alarms), "peers", peers_list(&log));
     request_ok(request, result);
 }
 

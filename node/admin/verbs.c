@@ -33,6 +33,8 @@ static const struct verb verbs[] = {
     {"member.remove", verb_member_remove},
     {"node.status", verb_node_status},
     {"reload", verb_reload},
+    {"replication.monitor", verb_replication_monitor},
+    {"replication.state", verb_replication_state},
     {"session.kill", verb_session_kill},
     {"session.list", verb_session_list},
     {"session.show", verb_session_show},

@@ -48,6 +48,9 @@ void verb_ha_plan(struct request *request);
 void verb_ha_recover(struct request *request);
 void verb_ha_status(struct request *request);
 
+void verb_replication_monitor(struct request *request);
+void verb_replication_state(struct request *request);
+
 void verb_session_list(struct request *request);
 void verb_session_show(struct request *request);
 void verb_session_kill(struct request *request);

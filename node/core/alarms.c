@@ -2,6 +2,7 @@
  * ha/alarm decides into it; every node says in its own log what comes out. */
 #include "node/base/log.h"
 #include "node/core/core_private.h"
+#include "node/core/members.h"
 #include "storage/state/command.h"
 
 #include <string.h>
@@ -13,47 +14,31 @@ _Static_assert((int)ALARM_CRITICAL == (int)PB__ALARM_SEVERITY__CRITICAL &&
 
 /* ---- facts */
 
-static void add_state(struct core *core, struct alarm_node *node)
+static struct alarm_node node_facts(const struct member_view *member)
 {
-    const Pb__NodeRow *row = state_node(core->state, &core->arena, node->node);
-    const Pb__IncarnationRow *life =
-        row == NULL ? NULL : state_incarnation(core->state, &core->arena, row->incarnation);
+    struct alarm_node node = {.node = member->peer->node_id,
+                              .is_voter = member->peer->role == RLOG_VOTER,
+                              .is_connected = member->peer->connected,
+                              .is_up = member->is_up,
+                              .is_away = member->row != NULL && member->row->away,
+                              .reports = member->report != NULL};
 
-    node->is_up = life != NULL && life->up;
-    node->is_away = row != NULL && row->away;
-}
-
-static void add_report(struct alarm_node *node, const struct rlog_heard *heard, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (heard[i].node_id == node->node) {
-            node->reports = true;
-            node->serves = heard[i].report.serves;
-            node->gate = heard[i].report.gate;
-            node->alarms = heard[i].report.alarms;
-            node->services_down = heard[i].report.services_down;
-        }
+    if (node.reports) {
+        node.serves = member->report->serves;
+        node.gate = member->report->gate;
+        node.alarms = member->report->alarms;
+        node.services_down = member->report->services_down;
     }
+    return node;
 }
 
 /* A spare has nothing to do yet, and may never come. */
-static void add_members(struct core *core, const struct rlog_status *log,
-                        const struct rlog_heard *heard, size_t heard_count,
-                        struct alarm_facts *facts)
+static void add_members(const struct members *members, struct alarm_facts *facts)
 {
-    for (size_t i = 0; i < log->peer_count; i++) {
-        const struct rlog_peer_status *peer = &log->peers[i];
-        struct alarm_node *node = &facts->nodes[facts->count];
-
-        if (peer->role == RLOG_SPARE) {
-            continue;
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->items[i].peer->role != RLOG_SPARE) {
+            facts->nodes[facts->count++] = node_facts(&members->items[i]);
         }
-        *node = (struct alarm_node){.node = peer->node_id,
-                                    .is_voter = peer->role == RLOG_VOTER,
-                                    .is_connected = peer->connected};
-        add_state(core, node);
-        add_report(node, heard, heard_count);
-        facts->count++;
     }
 }
 
@@ -120,20 +105,20 @@ static void put(struct core *core, const struct alarm_change *change)
 
 void core_decide_alarms(struct core *core, uint64_t time_ms, uint64_t now_ms)
 {
-    struct alarm_facts facts = {.now_ms = now_ms, .time_ms = time_ms};
+    const Pb__ClusterRow *cluster = state_cluster(core->state, &core->arena);
+    struct alarm_facts facts = {
+        .now_ms = now_ms, .time_ms = time_ms, .ignores_replicas = cluster->monitor_off};
     struct alarm_change changes[ALARM_CHANGES_MAX];
-    struct rlog_heard heard[RLOG_REPORTS_MAX];
     struct row_collection alarms = {.count = 0};
-    struct rlog_status log;
+    struct members members;
     size_t count;
 
-    rlog_get_status(core->log, &log);
-    count = rlog_get_reports(core->log, heard);
-    core_raise_log_version(core, &log, heard, count);
-    if (state_cluster(core->state, &core->arena)->log_version < STATE_LOG_VERSION_ALARMS) {
+    members_read(core, &members);
+    core_raise_log_version(core, &members);
+    if (cluster->log_version < STATE_LOG_VERSION_ALARMS) {
         return;
     }
-    add_members(core, &log, heard, count, &facts);
+    add_members(&members, &facts);
     state_each_group(core->state, &core->arena, add_pair, &facts);
     state_each_alarm(core->state, &core->arena, collect, &alarms);
     count = alarm_decide(&core->leader.alarms, &facts, alarms.rows, alarms.count, changes);

@@ -19,6 +19,8 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+struct members;
+
 #define NONCE_BYTES 16
 
 /* Cookies of the node's own commands (Ref.worker is REF_WORKER_NODE). START carries a random one.
@@ -163,8 +165,7 @@ void core_on_alarm(const struct effect *effect);
 
 /* versions.c */
 /** The leader lets later commands be written when all members understand them. */
-void core_raise_log_version(struct core *core, const struct rlog_status *log,
-                            const struct rlog_heard *heard, size_t count);
+void core_raise_log_version(struct core *core, const struct members *members);
 
 /* homes.c */
 /** The leader looks who has no home, and whether too many are at one node. */

@@ -18,13 +18,19 @@ int cluster_set(struct apply *a, const Pb__ClusterSet *command)
 {
     Pb__ClusterRow *row = state_cluster(a->state, a->arena);
 
-    if (command->log_version == 0) {
+    if (command->monitor > PB__MONITOR_SETTING__MONITOR_DISABLED ||
+        (command->log_version == 0 && command->monitor == 0)) {
         return ERR_INVALID;
     }
-    if (command->log_version <= row->log_version) {
+    if (command->log_version != 0 && command->log_version <= row->log_version) {
         return ERR_CONFLICT; /* what may have been written can not be taken back */
     }
-    row->log_version = command->log_version;
+    if (command->log_version != 0) {
+        row->log_version = command->log_version;
+    }
+    if (command->monitor != PB__MONITOR_SETTING__MONITOR_AS_BEFORE) {
+        row->monitor_off = command->monitor == PB__MONITOR_SETTING__MONITOR_DISABLED;
+    }
     row_put(a->state, TABLE_CLUSTER, key_u32(CLUSTER_KEY), row);
     return 0;
 }

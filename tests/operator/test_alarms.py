@@ -1,4 +1,4 @@
-"""Alarms of the cluster by musterctl, while a node dies and comes back."""
+"""Alarms and replication of the cluster by musterctl, while a node dies and comes back."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ from tests.operator.ctl import Said, musterctl
 
 TIMEOUT_S = 40.0
 POLL_S = 0.3
+USAGE = 2
 
 
 class Alarms(unittest.IsolatedAsyncioTestCase):
@@ -42,6 +43,53 @@ class Alarms(unittest.IsolatedAsyncioTestCase):
         while (seen := {(alarm["alarm"], alarm["node"]) for alarm in self.alarms()}) != set(wanted):
             self.assertLess(time.monotonic(), deadline, seen)
             await asyncio.sleep(POLL_S)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """What is known of each node."""
+        return self.ok("replication", "runtimestate", "--json").json()["nodes"]
+
+    async def until_states(self, *wanted: str) -> None:
+        """Wait until the nodes are in these states, in their order."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while (seen := [node["state"] for node in self.nodes()]) != list(wanted):
+            self.assertLess(time.monotonic(), deadline, seen)
+            await asyncio.sleep(POLL_S)
+
+    async def test_runtimestate(self) -> None:
+        """Every node is there, with what it says of itself; one that is gone is down."""
+        await self.until_states("serving", "serving", "serving")
+        nodes = self.nodes()
+        self.assertEqual(["leader", "voter", "voter"], sorted(node["role"] for node in nodes))
+        self.assertEqual(1, len({node["version"] for node in nodes}))
+        for node in nodes:
+            self.assertGreater(node["applied_index"], 0)
+            self.assertLess(node["lag"], 1000)
+            self.assertEqual([], node["alarms"] + node["services_down"])
+        head, *lines = self.ok("replication", "runtimestate").out.splitlines()
+        self.assertEqual(["NODE", "ROLE", "TERM", "LOG", "APPLIED", "DURABLE", "LAG", "RTT_US",
+                          "QUEUE", "SESSIONS", "STATE"], head.split())
+        self.assertEqual(3, len(lines))
+
+        self.cluster.kill(3)
+        await self.until_states("serving", "serving", "down")
+        self.assertNotIn("term", self.nodes()[2])
+        await self.cluster.start(3)
+        await self.until_states("serving", "serving", "serving")
+        await self.until()
+
+    async def test_monitor(self) -> None:
+        """The setting is the cluster's: every node shows it."""
+        self.assertEqual("enabled\n", self.ok("replication", "monitor", "show").out)
+        self.ok("replication", "monitor", "disable")
+        for node_id in (1, 2, 3):
+            deadline = time.monotonic() + TIMEOUT_S
+            while self.cluster.ask(node_id, "replication.state")["monitor"] != "disabled":
+                self.assertLess(time.monotonic(), deadline)
+                await asyncio.sleep(POLL_S)
+        self.ok("replication", "monitor", "enable")
+        self.assertEqual({"monitor": "enabled"},
+                         self.ok("replication", "monitor", "show", "--json").json())
+        self.assertEqual(USAGE, self.ctl("replication", "monitor", "off").code)
 
     async def test_a_node_dies(self) -> None:
         """What its death means is raised, in the log of the nodes too, and cleared afterwards."""

@@ -127,6 +127,8 @@ int run_cluster_transfer(const struct options *options, char **arguments, int co
 int run_member_add(const struct options *options, char **arguments, int count);
 int run_member_assign(const struct options *options, char **arguments, int count);
 int run_member_remove(const struct options *options, char **arguments, int count);
+int run_replication_monitor(const struct options *options, char **arguments, int count);
+int run_replication_runtimestate(const struct options *options, char **arguments, int count);
 int run_reload(const struct options *options, char **arguments, int count);
 int run_log_level(const struct options *options, char **arguments, int count);
 

@@ -212,6 +212,29 @@ static void test_not_serving(void **state)
     }
 }
 
+/* Goal: who wants to hear nothing of replicas that are behind does not, and what was raised ends;
+ * all else is told. */
+static void test_ignored_replicas(void **state)
+{
+    struct alarm_node *node = &world.facts.nodes[2];
+
+    (void)state;
+    node->serves = false;
+    node->gate = GATE_NOT_CURRENT;
+    look_for(10000);
+    assert_true(is_active(3, ALARM_NOT_CURRENT));
+    world.facts.ignores_replicas = true;
+    look_for(10000);
+    assert_int_equal(count_active(), 0);
+    node->gate = GATE_DOORS;
+    look_for(10000);
+    assert_true(is_active(3, ALARM_NOT_SERVING));
+    node->gate = GATE_NOT_CURRENT;
+    world.facts.ignores_replicas = false;
+    look_for(10000);
+    assert_true(is_active(3, ALARM_NOT_CURRENT));
+}
+
 /* Goal: nothing is said about a node that says nothing, unless it is gone.
  * Method: an alarm is raised, the reports stop, then the link breaks. */
 static void test_silent_node(void **state)
@@ -366,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup(test_node_dies, setup),
         cmocka_unit_test_setup(test_reported_alarms, setup),
         cmocka_unit_test_setup(test_not_serving, setup),
+        cmocka_unit_test_setup(test_ignored_replicas, setup),
         cmocka_unit_test_setup(test_silent_node, setup),
         cmocka_unit_test_setup(test_spare_voter, setup),
         cmocka_unit_test_setup(test_removed_node, setup),

@@ -144,6 +144,21 @@ static void test_log_version(void **state)
     assert_int_equal(state_cluster(world.state, &world.arena)->log_version, 3);
 }
 
+/* Goal: the monitor is what an operator said last, and the version stays as it is thereby. */
+static void test_monitor(void **state)
+{
+    (void)state;
+    world_run(&world, "0 cluster_set log_version=1");
+    assert_false(state_cluster(world.state, &world.arena)->monitor_off);
+    world_expect(&world, "1 cluster_set monitor=MONITOR_DISABLED", "outcome done\n");
+    assert_true(state_cluster(world.state, &world.arena)->monitor_off);
+    world_run(&world, "0 cluster_set log_version=2");
+    assert_true(state_cluster(world.state, &world.arena)->monitor_off);
+    world_expect(&world, "1 cluster_set monitor=MONITOR_ENABLED", "outcome done\n");
+    assert_false(state_cluster(world.state, &world.arena)->monitor_off);
+    assert_int_equal(state_cluster(world.state, &world.arena)->log_version, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_monitor, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

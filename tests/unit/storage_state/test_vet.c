@@ -77,6 +77,7 @@ static void test_with_incarnation(void **state)
 
     (void)state;
     assert_int_equal(vet("domain_set name=z", 5, &substitute), 0);
+    assert_int_equal(vet("cluster_set monitor=MONITOR_DISABLED", 5, &substitute), 0);
     assert_int_equal(buf_len(&substitute), 0);
     for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
         assert_int_equal(vet(lines[i], 5, &substitute), ERR_NOT_ALLOWED);

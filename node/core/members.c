@@ -1,0 +1,47 @@
+#include "node/core/members.h"
+
+#include "node/core/core_private.h"
+
+static const struct rlog_report *find_report(const struct members *members, uint32_t node)
+{
+    for (size_t i = 0; i < members->heard_count; i++) {
+        if (members->heard[i].node_id == node) {
+            return &members->heard[i].report;
+        }
+    }
+    return NULL;
+}
+
+static struct member_view view_of(struct core *core, const struct members *members,
+                                  const struct rlog_peer_status *peer)
+{
+    const Pb__NodeRow *row = state_node(core->state, &core->arena, peer->node_id);
+    const Pb__IncarnationRow *life =
+        row == NULL ? NULL : state_incarnation(core->state, &core->arena, row->incarnation);
+
+    return (struct member_view){.peer = peer,
+                                .report = find_report(members, peer->node_id),
+                                .row = row,
+                                .is_up = life != NULL && life->up};
+}
+
+/* The leader's word is a second old, this node's own may be ahead of it. */
+static uint64_t find_commit_index(const struct members *members)
+{
+    const struct rlog_report *leader = find_report(members, members->log.leader_node);
+
+    return leader != NULL && leader->commit_index > members->log.commit_index
+               ? leader->commit_index
+               : members->log.commit_index;
+}
+
+void members_read(struct core *core, struct members *out)
+{
+    rlog_get_status(core->log, &out->log);
+    out->heard_count = rlog_get_reports(core->log, out->heard);
+    out->count = 0;
+    for (size_t i = 0; i < out->log.peer_count; i++) {
+        out->items[out->count++] = view_of(core, out, &out->log.peers[i]);
+    }
+    out->commit_index = find_commit_index(out);
+}

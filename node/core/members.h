@@ -1,0 +1,27 @@
+/* members - the members of the cluster as this node sees them: what the log says of each, what its
+ * link says, and what it says itself. State thread. */
+#ifndef NODE_CORE_MEMBERS_H
+#define NODE_CORE_MEMBERS_H
+
+#include "node/core/core.h"
+
+struct member_view {
+    const struct rlog_peer_status *peer;
+    const struct rlog_report *report; /* NULL: it says nothing, or not any more */
+    const Pb__NodeRow *row;           /* in the core's arena; NULL: it has never been up */
+    bool is_up;                       /* its incarnation lives */
+};
+
+struct members {
+    struct rlog_status log;
+    struct rlog_heard heard[RLOG_REPORTS_MAX];
+    size_t heard_count;
+    struct member_view items[RLOG_MEMBERS_MAX];
+    size_t count;
+    uint64_t commit_index; /* of the leader, as far as it is known here */
+};
+
+/** Fill in out; it points into itself. */
+void members_read(struct core *core, struct members *out);
+
+#endif
