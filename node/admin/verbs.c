@@ -10,6 +10,7 @@ static const struct verb verbs[] = {
     {"assignment.show", verb_assignment_show},
     {"cluster.status", verb_cluster_status},
     {"cluster.transfer", verb_cluster_transfer},
+    {"cluster.upgrade-check", verb_cluster_upgrade_check},
     {"domain.add", verb_domain_add},
     {"domain.list", verb_domain_list},
     {"domain.remove", verb_domain_remove},

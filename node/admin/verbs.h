@@ -61,6 +61,7 @@ void verb_state_scrub(struct request *request);
 void verb_state_mark(struct request *request);
 void verb_cluster_status(struct request *request);
 void verb_cluster_transfer(struct request *request);
+void verb_cluster_upgrade_check(struct request *request);
 void verb_member_add(struct request *request);
 void verb_member_assign(struct request *request);
 void verb_member_remove(struct request *request);

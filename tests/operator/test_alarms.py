@@ -10,7 +10,7 @@ from tests.operator.ctl import Said, musterctl
 
 TIMEOUT_S = 40.0
 POLL_S = 0.3
-USAGE = 2
+REFUSED, USAGE = 1, 2
 
 
 class Alarms(unittest.IsolatedAsyncioTestCase):
@@ -70,12 +70,21 @@ class Alarms(unittest.IsolatedAsyncioTestCase):
                           "QUEUE", "SESSIONS", "STATE"], head.split())
         self.assertEqual(3, len(lines))
 
+        self.assertIn("safe: ", self.ok("cluster", "upgrade-check").out)
+
         self.cluster.kill(3)
         await self.until_states("serving", "serving", "down")
+        said = self.ctl("cluster", "upgrade-check")
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn("node 3 is down", said.err)
+        self.assertIn("without node 1 there is no majority: 1 of 3 voters", said.err)
+        self.assertNotIn("safe: ", said.out)
+        self.assertFalse(self.ctl("cluster", "upgrade-check", "--json").json()["safe"])
         self.assertNotIn("term", self.nodes()[2])
         await self.cluster.start(3)
         await self.until_states("serving", "serving", "serving")
         await self.until()
+        self.assertTrue(self.ok("cluster", "upgrade-check", "--json").json()["safe"])
 
     async def test_monitor(self) -> None:
         """The setting is the cluster's: every node shows it."""

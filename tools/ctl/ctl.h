@@ -124,6 +124,7 @@ int run_state_scrub(const struct options *options, char **arguments, int count);
 int run_state_mark(const struct options *options, char **arguments, int count);
 int run_cluster_status(const struct options *options, char **arguments, int count);
 int run_cluster_transfer(const struct options *options, char **arguments, int count);
+int run_cluster_upgrade_check(const struct options *options, char **arguments, int count);
 int run_member_add(const struct options *options, char **arguments, int count);
 int run_member_assign(const struct options *options, char **arguments, int count);
 int run_member_remove(const struct options *options, char **arguments, int count);

@@ -18,6 +18,8 @@ const struct command commands[] = {
     {"cluster", "status", "", "the nodes of the cluster and who leads", 0, run_cluster_status},
     {"cluster", "transfer", "[NODE]", "hand leadership to a node, or to any that is up to date", 0,
      run_cluster_transfer},
+    {"cluster", "upgrade-check", "", "can the nodes be restarted one by one now? 1 when not", 0,
+     run_cluster_upgrade_check},
     {"completion", NULL, "SHELL", "print the completion script of a shell: bash", 0,
      run_completion},
     {"domain", "add", "DOMAIN", "serve a domain", 0, run_domain_add},

@@ -1,0 +1,44 @@
+/* upgrade - is it safe now to restart the nodes of the cluster one after the other, with another
+ * version of the program? Pure: facts about the members in, reasons against it out. */
+#ifndef HA_UPGRADE_UPGRADE_H
+#define HA_UPGRADE_UPGRADE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UPGRADE_NODES_MAX    16
+#define UPGRADE_REASON_BYTES 160
+/* Entries between commit and apply: a report is a second old, and a busy cluster goes on. */
+#define UPGRADE_LAG_MAX 2000
+
+struct upgrade_node {
+    uint32_t node;
+    bool is_voter;
+    bool is_spare; /* it joins: no voter or standby yet */
+    bool is_up;
+    bool is_connected;
+    bool is_away; /* its users are served by its peer */
+    bool reports; /* what follows is known */
+    bool serves;
+    unsigned gate;          /* why it does not */
+    uint32_t alarms;        /* set of enum health_alarm */
+    uint32_t services_down; /* set of enum health_service */
+    uint64_t lag;           /* entries behind what is committed */
+    uint32_t log_version;   /* newest commands that it understands */
+    uint32_t schema_version;
+    const char *program;
+};
+
+struct upgrade_facts {
+    struct upgrade_node nodes[UPGRADE_NODES_MAX];
+    size_t count;
+    bool has_leader;
+    uint32_t log_version; /* commands up to this one may be in the log */
+};
+
+/** Call back with each reason against it, valid for the call. Returns how many: 0 is safe. */
+size_t upgrade_check(const struct upgrade_facts *facts,
+                     void (*visit)(void *ctx, const char *reason), void *ctx);
+
+#endif
