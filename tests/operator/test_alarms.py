@@ -86,6 +86,24 @@ class Alarms(unittest.IsolatedAsyncioTestCase):
         await self.until()
         self.assertTrue(self.ok("cluster", "upgrade-check", "--json").json()["safe"])
 
+    async def until_sessions(self, *wanted: int) -> None:
+        """Wait until the nodes have so many sessions of connected clients."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while (seen := [node.get("sessions") for node in self.nodes()]) != list(wanted):
+            self.assertLess(time.monotonic(), deadline, seen)
+            await asyncio.sleep(POLL_S)
+
+    async def test_sessions(self) -> None:
+        """Each node says how many sessions it has the connections of."""
+        jid = self.cluster.add_user("counted")
+        clients = [self.cluster.client(jid, node_id) for node_id in (2, 2, 3)]
+        for client in clients:
+            await client.start()
+        await self.until_sessions(0, 2, 1)
+        for client in clients:
+            await client.close()
+        await self.until_sessions(0, 0, 0)
+
     async def test_monitor(self) -> None:
         """The setting is the cluster's: every node shows it."""
         self.assertEqual("enabled\n", self.ok("replication", "monitor", "show").out)
