@@ -40,6 +40,9 @@ uint32_t process_count_workers(const struct conf *conf)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (conf->node.witness == CONF_YES) {
+        return 0;
+    }
     if (conf->limits.workers != 0) {
         return conf->limits.workers;
     }

@@ -70,7 +70,7 @@ static int start_core(struct process *process)
     const struct conf *conf = process->conf;
     struct rlog_member members[RLOG_MEMBERS_MAX];
     size_t member_count = process_first_members(conf, members);
-    char client_address[ADDRESS_TEXT_BYTES_MAX];
+    char client_address[ADDRESS_TEXT_BYTES_MAX] = "";
     struct core_config config = {.node_id = conf->node.id,
                                  .name = conf->node.name,
                                  .data_dir = conf->node.data,
@@ -78,6 +78,7 @@ static int start_core(struct process *process)
                                  .link_bind = conf->cluster.bind,
                                  .link_address = conf->cluster.address,
                                  .client_address = client_address,
+                                 .is_witness = conf->node.witness == CONF_YES,
                                  .ca_file = conf->cluster.ca,
                                  .cert_file = conf->cluster.certificate,
                                  .key_file = conf->cluster.key,
@@ -86,6 +87,7 @@ static int start_core(struct process *process)
                                  .heartbeat_ms = conf->timers.heartbeat_ms,
                                  .fallback_s = conf->timers.fallback_s,
                                  .moves_per_second = conf->limits.moves_per_second,
+                                 .replace_s = conf->timers.replace_s,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
                                  .mark_ms = conf->timers.mark_ms,
@@ -97,7 +99,9 @@ static int start_core(struct process *process)
                                  .on_secrets = on_secrets,
                                  .ctx = process};
 
-    format_address(conf->c2s.address, conf->c2s.port, client_address);
+    if (!config.is_witness) {
+        format_address(conf->c2s.address, conf->c2s.port, client_address);
+    }
     return core_open(&config, &process->core);
 }
 
@@ -118,6 +122,9 @@ static int start_workers(struct process *process)
     uint32_t count = process_count_workers(conf);
     int rc;
 
+    if (count == 0) {
+        return 0; /* a witness listens for no clients */
+    }
     format_address(conf->c2s.bind, conf->c2s.port, address);
     format_address(conf->c2s.bind, conf->c2s.tls_port, tls_address);
     rc = check_port(address);
@@ -142,6 +149,7 @@ static int open_admin(struct process *process)
     const struct admin_config config = {.socket_path = process->conf->control.socket,
                                         .core = process->core,
                                         .node_id = process->conf->node.id,
+                                        .is_witness = process->conf->node.witness == CONF_YES,
                                         .cluster = process->conf->cluster.name,
                                         .domain = process->conf->cluster.domain,
                                         .scram_iterations = process->conf->limits.scram_iterations,

@@ -18,9 +18,16 @@ static bool stamp_is_due(const struct lead *lead, const struct lead_facts *facts
            facts->now_ms - lead->stamped_ms >= LEAD_STAMP_MS;
 }
 
-static bool promotion_is_due(const struct lead *lead, const struct lead_facts *facts)
+static bool roles_are_due(const struct lead *lead, const struct lead_facts *facts)
 {
-    return !lead->is_promoting && facts->now_ms - lead->spares_sought_ms >= LEAD_PROMOTE_MS;
+    return !lead->is_changing_role && !lead->is_handing_on &&
+           facts->now_ms - lead->roles_seen_ms >= LEAD_ROLES_MS;
+}
+
+static bool handing_on_is_due(const struct lead *lead, const struct lead_facts *facts)
+{
+    return facts->is_witness && !lead->is_handing_on &&
+           (lead->handed_on_ms == 0 || facts->now_ms - lead->handed_on_ms >= LEAD_HAND_ON_MS);
 }
 
 static bool rotation_is_due(const struct lead *lead, const struct lead_facts *facts)
@@ -42,14 +49,17 @@ unsigned lead_due(const struct lead *lead, const struct lead_facts *facts)
     if (stamp_is_due(lead, facts)) {
         duties |= LEAD_STAMP;
     }
-    if (promotion_is_due(lead, facts)) {
-        duties |= LEAD_PROMOTE;
+    if (roles_are_due(lead, facts)) {
+        duties |= LEAD_ROLES;
     }
     if (rotation_is_due(lead, facts)) {
         duties |= LEAD_ROTATE;
     }
     if (facts->now_ms - lead->pairs_seen_ms >= LEAD_PAIRS_MS) {
         duties |= LEAD_PAIRS;
+    }
+    if (handing_on_is_due(lead, facts)) {
+        duties |= LEAD_HAND_ON;
     }
     return duties;
 }
@@ -63,20 +73,20 @@ uint64_t lead_time_ms(struct lead *lead, uint64_t log_time_ms, uint64_t now_ms)
     return log_time_ms + (now_ms - lead->log_time_seen_ms);
 }
 
-bool lead_promotion(const struct lead_member *members, size_t count, size_t voters_max,
-                    size_t *member_out, enum lead_role *role_out)
+bool lead_heir(const struct lead_member *members, size_t count, uint64_t commit_index,
+               size_t *member_out)
 {
-    size_t voters = 0;
+    bool is_found = false;
 
     for (size_t i = 0; i < count; i++) {
-        voters += members[i].role == LEAD_VOTER;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (members[i].role == LEAD_SPARE && members[i].is_connected) {
+        const struct lead_member *member = &members[i];
+
+        if (member->role == LEAD_VOTER && !member->is_witness && member->may_lead &&
+            member->match_index >= commit_index &&
+            (!is_found || member->match_index > members[*member_out].match_index)) {
             *member_out = i;
-            *role_out = voters < voters_max ? LEAD_VOTER : LEAD_STANDBY;
-            return true;
+            is_found = true;
         }
     }
-    return false;
+    return is_found;
 }

@@ -9,8 +9,10 @@
 #include <stdint.h>
 
 #define LEAD_EXPIRY_LOST_MS 2000 /* an expiry not seen by then died with its term */
-#define LEAD_PROMOTE_MS     1000
+#define LEAD_ROLES_MS       1000
+#define LEAD_LAG_MAX        1024 /* entries: a standby that lacks more has to catch up first */
 #define LEAD_PAIRS_MS       500
+#define LEAD_HAND_ON_MS     5000 /* after a try that failed: one holds the log up for up to 2 s */
 /* A key seals tickets for this long; twice as long it opens them (TLS_TICKET_LIFETIME_S). */
 #define LEAD_ROTATE_MS        (12ull * 3600 * 1000)
 #define LEAD_STAMP_MS         10000
@@ -20,9 +22,10 @@ enum lead_duty {
     LEAD_EXPIRE = 1 << 0,       /* look for what is past its deadline, and end it */
     LEAD_CLOSE_WINDOW = 1 << 1, /* put a mark into the log */
     LEAD_STAMP = 1 << 2,        /* put the time into the log: nothing else has done so for long */
-    LEAD_PROMOTE = 1 << 3,      /* look for a spare, and give it a role */
+    LEAD_ROLES = 1 << 3,        /* look at the members: whose role has to change? */
     LEAD_ROTATE = 1 << 4,       /* draw new secrets for all nodes */
-    LEAD_PAIRS = 1 << 5         /* look which users have to move, and what is an alarm */
+    LEAD_PAIRS = 1 << 5,        /* look which users have to move, and what is an alarm */
+    LEAD_HAND_ON = 1 << 6       /* find another leader: a witness keeps no longer than it must */
 };
 
 /* All times are of one monotonic clock; 0: never. */
@@ -31,9 +34,11 @@ struct lead {
     uint64_t expiry_sent_ms; /* an expiry is under way since */
     uint64_t rotated_ms;     /* a rotation was proposed */
     uint64_t stamped_ms;
-    uint64_t spares_sought_ms;
+    uint64_t roles_seen_ms;
     uint64_t pairs_seen_ms;
-    bool is_promoting;
+    bool is_changing_role;
+    uint64_t handed_on_ms; /* a transfer was begun */
+    bool is_handing_on;
     uint64_t log_time_ms; /* cluster time of the last entry that had one, and when it was seen */
     uint64_t log_time_seen_ms;
 };
@@ -45,6 +50,7 @@ struct lead_facts {
     uint32_t mark_ms;        /* how often a window is closed */
     uint64_t secrets_age_ms; /* since the last rotation; UINT64_MAX: there was none */
     bool has_deadlines;      /* something will expire, so time must go on */
+    bool is_witness;         /* this node */
 };
 
 /** What is due: a set of enum lead_duty. */
@@ -58,12 +64,32 @@ enum lead_role { LEAD_VOTER, LEAD_STANDBY, LEAD_SPARE };
 struct lead_member {
     enum lead_role role;
     bool is_connected;
+    bool is_witness;
+    bool answers;         /* the leader, within the lease */
+    bool may_lead;        /* a voter that answers, and whose store takes entries */
+    bool is_dead;         /* it has been silent, or presumed dead, for as long as it may */
+    bool is_noted;        /* the state knows that this membership has had a vote */
+    uint64_t match_index; /* how much of the log it has */
 };
 
-/** The member to promote next, and what it becomes: a voter, or a standby beside voters_max of
- * them. False: there is none. A member is added as a spare, which gets no log; only when it is
- * there does it get a role, so that a node that never comes is in nobody's majority (DESIGN 4). */
-bool lead_promotion(const struct lead_member *members, size_t count, size_t voters_max,
-                    size_t *member_out, enum lead_role *role_out);
+/** Whom a witness that leads hands leadership to: a voter that is no witness, may lead, and has all
+ * that is committed; of several the one with the most, so that the log is held up for no longer
+ * than it takes to send the rest. False: none can take it, and the witness goes on leading. */
+bool lead_heir(const struct lead_member *members, size_t count, uint64_t commit_index,
+               size_t *member_out);
+
+struct lead_rules {
+    size_t voters_max;
+    uint64_t commit_index;
+    bool replaces; /* voters and standbys change places; else only spares get a role */
+};
+
+/** The member whose role changes next, and to what; false: none. A member is added as a spare,
+ * which gets no log; only when it is there does it get a role, so that a node that never comes is
+ * in nobody's majority (DESIGN 4): it is a voter, or a standby beside voters_max of them. A standby
+ * becomes a voter when there is room, and a voter that is dead a standby when there is one to take
+ * its place, or when its vote is of no use. */
+bool lead_role_change(const struct lead_member *members, size_t count,
+                      const struct lead_rules *rules, size_t *member_out, enum lead_role *role_out);
 
 #endif

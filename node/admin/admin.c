@@ -114,6 +114,7 @@ static struct admin *admin_new(const struct admin_config *config)
 
     admin->core = config->core;
     admin->node_id = config->node_id;
+    admin->is_witness = config->is_witness;
     admin->cluster = mem_strdup(config->cluster);
     admin->domain = mem_strdup(config->domain);
     admin->scram_iterations = config->scram_iterations;

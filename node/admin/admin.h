@@ -24,6 +24,7 @@ struct admin_config {
     const char *socket_path; /* made with mode 0600 */
     struct core *core;       /* borrowed */
     uint32_t node_id;
+    bool is_witness;
     const char *cluster;       /* name, copied */
     const char *domain;        /* of the cluster's start, copied */
     uint32_t scram_iterations; /* of keys derived from passwords */

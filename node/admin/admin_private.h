@@ -16,6 +16,7 @@ struct request;
 struct admin {
     struct core *core;
     uint32_t node_id;
+    bool is_witness;
     char *cluster;
     char *domain;
     uint32_t scram_iterations;

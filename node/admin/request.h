@@ -31,7 +31,8 @@ struct request {
         uint32_t mover_node;
         uint64_t next_session; /* those before it are counted */
         bool is_counted;
-    } plan; /* what move would do */
+    } plan;           /* what move would do */
+    uint64_t raft_id; /* the member whose change is granted */
     struct derivation derivation;
     uint64_t cookie; /* of the command in the log */
     struct request *next_waiting;

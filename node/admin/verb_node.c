@@ -39,15 +39,15 @@ void verb_node_status(struct request *request)
     core_get_status(admin->core, &core);
     rlog_get_status(core_log(admin->core), &log);
     result = json_pack(
-        "{s:I,s:s,s:s,s:s,s:I,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "node",
+        "{s:I,s:s,s:s,s:s,s:I,s:b,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "node",
         (json_int_t)admin->node_id, "cluster", admin->cluster, "domain", admin->domain, "version",
-        MUSTER_VERSION, "pid", (json_int_t)getpid(), "serving", core.serving, "lease",
-        rlog_lease_held(core_log(admin->core)), "role", log.is_leader ? "leader" : "follower",
-        "leader", (json_int_t)log.leader_node, "term", (json_int_t)log.term, "last_index",
-        (json_int_t)log.last_index, "commit_index", (json_int_t)log.commit_index, "applied_index",
-        (json_int_t)core.applied_index, "mark_index", (json_int_t)core.mark_index, "incarnation",
-        (json_int_t)core.incarnation, "outstanding", (json_int_t)log.outstanding, "workers_hung",
-        (json_int_t)core.workers_hung, "alarms",
+        MUSTER_VERSION, "pid", (json_int_t)getpid(), "witness", (int)admin->is_witness, "serving",
+        core.serving, "lease", rlog_lease_held(core_log(admin->core)), "role",
+        log.is_leader ? "leader" : "follower", "leader", (json_int_t)log.leader_node, "term",
+        (json_int_t)log.term, "last_index", (json_int_t)log.last_index, "commit_index",
+        (json_int_t)log.commit_index, "applied_index", (json_int_t)core.applied_index, "mark_index",
+        (json_int_t)core.mark_index, "incarnation", (json_int_t)core.incarnation, "outstanding",
+        (json_int_t)log.outstanding, "workers_hung", (json_int_t)core.workers_hung, "alarms",
         member_alarm_names(core_health(&core, &log).alarms), "peers", peers_list(&log));
     request_ok(request, result);
 }

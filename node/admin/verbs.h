@@ -28,6 +28,8 @@ void verb_user_list(struct request *request);
 void verb_user_show(struct request *request);
 void verb_user_import(struct request *request);
 
+void verb_dns_records(struct request *request);
+
 void verb_domain_add(struct request *request);
 void verb_domain_list(struct request *request);
 void verb_domain_remove(struct request *request);
@@ -55,6 +57,9 @@ void verb_session_list(struct request *request);
 void verb_session_show(struct request *request);
 void verb_session_kill(struct request *request);
 
+void verb_node_list(struct request *request);
+void verb_node_promote(struct request *request);
+void verb_node_remove(struct request *request);
 void verb_node_status(struct request *request);
 void verb_state_hash(struct request *request);
 void verb_state_scrub(struct request *request);

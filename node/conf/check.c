@@ -153,8 +153,12 @@ static void fill_client_address(struct conf *conf)
     }
 }
 
+/* The schema asks for certificates where there is a section: without them there is none. */
 static int check_c2s(struct conf *conf, const char *file, char *fault)
 {
+    if (conf->c2s.certificates_count == 0 && conf->node.witness != CONF_YES) {
+        return check_tell(file, "c2s", "is missing: only a witness has no clients", fault);
+    }
     fill_client_address(conf);
     if (is_any_host(conf->c2s.address)) {
         return check_tell(file, "c2s.address", "is no address that clients can reach", fault);

@@ -127,6 +127,9 @@ static void fill_defaults(struct conf *conf, const char *file)
 
     (void)snprintf(name, sizeof(name), "node-%u", conf->node.id);
     set_default(&conf->node.name, name);
+    if (conf->node.witness == CONF_UNSET) {
+        conf->node.witness = CONF_NO;
+    }
     set_default(&conf->cluster.name, "muster");
     set_default(&conf->c2s.bind, "0.0.0.0");
     set_default(&conf->control.socket, CONTROL_PATH_DEFAULT);
@@ -218,6 +221,7 @@ const char *conf_needs_restart(const struct conf *old, const struct conf *fresh)
         {"node.id", old->node.id == fresh->node.id},
         {"node.name", strcmp(old->node.name, fresh->node.name) == 0},
         {"node.data", strcmp(old->node.data, fresh->node.data) == 0},
+        {"node.witness", old->node.witness == fresh->node.witness},
         {"cluster.name", strcmp(old->cluster.name, fresh->cluster.name) == 0},
         {"cluster.domain", strcmp(old->cluster.domain, fresh->cluster.domain) == 0},
         {"cluster.bind", strcmp(old->cluster.bind, fresh->cluster.bind) == 0},

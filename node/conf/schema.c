@@ -20,6 +20,8 @@ static const cyaml_strval_t switch_names[] = {{"true", CONF_YES}, {"false", CONF
 static const cyaml_schema_field_t node_fields[] = {
     CYAML_FIELD_UINT("id", CYAML_FLAG_DEFAULT, struct conf_node, id),
     TEXT_OPTIONAL("name", struct conf_node, name), TEXT("data", struct conf_node, data),
+    CYAML_FIELD_ENUM("witness", CYAML_FLAG_OPTIONAL, struct conf_node, witness, switch_names,
+                     ARRAY_COUNT(switch_names)),
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t member_fields[] = {
@@ -78,7 +80,7 @@ static const cyaml_schema_field_t limit_fields[] = {CONF_LIMITS_MAP(LIMIT) CYAML
 static const cyaml_schema_field_t top_fields[] = {
     CYAML_FIELD_MAPPING("node", CYAML_FLAG_DEFAULT, struct conf, node, node_fields),
     CYAML_FIELD_MAPPING("cluster", CYAML_FLAG_DEFAULT, struct conf, cluster, cluster_fields),
-    CYAML_FIELD_MAPPING("c2s", CYAML_FLAG_DEFAULT, struct conf, c2s, c2s_fields),
+    CYAML_FIELD_MAPPING("c2s", CYAML_FLAG_OPTIONAL, struct conf, c2s, c2s_fields),
     CYAML_FIELD_MAPPING("control", CYAML_FLAG_OPTIONAL, struct conf, control, control_fields),
     CYAML_FIELD_MAPPING("log", CYAML_FLAG_OPTIONAL, struct conf, log, log_fields),
     CYAML_FIELD_MAPPING("timers", CYAML_FLAG_OPTIONAL, struct conf, timers, timer_fields),

@@ -139,10 +139,13 @@ static void handle_effect(struct core *core, const struct effect *effect)
         route_outcome(core, effect);
         break;
     case EFFECT_INCARNATION:
-        core_tell_incarnation(core, effect->node);
+        core_tell_node(core, effect->node);
         if (!effect->up && effect->incarnation == core->incarnation && core->incarnation != 0) {
             core_incarnation_ended(core);
         }
+        break;
+    case EFFECT_VOTES:
+        core_tell_node(core, effect->node);
         break;
     case EFFECT_MOVED:
         core_on_moved(core, effect);

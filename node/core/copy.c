@@ -58,15 +58,15 @@ void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_m
     snapshot_fetch(core->copies, from_node, index_min);
 }
 
-static bool tell_incarnation(void *ctx, const Pb__NodeRow *node)
+static bool tell_node(void *ctx, const Pb__NodeRow *node)
 {
-    core_tell_incarnation(ctx, node->node);
+    core_tell_node(ctx, node->node);
     return true;
 }
 
-void core_tell_all_incarnations(struct core *core)
+void core_tell_all_nodes(struct core *core)
 {
-    state_each_node(core->state, &core->arena, tell_incarnation, core);
+    state_each_node(core->state, &core->arena, tell_node, core);
 }
 
 static int install(struct core *core, uint64_t *applied_out)
@@ -79,7 +79,7 @@ static int install(struct core *core, uint64_t *applied_out)
     if (rc == 0) {
         state_reload(core->state);
         core_adopt_mark(core);
-        core_tell_all_incarnations(core);
+        core_tell_all_nodes(core);
         core_tell_secrets(core);
     }
     return rc;

@@ -19,10 +19,12 @@ static struct core *core_new(const struct core_config *config)
     core->domain = mem_strdup(config->domain);
     core->link_address = mem_strdup(config->link_address);
     core->client_address = mem_strdup(config->client_address);
+    core->is_witness = config->is_witness;
     core->mark_ms = config->mark_ms;
     core->fallback_s = config->fallback_s;
     core->moves_per_second = config->moves_per_second;
     core->moving = moving_new();
+    core->replace_ms = config->replace_s * UINT64_C(1000);
     core->scrub_s = config->scrub_s;
     core->on_secrets = config->on_secrets;
     core->ctx = config->ctx;

@@ -32,7 +32,8 @@ struct core_config {
     const char *domain;   /* served from the start of a new cluster */
     const char *link_bind;
     const char *link_address;
-    const char *client_address; /* "host:port" told to clients of other nodes */
+    const char *client_address; /* "host:port" told to clients of other nodes; "": it has none */
+    bool is_witness;            /* it votes, and serves nobody */
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
@@ -41,6 +42,7 @@ struct core_config {
     uint32_t heartbeat_ms;
     uint32_t fallback_s;       /* 0: no automatic fallback */
     uint32_t moves_per_second; /* sessions that leave this node, when no other pace is asked for */
+    uint32_t replace_s;        /* until a standby votes for a voter that is dead; 0: never */
     uint32_t election_ms;
     uint32_t lease_ms;
     uint32_t mark_ms;

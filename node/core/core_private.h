@@ -44,9 +44,11 @@ struct core {
     char *domain;
     char *link_address;
     char *client_address;
+    bool is_witness;
     uint32_t mark_ms;
     uint32_t fallback_s;
     uint32_t moves_per_second;
+    uint64_t replace_ms;
     struct rlog *log;
     struct snapshot *copies;
     char *copy_path;
@@ -119,8 +121,9 @@ void core_tell_domains(struct core *core);
 
 /* life.c: this node's own incarnation */
 void core_start_incarnation(struct core *core);
-/** Tell the log which incarnation of a node may have a lease. */
-void core_tell_incarnation(struct core *core, uint32_t node_id);
+/** Tell the log which incarnation of a node may have a lease, and which membership has had a vote.
+ */
+void core_tell_node(struct core *core, uint32_t node_id);
 void core_incarnation_started(struct core *core, uint64_t incarnation);
 void core_incarnation_ended(struct core *core);
 /** Put a command of this node into the log; ERR_BUSY: not now. */
@@ -136,7 +139,6 @@ void core_on_role(struct core *core, bool is_leader, uint32_t leader_node, uint6
 void core_lead(struct core *core, uint64_t now_ms);
 /** The one incarnation that gets no lease any more: a later one of the node may live. */
 void core_presume_dead(struct core *core, uint32_t node_id, uint64_t incarnation);
-void core_on_promoted(struct core *core, int status);
 
 /** Put a command of the leader into the log. */
 void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
@@ -144,6 +146,14 @@ void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
 /* report.c */
 /** Tell the log what this node says of itself to others. */
 void core_tell_report(struct core *core);
+
+/* roles.c */
+/** The leader looks whether a member should have another role. time_ms: cluster time. */
+void core_change_roles(struct core *core, uint64_t time_ms);
+void core_on_role_changed(struct core *core, int status);
+/** A witness that leads looks for another leader. */
+void core_hand_on(struct core *core, uint64_t now_ms);
+void core_on_handed_on(struct core *core, int status);
 
 /* secrets.c */
 /** Hand what the state has to the process. */
@@ -175,7 +185,7 @@ void core_decide_homes(struct core *core);
 void core_open_copies(struct core *core, const char *data_dir);
 void core_on_copy_wanted(struct core *core, uint32_t from_node, uint64_t index_min);
 void core_on_fetched(struct core *core, uint64_t copy_index, int status);
-void core_tell_all_incarnations(struct core *core);
+void core_tell_all_nodes(struct core *core);
 
 /* hash.c: marks on disk, comparison, manifests */
 /** The store was opened or replaced: what it holds is what is applied. */

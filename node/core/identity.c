@@ -154,7 +154,7 @@ int identity_check_log(const struct identity *identity, const char *log_dir)
         return 0;
     }
     log_error("identity.log_lost", LOG_STR("dir", log_dir), LOG_UINT("raft_id", identity->raft_id),
-              LOG_STR("hint", "join again under a new raft id: musterctl node token --replace"));
+              LOG_STR("hint", "join again under a new raft id: musterctl node replace"));
     return ERR_CORRUPT;
 }
 

@@ -17,7 +17,8 @@ enum note_kind {
     NOTE_MANIFEST,
     NOTE_COPY,
     NOTE_FETCHED,
-    NOTE_PROMOTED,
+    NOTE_ROLE_CHANGED,
+    NOTE_HANDED_ON,
     NOTE_DURABLE,
     NOTE_SCRUB,    /* job: wants one now */
     NOTE_SCRUBBED, /* index, status; hash: what the rows have more than the sum says; job or NULL */

@@ -91,63 +91,10 @@ static void stamp(struct core *core, uint64_t now_ms)
     rlog_decide_mark(core->log, core->leader.term, ENTRY_STAMP);
 }
 
-/* ---- new members */
-
-static void on_promoted(void *ctx, int status)
-{
-    struct note *note = note_new(NOTE_PROMOTED);
-
-    note->status = status;
-    inbox_post_take(ctx, note);
-}
-
-void core_on_promoted(struct core *core, int status)
-{
-    core->leader.lead.is_promoting = false;
-    if (status != 0) {
-        log_info("core.promotion_failed", LOG_STR("cause", err_text(status)));
-    }
-}
-
-static const enum lead_role lead_roles[] = {
-    [RLOG_VOTER] = LEAD_VOTER, [RLOG_STANDBY] = LEAD_STANDBY, [RLOG_SPARE] = LEAD_SPARE};
-
-static void promote(struct core *core, uint64_t now_ms)
-{
-    struct lead_member members[RLOG_MEMBERS_MAX];
-    struct lead *lead = &core->leader.lead;
-    struct rlog_status log;
-    enum lead_role role;
-    size_t member;
-
-    lead->spares_sought_ms = now_ms;
-    rlog_get_status(core->log, &log);
-    for (size_t i = 0; i < log.peer_count; i++) {
-        members[i] = (struct lead_member){.role = lead_roles[log.peers[i].role],
-                                          .is_connected = log.peers[i].connected};
-    }
-    if (!lead_promotion(members, log.peer_count, RLOG_VOTERS_MAX, &member, &role)) {
-        return;
-    }
-    log_info("core.promoting", LOG_UINT("node", log.peers[member].node_id),
-             LOG_UINT("raft_id", log.peers[member].raft_id));
-    lead->is_promoting = true;
-    rlog_member_assign(core->log, log.peers[member].raft_id,
-                       role == LEAD_VOTER ? RLOG_VOTER : RLOG_STANDBY, on_promoted, &core->inbox);
-}
-
-static void watch_cluster(struct core *core, uint64_t now_ms)
+static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
 {
     uint64_t time_ms = lead_time_ms(&core->leader.lead, rlog_time_ms(core->log), now_ms);
 
-    core->leader.lead.pairs_seen_ms = now_ms;
-    core_decide_pairs(core, time_ms);
-    core_decide_homes(core);
-    core_decide_alarms(core, time_ms, now_ms);
-}
-
-static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
-{
     if (duties & LEAD_EXPIRE) {
         expire_due(core, now_ms);
     }
@@ -157,15 +104,22 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     if (duties & LEAD_STAMP) {
         stamp(core, now_ms);
     }
-    if (duties & LEAD_PROMOTE) {
-        promote(core, now_ms);
+    if (duties & LEAD_HAND_ON) {
+        core_hand_on(core, now_ms);
+    }
+    if (duties & LEAD_ROLES) {
+        core->leader.lead.roles_seen_ms = now_ms;
+        core_change_roles(core, time_ms);
     }
     if (duties & LEAD_ROTATE) {
         core->leader.lead.rotated_ms = now_ms;
         core_rotate_secrets(core);
     }
     if (duties & LEAD_PAIRS) {
-        watch_cluster(core, now_ms);
+        core->leader.lead.pairs_seen_ms = now_ms;
+        core_decide_pairs(core, time_ms);
+        core_decide_homes(core);
+        core_decide_alarms(core, time_ms, now_ms);
     }
 }
 
@@ -188,7 +142,8 @@ void core_lead(struct core *core, uint64_t now_ms)
                                          .mark_ms = core->mark_ms,
                                          .secrets_age_ms = secrets_age_ms(core, now_ms),
                                          .has_deadlines = state_has_deadlines(core->state) ||
-                                                          core->leader.is_anyone_away};
+                                                          core->leader.is_anyone_away,
+                                         .is_witness = core->is_witness};
 
         carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);
     }

@@ -56,13 +56,15 @@ static void announce_node(struct core *core)
 
     if (row != NULL && strcmp(row->name, core->name) == 0 &&
         strcmp(row->link_address, core->link_address) == 0 &&
-        strcmp(row->client_address, core->client_address) == 0) {
+        strcmp(row->client_address, core->client_address) == 0 &&
+        (row->witness != 0) == core->is_witness) {
         return;
     }
     set.node = core->node_id;
     set.name = core->name;
     set.link_address = core->link_address;
     set.client_address = core->client_address;
+    set.witness = core->is_witness;
     command.body_case = PB__COMMAND__BODY_NODE_SET;
     command.node_set = &set;
     submit(core, &command);
@@ -91,13 +93,16 @@ static void add_first_domain(struct core *core)
     submit(core, &command);
 }
 
-void core_tell_incarnation(struct core *core, uint32_t node_id)
+void core_tell_node(struct core *core, uint32_t node_id)
 {
     const Pb__NodeRow *node = state_node(core->state, &core->arena, node_id);
     const Pb__IncarnationRow *life =
         node == NULL ? NULL : state_incarnation(core->state, &core->arena, node->incarnation);
 
     rlog_node_incarnation(core->log, node_id, life != NULL && life->up ? node->incarnation : 0);
+    if (node != NULL && node->voter_raft_id != 0) {
+        rlog_node_voted(core->log, node_id, node->voter_raft_id);
+    }
 }
 
 void core_incarnation_started(struct core *core, uint64_t incarnation)

@@ -57,7 +57,7 @@ static struct pair_node node_facts(struct core *core, const Pb__NodeRow *row)
     return (struct pair_node){.is_there = true,
                               .life = life_of(core, row),
                               .life_ms = row->life_ms,
-                              .is_well = true,
+                              .is_well = !row->witness, /* which can serve nobody */
                               .is_away = row->away,
                               .is_drained = row->drained,
                               .is_moving = row->moving_by != 0 && is_up(core, row->moving_by),

@@ -83,8 +83,11 @@ static void handle(struct core *core, struct note *note)
     case NOTE_FETCHED:
         core_on_fetched(core, note->index, note->status);
         break;
-    case NOTE_PROMOTED:
-        core_on_promoted(core, note->status);
+    case NOTE_ROLE_CHANGED:
+        core_on_role_changed(core, note->status);
+        break;
+    case NOTE_HANDED_ON:
+        core_on_handed_on(core, note->status);
         break;
     case NOTE_DURABLE:
         core_on_durable(core, note->index, note->hash, note->status);
@@ -193,7 +196,7 @@ static void *run_thread(void *ctx)
     struct core *core = ctx;
 
     (void)pthread_setname_np(pthread_self(), "state");
-    core_tell_all_incarnations(core);
+    core_tell_all_nodes(core);
     core_tell_secrets(core);
     core_start_incarnation(core);
     end_turn(core);

@@ -39,7 +39,8 @@ void tls_store_free(struct tls_store **store);
 #define TLS_FAULT_BYTES_MAX 512
 
 /** Read all certificates; the first is for clients that name no domain. ERR_TLS: fault says which
- * file has what. Any thread; as long as the files take. */
+ * file has what. None at all make a set that no client may be served with. Any thread; as long as
+ * the files take. */
 NODISCARD int tls_set_load(const struct tls_certificate *certificates, size_t count,
                            char fault[TLS_FAULT_BYTES_MAX], struct tls_set **out);
 /** For a set that no store has. */

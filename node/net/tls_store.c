@@ -95,6 +95,7 @@ SSL_CTX *tls_set_choose(const struct tls_set *set, struct slice name)
             return set->entries[i].ctx;
         }
     }
+    ASSERT(set->count > 0);
     return set->entries[0].ctx;
 }
 
@@ -253,10 +254,8 @@ void tls_store_free(struct tls_store **store_address)
 int tls_set_load(const struct tls_certificate *certificates, size_t count,
                  char fault[TLS_FAULT_BYTES_MAX], struct tls_set **out)
 {
-    struct tls_set *set;
+    struct tls_set *set = mem_zalloc(sizeof(*set) + count * sizeof(set->entries[0]));
 
-    ASSERT(count > 0);
-    set = mem_zalloc(sizeof(*set) + count * sizeof(set->entries[0]));
     set->users = 1;
     for (; set->count < count; set->count++) {
         struct tls_entry *entry = &set->entries[set->count];

@@ -14,6 +14,7 @@
 #include "raft/log/origin.h"
 #include "raft/log/rlog.h"
 #include "raft/log/stamp.h"
+#include "raft/log/voters.h"
 #include "raft/shim/shim.h"
 
 #include <raft/uv.h>
@@ -41,6 +42,7 @@ enum order_kind {
     ORDER_MANIFEST,    /* a: index, b: hash, status */
     ORDER_COPY,        /* a: applied index, status */
     ORDER_NODE,        /* a: node id, b: incarnation */
+    ORDER_VOTED,       /* a: node id, b: raft id */
     ORDER_CALL,        /* call, ctx */
     ORDER_STOP
 };
@@ -182,6 +184,7 @@ struct rlog {
     bool members_committed;
     struct peer peers[RLOG_MEMBERS_MAX * 2];
     size_t peer_count;
+    struct voters voters;
 
     /* commands */
     struct origin origin;

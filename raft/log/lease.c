@@ -134,6 +134,14 @@ bool lease_answers(const struct lease_book *book, uint32_t node_id, uint64_t now
            now_ms < node->answered_ms + book->lease_ms;
 }
 
+uint64_t lease_silent_ms(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
+{
+    const struct lease_node *node = find((struct lease_book *)book, node_id);
+
+    return node == NULL || node->heard_ms == 0 || node->heard_ms > now_ms ? 0
+                                                                          : now_ms - node->heard_ms;
+}
+
 bool lease_may_lead(const struct lease_book *book, uint32_t node_id, uint64_t now_ms)
 {
     const struct lease_node *node = find((struct lease_book *)book, node_id);

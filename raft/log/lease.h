@@ -50,6 +50,8 @@ void lease_set_full(struct lease_book *book, uint32_t node_id, bool is_full);
 void lease_left(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
 /** Is it a member that answered a probe within the lease? */
 bool lease_answers(const struct lease_book *book, uint32_t node_id, uint64_t now_ms);
+/** How long nothing was heard of it: since our election at most; 0 for a node that is not known. */
+uint64_t lease_silent_ms(const struct lease_book *book, uint32_t node_id, uint64_t now_ms);
 /** Is it a voter that answered a probe within the lease, and takes entries? */
 bool lease_may_lead(const struct lease_book *book, uint32_t node_id, uint64_t now_ms);
 /** The leader's own lease had lapsed (it hung, or was cut off): it saw nobody meanwhile, so

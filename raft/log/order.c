@@ -122,6 +122,11 @@ void rlog_node_incarnation(struct rlog *rlog, uint32_t node_id, uint64_t incarna
     send_order(rlog, &(struct order){.kind = ORDER_NODE, .a = node_id, .b = incarnation});
 }
 
+void rlog_node_voted(struct rlog *rlog, uint32_t node_id, uint64_t raft_id)
+{
+    send_order(rlog, &(struct order){.kind = ORDER_VOTED, .a = node_id, .b = raft_id});
+}
+
 void rlog_extension_call(struct rlog *rlog, void (*call)(struct rlog *rlog, void *ctx), void *ctx)
 {
     send_order(rlog, &(struct order){.kind = ORDER_CALL, .call = call, .ctx = ctx});
@@ -214,6 +219,9 @@ static void execute(struct rlog *rlog, struct order *order)
         if (order->a != rlog->config.node_id) { /* the book is about the others */
             lease_set_incarnation(&rlog->leases, (uint32_t)order->a, order->b);
         }
+        break;
+    case ORDER_VOTED:
+        voters_note(&rlog->voters, (uint32_t)order->a, order->b);
         break;
     case ORDER_CALL:
         order->call(rlog, order->ctx);

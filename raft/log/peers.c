@@ -84,12 +84,20 @@ static bool is_replaced(const struct rlog *rlog, uint32_t node_id, raft_id raft_
 }
 
 /* A voter whose log is empty has lost it, and its votes with it: it may not give them again (DESIGN
- * 4). The members are in the log, so whoever could count its votes knows that it is a voter. A
- * member that is new is a spare until it has caught up. */
+ * 4). The members are in the log, so whoever could count its votes knows that it is a voter; the
+ * state knows of one that is none any more, and might be one again. A member that is new is a
+ * spare, or a standby, until it has caught up. */
+static bool has_lost_votes(const struct rlog *rlog, uint32_t node_id, raft_id raft_id)
+{
+    int i = shim_member_index(&rlog->raft, raft_id);
+
+    return (i >= 0 && rlog->raft.configuration.servers[i].role == RAFT_VOTER) ||
+           voters_have(&rlog->voters, node_id, raft_id);
+}
+
 const char *rlog_refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty)
 {
     const struct rlog *rlog = ctx;
-    int i = shim_member_index(&rlog->raft, raft_id);
 
     if (shim_node_of(raft_id) != node_id) {
         return "raft id is another node's";
@@ -97,7 +105,7 @@ const char *rlog_refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_
     if (is_replaced(rlog, node_id, raft_id)) {
         return "raft id was replaced by a later one";
     }
-    if (!log_is_empty || i < 0 || rlog->raft.configuration.servers[i].role != RAFT_VOTER) {
+    if (!log_is_empty || !has_lost_votes(rlog, node_id, raft_id)) {
         return NULL;
     }
     return "its log is lost: it must join again under a new raft id";

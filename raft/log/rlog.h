@@ -149,6 +149,11 @@ void rlog_copy_installed(struct rlog *rlog, uint64_t applied_index, int status);
  * to be told for every node when the store is opened, and at each EFFECT_INCARNATION. */
 void rlog_node_incarnation(struct rlog *rlog, uint32_t node_id, uint64_t incarnation);
 
+/** State thread: the newest membership of a node under which it has had a vote. It is not taken
+ * back to that one without its log, whatever its role is now; to be told as
+ * rlog_node_incarnation(). */
+void rlog_node_voted(struct rlog *rlog, uint32_t node_id, uint64_t raft_id);
+
 /** Any thread: does this node hold its lease now (CLOCK_BOOTTIME)? Check before serving (P6). */
 bool rlog_lease_held(struct rlog *rlog);
 /** Any thread: cluster time as far as this node knows it (last stamp seen). */
@@ -160,6 +165,9 @@ struct rlog_peer_status {
     enum rlog_role role;
     char address[RLOG_ADDRESS_MAX + 1];
     bool connected;
+    bool answers;         /* leader only: within the lease */
+    bool may_lead;        /* leader only: the same of a voter whose store takes entries */
+    uint64_t silent_ms;   /* leader only: since it was heard, or since this node was elected */
     uint64_t match_index; /* leader only, else 0 */
     uint32_t rtt_us;      /* 0: not measured */
     uint64_t queue_bytes;
@@ -211,7 +219,8 @@ void rlog_use_certificates_take(struct rlog *rlog, struct rlog_certificates *cer
 /* Membership: one change at a time, carried out by the leader, asked for at any node. done is
  * called once, on the raft thread, with 0 or an error, after a minute at the latest (ERR_CLOSED,
  * from rlog_stop(): the log stopped first). A change after which nothing could be committed is
- * refused: ERR_NOT_ALLOWED, ERR_NO_MAJORITY. A leader that is to vote no more hands on first. */
+ * refused: ERR_NOT_ALLOWED, ERR_NO_MAJORITY. A leader that is to vote no more, or to go, hands on
+ * first. */
 typedef void (*rlog_done)(void *ctx, int status);
 void rlog_member_add(struct rlog *rlog, const struct rlog_member *member, rlog_done done,
                      void *ctx);

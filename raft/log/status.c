@@ -29,7 +29,12 @@ static void describe_peer(const struct rlog *rlog, unsigned i, struct rlog_peer_
     (void)snprintf(out->address, sizeof(out->address), "%s", server->address);
     out->connected = own || link_is_up(rlog->links, out->node_id);
     if (raft->state == RAFT_LEADER) {
+        const uint64_t now_ms = clock_boot_ms();
+
         out->match_index = own ? raft->last_stored : raft->leader_state.progress[i].match_index;
+        out->silent_ms = own ? 0 : lease_silent_ms(&rlog->leases, out->node_id, now_ms);
+        out->answers = own || lease_answers(&rlog->leases, out->node_id, now_ms);
+        out->may_lead = own || lease_may_lead(&rlog->leases, out->node_id, now_ms);
     }
     if (!own) {
         out->rtt_us = link_rtt_us(rlog->links, out->node_id);

@@ -85,7 +85,7 @@ int rlog_check_tail(struct rlog *rlog)
     log_error("raft.tail_lost", LOG_STR("dir", rlog->config.dir), LOG_UINT("last", last),
               LOG_UINT("store", needed),
               LOG_STR("hint", "the log lacks entries that this node acknowledged; join again under "
-                              "a new raft id: musterctl node token --replace"));
+                              "a new raft id: musterctl node replace"));
     return ERR_CORRUPT;
 }
 

@@ -380,6 +380,9 @@ static int begin_remove(struct member_changer *members, const struct member_requ
     if (rv != 0) {
         return rv;
     }
+    if (there->id == members->config.raft->id) {
+        return begin_transfer(members, 0); /* then the next leader removes this one */
+    }
     rv = raft_remove(members->config.raft, &members->change, request->id, on_changed);
     return rv == 0 ? 1 : from_raft(rv);
 }

@@ -123,6 +123,8 @@ static int run_cluster_body(struct apply *a, const Pb__Command *command)
         return node_down(a, command->node_down);
     case PB__COMMAND__BODY_NODE_SET:
         return node_set(a, command->node_set);
+    case PB__COMMAND__BODY_NODE_VOTES:
+        return node_votes(a, command->node_votes);
     case PB__COMMAND__BODY_NODE_MOVE:
         return node_move(a, command->node_move);
     case PB__COMMAND__BODY_NODE_STOP:

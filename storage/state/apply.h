@@ -38,6 +38,7 @@ const char *apply_printf(struct apply *a, const char *format, ...)
 int node_start(struct apply *a, const Pb__Start *command);
 int node_down(struct apply *a, const Pb__NodeDown *command);
 int node_set(struct apply *a, const Pb__NodeSet *command);
+int node_votes(struct apply *a, const Pb__NodeVotes *command);
 int domain_set(struct apply *a, const Pb__DomainSet *command);
 int domain_remove(struct apply *a, const Pb__DomainRemove *command);
 int user_set(struct apply *a, const Pb__UserSet *command);

@@ -67,6 +67,7 @@ enum effect_kind {
                          there. The sender's roster decides who gets it (directed presence is a
                          pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
+    EFFECT_VOTES,       /* node: it has had a vote under another membership */
     EFFECT_MOVED,       /* node, away, reason: its users were moved */
     EFFECT_ALARM,       /* node, alarm, up, severity, text: it was raised, or cleared */
     EFFECT_DOMAINS,     /* the list of domains changed */

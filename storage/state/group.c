@@ -144,9 +144,13 @@ int group_remove(struct apply *a, const Pb__GroupRemove *command)
 static int add_node(struct apply *a, const Pb__GroupNode *command, Pb__GroupRow *row)
 {
     uint32_t *nodes = arena_alloc(a->arena, (row->n_nodes + 1) * sizeof(*nodes));
+    const Pb__NodeRow *node = state_node(a->state, a->arena, command->node);
 
-    if (state_node(a->state, a->arena, command->node) == NULL) {
+    if (node == NULL) {
         return ERR_NOT_FOUND;
+    }
+    if (node->witness) {
+        return ERR_NOT_ALLOWED; /* it could stand in for nobody */
     }
     if (group_of(a->state, a->arena, command->node) != NULL) {
         return ERR_EXISTS;

@@ -38,17 +38,23 @@ static void collect(struct homes *homes)
     for (size_t i = 0; i < nodes.count; i++) {
         const Pb__NodeRow *row = nodes.items[i].row;
 
-        homes->places[i] =
-            (struct place){.node = row->node, .users = row->users, .by_hand = row->users_by_hand};
+        homes->places[i] = (struct place){.node = row->node,
+                                          .users = row->users,
+                                          .by_hand = row->users_by_hand,
+                                          .is_witness = row->witness};
     }
 }
 
 static void mark_group(struct homes *homes, const Pb__GroupRow *group)
 {
+    bool has_active = false;
+
     for (size_t i = 0; i < group->n_nodes; i++) {
         struct place *place = find(homes, group->nodes[i]);
-        bool is_active = i == 0 || homes->mode != PB__ASSIGN_MODE__ACTIVE_STANDBY;
+        bool is_active =
+            !place->is_witness && (!has_active || homes->mode != PB__ASSIGN_MODE__ACTIVE_STANDBY);
 
+        has_active |= is_active;
         place->is_grouped = true;
         place->takes = is_active;
         place->stands_by = !is_active;
@@ -91,6 +97,33 @@ void homes_close(struct homes *homes)
             row_put(homes->state, TABLE_NODE, key_u32(place->node), row);
         }
     }
+}
+
+static bool is_in_enabled_group(struct state *state, struct arena *arena, uint32_t node)
+{
+    struct row_list groups = rows_all(state, arena, TABLE_GROUP, (struct key){.len = 0});
+
+    for (size_t i = 0; i < groups.count; i++) {
+        const Pb__GroupRow *group = groups.items[i].row;
+
+        for (size_t k = 0; k < group->n_nodes; k++) {
+            if (group->nodes[k] == node) {
+                return group->ha_enabled != 0;
+            }
+        }
+    }
+    return false;
+}
+
+bool state_stands_by(struct state *state, struct arena *arena, uint32_t node)
+{
+    const struct place *place;
+    struct homes homes;
+
+    homes_open(&homes, state, arena);
+    place = find(&homes, node);
+    return place != NULL && place->stands_by && !place->is_witness &&
+           is_in_enabled_group(state, arena, node);
 }
 
 /* The one that takes users and has the fewest; NULL: none takes any. */
@@ -178,7 +211,7 @@ static void move(struct homes *homes, const char *user, uint32_t node, bool by_h
 
 static bool takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *node)
 {
-    return node->client_address[0] != '\0' && !node->drained &&
+    return !node->witness && !node->drained && node->client_address[0] != '\0' &&
            node_is_up(state, arena, node->incarnation);
 }
 
@@ -416,7 +449,7 @@ static int check_home(struct apply *a, struct homes *homes, const Pb__UserHome *
     if (!row_exists(a->state, TABLE_ACCOUNT, key_user(wanted->user))) {
         return ERR_NOT_FOUND;
     }
-    if (wanted->node != 0 && (place == NULL || !place->is_grouped)) {
+    if (wanted->node != 0 && (place == NULL || !place->is_grouped || place->is_witness)) {
         return ERR_NOT_ALLOWED;
     }
     return 0;

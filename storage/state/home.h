@@ -12,7 +12,8 @@ struct place {
     uint32_t by_hand; /* of them */
     bool is_grouped;  /* in a redundancy group */
     bool takes;       /* users, by the mode */
-    bool stands_by;   /* its group's other node takes them */
+    bool is_witness;  /* takes nobody, also where it became one as a node of a group */
+    bool stands_by;   /* its users belong elsewhere: a witness, or the other node takes them */
     bool is_changed;  /* users is not stored yet */
 };
 

@@ -1,5 +1,7 @@
 #include "storage/state/node.h"
 
+#include "storage/state/group.h"
+
 bool node_is_up(struct state *state, struct arena *arena, uint64_t incarnation)
 {
     const Pb__IncarnationRow *row = state_incarnation(state, arena, incarnation);
@@ -129,18 +131,36 @@ int node_set(struct apply *a, const Pb__NodeSet *command)
     row->name = command->name;
     row->link_address = command->link_address;
     row->client_address = command->client_address;
+    row->witness = command->witness;
     row_put(a->state, TABLE_NODE, key_u32(command->node), row);
+    return 0;
+}
+
+int node_votes(struct apply *a, const Pb__NodeVotes *command)
+{
+    Pb__NodeRow *row = node_load_or_new(a, command->node);
+
+    if (command->node == 0 || command->raft_id >> 32 != command->node) {
+        return ERR_INVALID;
+    }
+    if (command->raft_id <= row->voter_raft_id) {
+        return ERR_EXISTS; /* memberships of a node are numbered in their order */
+    }
+    row->voter_raft_id = command->raft_id;
+    row_put(a->state, TABLE_NODE, key_u32(command->node), row);
+    effects_push(a->out, EFFECT_VOTES)->node = command->node;
     return 0;
 }
 
 static bool can_take_over(struct state *state, struct arena *arena, const Pb__NodeRow *row,
                           uint32_t node)
 {
-    return row->node != node && row->client_address[0] != '\0' && !row->drained &&
+    return row->node != node && !row->witness && !row->drained && row->client_address[0] != '\0' &&
            node_is_up(state, arena, row->incarnation);
 }
 
-const char *node_backup_address(struct state *state, struct arena *arena, uint32_t node)
+/* The next in a ring: spreads the load of a dead node. NULL: there is none. */
+static const Pb__NodeRow *next_in_ring(struct state *state, struct arena *arena, uint32_t node)
 {
     struct row_list nodes = rows_all(state, arena, TABLE_NODE, (struct key){.len = 0});
     const Pb__NodeRow *found = NULL;
@@ -151,11 +171,20 @@ const char *node_backup_address(struct state *state, struct arena *arena, uint32
         if (!can_take_over(state, arena, row, node)) {
             continue;
         }
-        if (row->node > node) { /* the next in a ring: spreads the load of a dead node */
-            found = row;
-            break;
+        if (row->node > node) {
+            return row;
         }
         found = found == NULL ? row : found;
     }
-    return found == NULL ? "" : found->client_address;
+    return found;
+}
+
+const char *node_backup_address(struct state *state, struct arena *arena, uint32_t node)
+{
+    const Pb__NodeRow *peer = group_peer(state, arena, node);
+
+    if (peer == NULL || !can_take_over(state, arena, peer, node)) {
+        peer = next_in_ring(state, arena, node);
+    }
+    return peer == NULL ? "" : peer->client_address;
 }

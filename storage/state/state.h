@@ -174,6 +174,10 @@ void state_each_alarm(struct state *state, struct arena *arena, state_alarm_visi
 /** What holds for the whole cluster; never NULL. */
 Pb__ClusterRow *state_cluster(struct state *state, struct arena *arena);
 
+/** In the mode active-standby: does a node wait in an enabled group while its peer has the users?
+ */
+bool state_stands_by(struct state *state, struct arena *arena, uint32_t node);
+
 /** How users get a home; never NULL. */
 Pb__AssignmentRow *state_assignment(struct state *state, struct arena *arena);
 struct state_move {

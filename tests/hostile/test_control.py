@@ -23,6 +23,8 @@ BAD_LINES = [
     b'{"verb": "state.hash", "args": {"index": "newest"}}',
     b'{"verb": "state.hash", "args": {"index": 1.5}}',
     b'{"verb": "member.remove", "args": {"node": 4294967297}}',
+    b'{"verb": "node.remove"}', b'{"verb": "node.remove", "args": {"node": -1}}',
+    b'{"verb": "node.promote", "args": {"node": "1"}}',
     b'{"verb": "log.level", "args": {"level": "loud"}}',
     b"[" * 100000, b'{"a":' * 100000,
 ]

@@ -118,9 +118,21 @@ class TestCluster:
         """Start a node that was killed and wait until it serves."""
         await asyncio.to_thread(self._tool, "start", str(node_id))
 
-    async def rejoin(self, node_id: int) -> None:
+    def start_and_leave(self, node_id: int) -> None:
+        """Start a node that was killed, and do not wait: it may never serve."""
+        self._tool("start", str(node_id), "--no-wait")
+
+    async def rejoin(self, node_id: int, role: str = "voter") -> None:
         """Wipe a node that was killed and let it join again; wait until it serves."""
-        await asyncio.to_thread(self._tool, "rejoin", str(node_id))
+        await asyncio.to_thread(self._tool, "rejoin", str(node_id), "--role", role)
+
+    def wipe(self, node_id: int) -> None:
+        """Take all that a node that was killed has, but for the name of its membership."""
+        data = Path(self.node(node_id).data)
+        raft_id = self.raft_id(node_id)
+        shutil.rmtree(data)
+        data.mkdir(mode=0o700)
+        (data / "node.json").write_text(json.dumps({"node": node_id, "raft_id": raft_id}) + "\n")
 
     def raft_id(self, node_id: int) -> int:
         """The raft id of a node's present membership."""
@@ -207,7 +219,8 @@ class TestCluster:
         """Where the nodes listen for clients, beginning with one and going round."""
         begin = self.ids.index(first)
         service = "c2s_tls" if direct else "c2s"
-        nodes = [self.cluster.node(node_id) for node_id in self.ids[begin:] + self.ids[:begin]]
+        nodes = [node for node_id in self.ids[begin:] + self.ids[:begin]
+                 if not (node := self.cluster.node(node_id)).witness]
         return [Address(node.host, node.ports[service], direct) for node in nodes]
 
     def node_at(self, address: Address) -> int:

@@ -166,7 +166,8 @@ class Answers(unittest.TestCase):
                          "session list", f"session show {user}", f"session kill {user}",
                          f"user remove {user}", "node status", f"node status --node {leader}",
                          "cluster status", "cluster transfer", "state hash", "state mark",
-                         "state scrub", "log level info", "reload", "member assign 2 voter"):
+                         "state scrub", "log level info", "reload", "member assign 2 voter",
+                         "node list", "node promote 2", "node remove 9"):
                 said = self.ctl("--json", *line.split(), stdin="word\n")
                 self.assertNotEqual("", said.out + said.err, line)
                 if said.code == 0:

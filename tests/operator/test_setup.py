@@ -1,4 +1,4 @@
-"""A cluster set up as on real machines: cluster init, node token, node join, one musterd each."""
+"""A cluster set up as on real machines: cluster init, node add, node join, one musterd each."""
 
 import asyncio
 import base64
@@ -48,10 +48,10 @@ class MachinesTest(unittest.IsolatedAsyncioTestCase):
         self.assertIn(said.code, (REFUSED, USAGE), said)
         self.assertIn(reason, said.err)
 
-    def token(self, joining: Machine, number: int, *options: str) -> Path:
+    def token(self, joining: Machine, number: int, verb: str = "add", *options: str) -> Path:
         """The token of a node, in a file of its machine; made on the first machine."""
         first = self.machines[0]
-        token = self.ok(musterctl("--control", first.control, "node", "token", str(number),
+        token = self.ok(musterctl("--control", first.control, "node", verb, str(number),
                                   joining.link, "--dir", str(first.conf), *options)).out
         file = joining.folder / "token"
         file.write_text(token)
@@ -97,6 +97,37 @@ class Setup(MachinesTest):
         await client.start()
         await client.close()
         self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
+
+    async def test_witness(self) -> None:
+        """A node that is added as a witness joins as one: no clients in its configuration, and no
+        certificate for them. When it has lost everything it is replaced as what it was."""
+        await asyncio.to_thread(self.found)
+        await asyncio.to_thread(self.join, 2)
+        third = self.machines[2]
+        for verb, options in (("add", ["--witness"]), ("replace", [])):
+            token = await asyncio.to_thread(self.token, third, 3, verb, *options)
+            self.ok(third.setup("node", "join", str(token)))
+            text = (third.conf / "muster.yaml").read_text()
+            self.assertIn("witness: true", text)
+            self.assertNotIn("c2s:", text)
+            self.assertFalse((third.conf / "tls" / f"{DOMAIN}.pem").exists())
+            third.adapt()
+            await asyncio.to_thread(third.start)
+            await asyncio.to_thread(self._wait_witness, third, 3)
+            self.assertEqual(0, third.stop(), third.log())
+            third.wipe()
+            shutil.rmtree(third.conf)
+        self.refused(musterctl("--control", self.machines[0].control, "node", "replace", "4",
+                               third.link, "--dir", str(self.machines[0].conf)), "is no member")
+
+    def _wait_witness(self, machine: Machine, node: int) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            rows = machine.ctl("--json", "node", "list").json()["nodes"]
+            if {row["node"]: row["witness"] for row in rows}.get(node):
+                return
+            self.assertLess(time.monotonic(), deadline, rows)
+            time.sleep(0.1)
 
     async def test_init(self) -> None:
         """What cannot be in a configuration is refused before anything is written; secrets are
@@ -149,7 +180,7 @@ class Tokens(MachinesTest):
         rubbish.write_text("rubbish\n")
         self.refused(second.setup("node", "join", str(rubbish)), "no token")
         token = self.token(second, 2)
-        again = musterctl("--control", first.control, "node", "token", "2", second.link, "--dir",
+        again = musterctl("--control", first.control, "node", "add", "2", second.link, "--dir",
                           str(first.conf))
         self.assertEqual((REFUSED, ""), (again.code, again.out), "two nodes with one raft id")
         self.assertRegex(again.err, "node 2 is a member|exists already")
@@ -186,7 +217,7 @@ class Tokens(MachinesTest):
         old = second.folder / "token"
         self.refused(second.setup("node", "join", str(old), "--replace"), "was used here already")
         self.refused(second.setup("node", "join", str(old)), "was used here already")
-        token = await asyncio.to_thread(self.token, second, 2, "--replace")
+        token = await asyncio.to_thread(self.token, second, 2, "replace")
         self.ok(third.setup("cluster", "init", third.link, "--domain", DOMAIN))
         authority = second.conf / "tls" / "cluster-ca.pem"
         text = authority.read_text()
@@ -222,7 +253,7 @@ class Replace(MachinesTest):
         assert third.process is not None
         self.assertEqual(1, await asyncio.to_thread(third.process.wait, TIMEOUT_S))
         self.assertIn("musterctl node join", third.log())
-        token = await asyncio.to_thread(self.token, third, 3, "--replace")
+        token = await asyncio.to_thread(self.token, third, 3, "replace")
         self.ok(third.setup("node", "join", str(token), "--replace"))
         await asyncio.to_thread(third.start)
         self.assertEqual(configuration, (third.conf / "muster.yaml").read_bytes())
@@ -256,7 +287,7 @@ class Replace(MachinesTest):
         self.assertFalse(third.serves())
         third.kill()
         third.wipe()
-        token = await asyncio.to_thread(self.token, third, 3, "--replace")
+        token = await asyncio.to_thread(self.token, third, 3, "replace")
         self.ok(third.setup("node", "join", str(token), "--replace"))
         await asyncio.to_thread(third.start)
         await asyncio.to_thread(self._wait_voter, 3)

@@ -45,7 +45,8 @@ enum {
     LETTER_RATE,
     LETTER_DEADLINE,
     LETTER_WATCH,
-    LETTER_ALL
+    LETTER_ALL,
+    LETTER_WITNESS
 };
 
 static const struct option long_options[] = {
@@ -68,6 +69,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, LETTER_TIMEOUT},
     {"version", no_argument, NULL, 'V'},
     {"watch", no_argument, NULL, LETTER_WATCH},
+    {"witness", no_argument, NULL, LETTER_WITNESS},
     {0}};
 
 static void take_text(struct options *options, const char *name, const char *value)
@@ -154,6 +156,9 @@ static bool take_option(struct options *options, int letter, const char *name)
         return read_number_option(name, optarg, DEADLINE_S_MAX, &options->deadline_s);
     case LETTER_WATCH:
         options->given |= OPTION_WATCH;
+        return true;
+    case LETTER_WITNESS:
+        options->given |= OPTION_WITNESS;
         return true;
     case LETTER_TIMEOUT:
         return read_number_option(name, optarg, TIMEOUT_S_MAX, &options->timeout_s);

@@ -154,15 +154,21 @@ static bool serves(const struct options *options, const struct target *target)
     return serving;
 }
 
-/* With several nodes to choose from, one that serves; the first when none does. */
+/* With several nodes to choose from, one that serves and is not ruled out; the first when none
+ * does. */
 static const struct target *choose(const struct options *options, const struct targets *targets)
 {
+    const struct target *first = &targets->items[0];
+
     for (size_t i = 0; targets->count > 1 && i < targets->count; i++) {
-        if (serves(options, &targets->items[i])) {
-            return &targets->items[i];
+        const struct target *target = &targets->items[i];
+
+        if (target->node != options->not_node && serves(options, target)) {
+            return target;
         }
+        first = first->node == options->not_node ? target : first;
     }
-    return &targets->items[0];
+    return first;
 }
 
 void ask_say(const struct target *target, int code, const char *fault)

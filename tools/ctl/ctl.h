@@ -36,13 +36,15 @@ enum option_flag {
     OPTION_RATE = 1 << 9,
     OPTION_DEADLINE = 1 << 10,
     OPTION_WATCH = 1 << 11,
-    OPTION_ALL = 1 << 12
+    OPTION_ALL = 1 << 12,
+    OPTION_WITNESS = 1 << 13
 };
 
 struct options {
     const char *cluster_dir;
     const char *control_path;
-    long node; /* 0: not given */
+    long node;     /* 0: not given */
+    long not_node; /* of several, one that is not to be asked: what is said is about it */
     long timeout_s;
     bool json;
     bool help;
@@ -84,7 +86,7 @@ extern const size_t option_help_count;
 int run_completion(const struct options *options, char **arguments, int count);
 
 int run_cluster_init(const struct options *options, char **arguments, int count);
-int run_node_token(const struct options *options, char **arguments, int count);
+int run_node_add(const struct options *options, char **arguments, int count);
 int run_node_join(const struct options *options, char **arguments, int count);
 int run_alarm_list(const struct options *options, char **arguments, int count);
 int run_assignment_show(const struct options *options, char **arguments, int count);
@@ -98,6 +100,7 @@ int run_user_remove(const struct options *options, char **arguments, int count);
 int run_user_list(const struct options *options, char **arguments, int count);
 int run_user_show(const struct options *options, char **arguments, int count);
 int run_user_import(const struct options *options, char **arguments, int count);
+int run_dns_records(const struct options *options, char **arguments, int count);
 int run_domain_add(const struct options *options, char **arguments, int count);
 int run_domain_remove(const struct options *options, char **arguments, int count);
 int run_domain_list(const struct options *options, char **arguments, int count);
@@ -118,6 +121,10 @@ int run_ha_recover(const struct options *options, char **arguments, int count);
 int run_session_list(const struct options *options, char **arguments, int count);
 int run_session_show(const struct options *options, char **arguments, int count);
 int run_session_kill(const struct options *options, char **arguments, int count);
+int run_node_list(const struct options *options, char **arguments, int count);
+int run_node_promote(const struct options *options, char **arguments, int count);
+int run_node_remove(const struct options *options, char **arguments, int count);
+int run_node_replace(const struct options *options, char **arguments, int count);
 int run_node_status(const struct options *options, char **arguments, int count);
 int run_state_hash(const struct options *options, char **arguments, int count);
 int run_state_scrub(const struct options *options, char **arguments, int count);
@@ -125,9 +132,7 @@ int run_state_mark(const struct options *options, char **arguments, int count);
 int run_cluster_status(const struct options *options, char **arguments, int count);
 int run_cluster_transfer(const struct options *options, char **arguments, int count);
 int run_cluster_upgrade_check(const struct options *options, char **arguments, int count);
-int run_member_add(const struct options *options, char **arguments, int count);
 int run_member_assign(const struct options *options, char **arguments, int count);
-int run_member_remove(const struct options *options, char **arguments, int count);
 int run_replication_monitor(const struct options *options, char **arguments, int count);
 int run_replication_runtimestate(const struct options *options, char **arguments, int count);
 int run_reload(const struct options *options, char **arguments, int count);

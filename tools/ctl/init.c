@@ -100,7 +100,7 @@ int run_cluster_init(const struct options *options, char **arguments, int count)
         (void)printf("Made the first node of %s in %s. Next:\n"
                      "  put the certificate of %s into %s\n"
                      "  systemctl start musterd\n"
-                     "  musterctl node token 2 HOST:PORT    (for each further node)\n",
+                     "  musterctl node add 2 HOST:PORT      (for each further node)\n",
                      setup.domain, place.conf_dir, setup.domain, place_tls_path(&place, ""));
     }
     buf_deinit(&place.path);

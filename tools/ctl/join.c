@@ -33,8 +33,7 @@ static json_t *read_token(const char *file)
             token = json_loadb((const char *)buf_slice(&bytes).data, buf_len(&bytes), 0, NULL);
         }
         if (token == NULL) {
-            (void)fprintf(stderr, "musterctl: %s: no token; musterctl node token makes one\n",
-                          file);
+            (void)fprintf(stderr, "musterctl: %s: no token; musterctl node add makes one\n", file);
         }
     }
     buf_wipe(&bytes);
@@ -58,18 +57,20 @@ static int read_grant(const json_t *token, struct grant *out)
     const char *certificate;
     const char *domain;
     const char *key;
+    int is_witness = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)token, "{s:I,s:I,s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "node",
-                    &out->node, "raft_id", &out->raft_id, "expires", &out->expires, "address",
-                    &out->setup.address, "cluster", &out->setup.cluster, "domain", &domain,
-                    "members", &out->setup.members, "ca", &out->ca, "certificate", &certificate,
-                    "key", &key) != 0 ||
+    if (json_unpack((json_t *)(uintptr_t)token, "{s:I,s:I,s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s?b}",
+                    "node", &out->node, "raft_id", &out->raft_id, "expires", &out->expires,
+                    "address", &out->setup.address, "cluster", &out->setup.cluster, "domain",
+                    &domain, "members", &out->setup.members, "ca", &out->ca, "certificate",
+                    &certificate, "key", &key, "witness", &is_witness) != 0 ||
         jid_prep_domain(slice_str(domain), out->domain) != 0) {
         (void)fprintf(stderr, "musterctl: the token lacks something\n");
         return ERR_MALFORMED;
     }
     out->setup.node = (uint32_t)out->node;
     out->setup.domain = out->domain;
+    out->setup.is_witness = is_witness != 0;
     buf_append_str(&out->pair.certificate, certificate);
     buf_append_str(&out->pair.key, key);
     return 0;
@@ -84,7 +85,7 @@ static int check_token(const struct grant *grant)
 
     if ((uint64_t)grant->expires < clock_wall_ms() / 1000) {
         (void)fprintf(stderr, "musterctl: the token has expired; make another one: musterctl node "
-                              "token --replace\n");
+                              "replace\n");
         return ERR_NOT_ALLOWED;
     }
     buf_append_str(&ca, grant->ca);
@@ -110,7 +111,7 @@ static int check_unused(struct place *place, const struct grant *grant)
     }
     if (found == 1 && last >= grant->raft_id) {
         (void)fprintf(stderr, "musterctl: this token, or a newer one, was used here already; make "
-                              "another one: musterctl node token --replace\n");
+                              "another one: musterctl node replace\n");
         return ERR_NOT_ALLOWED;
     }
     return 0;
@@ -189,7 +190,7 @@ static int write_node(struct place *place, const struct grant *grant)
     if (rc == 0) {
         rc = place_write_pair(place, NODE_FILE, NODE_KEY_FILE, FILE_PRIVATE, &grant->pair);
     }
-    if (rc == 0) {
+    if (rc == 0 && !grant->setup.is_witness) {
         rc = place_make_domain_certificate(place, grant->setup.domain);
     }
     return rc == 0 ? place_write_conf(place, &grant->setup) : rc;

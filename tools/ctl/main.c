@@ -32,7 +32,7 @@ static int run(int argc, char **argv)
     return command->run(&options, words, count);
 }
 
-/* An answer that got nowhere, on a full disk, must not pass for one: node token prints a key that
+/* An answer that got nowhere, on a full disk, must not pass for one: node add prints a key that
  * is nowhere else. */
 static int finish(int code)
 {

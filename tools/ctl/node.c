@@ -68,6 +68,7 @@ static int show_all_status(const struct options *options, const struct targets *
     static const struct column columns[] = {{"NODE", "node"},
                                             {"ROLE", "role"},
                                             {"SERVING", "serving"},
+                                            {"WITNESS", "witness"},
                                             {"TERM", "term"},
                                             {"COMMITTED", "commit_index"},
                                             {"APPLIED", "applied_index"},

@@ -68,18 +68,29 @@ static void write_client_host(const char *address, struct buf *out)
     }
 }
 
+static void write_clients(const struct place *place, const struct setup *setup, struct buf *out)
+{
+    char dns[JID_PART_BYTES_MAX + 1];
+
+    jid_domain_to_dns(setup->domain, dns);
+    buf_append_str(out, "c2s:\n  bind: \"::\"\n");
+    write_client_host(setup->address, out);
+    buf_printf(out,
+               "  port: 5222\n  tls_port: 5223\n  certificates:\n    - domain: \"%s\"\n"
+               "      certificate: \"%s/tls/%s.pem\"\n      key: \"%s/tls/%s.key\"\n",
+               dns, place->conf_dir, dns, place->conf_dir, dns);
+}
+
 int place_write_conf(struct place *place, const struct setup *setup)
 {
     const char *port = strrchr(setup->address, ':');
     struct buf text = BUF_EMPTY;
-    char dns[JID_PART_BYTES_MAX + 1];
     int rc;
 
-    jid_domain_to_dns(setup->domain, dns);
     buf_printf(&text,
                "# Made by musterctl; every key is explained in muster.yaml(5).\n"
-               "node:\n  id: %u\n  data: \"%s\"\n",
-               setup->node, place->data_dir);
+               "node:\n  id: %u\n  data: \"%s\"\n%s",
+               setup->node, place->data_dir, setup->is_witness ? "  witness: true\n" : "");
     buf_printf(&text, "cluster:\n  name: \"%s\"\n  domain: \"%s\"\n  bind: \"[::]%s\"\n",
                setup->cluster, setup->domain, port);
     buf_printf(&text, "  address: \"%s\"\n  ca: \"%s/tls/" CA_FILE "\"\n", setup->address,
@@ -88,12 +99,9 @@ int place_write_conf(struct place *place, const struct setup *setup)
                "  certificate: \"%s/tls/" NODE_FILE "\"\n  key: \"%s/tls/" NODE_KEY_FILE "\"\n",
                place->conf_dir, place->conf_dir);
     write_members(setup, &text);
-    buf_append_str(&text, "c2s:\n  bind: \"::\"\n");
-    write_client_host(setup->address, &text);
-    buf_printf(&text,
-               "  port: 5222\n  tls_port: 5223\n  certificates:\n    - domain: \"%s\"\n"
-               "      certificate: \"%s/tls/%s.pem\"\n      key: \"%s/tls/%s.key\"\n",
-               dns, place->conf_dir, dns, place->conf_dir, dns);
+    if (!setup->is_witness) {
+        write_clients(place, setup, &text);
+    }
     rc = files_write(place_conf_path(place, CONF_FILE), buf_slice(&text), FILE_PUBLIC);
     buf_deinit(&text);
     return rc;

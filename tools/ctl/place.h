@@ -24,6 +24,7 @@ struct setup {
     const char *cluster;   /* name */
     const char *domain;    /* in prepared form */
     const char *address;   /* of the link */
+    bool is_witness;       /* no clients come to it */
     const json_t *members; /* [{node, address}] of the others: whom to ask first */
 };
 

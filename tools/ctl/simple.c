@@ -119,6 +119,7 @@ static void print_nodes(const json_t *result)
     static const struct column columns[] = {{"NODE", "node"},
                                             {"NAME", "name"},
                                             {"UP", "up"},
+                                            {"WITNESS", "witness"},
                                             {"INCARNATION", "incarnation"},
                                             {"LINK", "link_address"},
                                             {"CLIENTS", "client_address"}};
@@ -148,20 +149,6 @@ int run_cluster_transfer(const struct options *options, char **arguments, int co
     return ask_change(options, "cluster.transfer", json_pack("{s:I}", "node", node));
 }
 
-int run_member_add(const struct options *options, char **arguments, int count)
-{
-    struct options shown = *options;
-    json_int_t node;
-
-    (void)count;
-    if (!arguments_read_node(arguments[0], &node)) {
-        return EXIT_USAGE;
-    }
-    shown.json = true; /* the raft id is needed on the new node */
-    return ask_change(&shown, "member.add",
-                      json_pack("{s:I,s:s}", "node", node, "address", arguments[1]));
-}
-
 int run_member_assign(const struct options *options, char **arguments, int count)
 {
     json_int_t node;
@@ -172,15 +159,4 @@ int run_member_assign(const struct options *options, char **arguments, int count
     }
     return ask_change(options, "member.assign",
                       json_pack("{s:I,s:s}", "node", node, "role", arguments[1]));
-}
-
-int run_member_remove(const struct options *options, char **arguments, int count)
-{
-    json_int_t node;
-
-    (void)count;
-    if (!arguments_read_node(arguments[0], &node)) {
-        return EXIT_USAGE;
-    }
-    return ask_change(options, "member.remove", json_pack("{s:I}", "node", node));
 }

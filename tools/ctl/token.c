@@ -1,5 +1,6 @@
-/* musterctl node token: add a member, and print all that its node needs, its private key included:
- * whoever has the token is that node, so it travels like a password. */
+/* musterctl node add, node replace: make a member, and print the token that its node joins with.
+ * All that the node needs is in it, its private key included: whoever has the token is that node,
+ * so it travels like a password. */
 #include "tools/ctl/arguments.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/place.h"
@@ -32,18 +33,19 @@ static json_t *other_members(const json_t *status, json_int_t node)
     return members;
 }
 
-static bool is_member(const json_t *status, json_int_t node)
+/* What node list says of it; NULL: it is no member. */
+static const json_t *find_member(const json_t *list, json_int_t node)
 {
-    const json_t *peer;
+    const json_t *item;
     size_t i;
 
-    json_array_foreach(json_object_get(status, "peers"), i, peer)
+    json_array_foreach(json_object_get(list, "nodes"), i, item)
     {
-        if (json_integer_value(json_object_get(peer, "node")) == node) {
-            return true;
+        if (json_integer_value(json_object_get(item, "node")) == node) {
+            return item;
         }
     }
-    return false;
+    return NULL;
 }
 
 static int issue_certificate(struct place *place, uint32_t node, json_t *token)
@@ -110,31 +112,22 @@ static int add_member(const struct options *options, json_int_t node, bool is_ol
     return code;
 }
 
-static json_t *new_token(const json_t *status, json_int_t node, const char *address)
+static json_t *new_token(const json_t *status, json_int_t node, const char *address,
+                         bool is_witness)
 {
-    return json_pack("{s:s,s:I,s:O,s:O,s:o}", "address", address, "expires",
+    return json_pack("{s:s,s:I,s:O,s:O,s:o,s:b}", "address", address, "expires",
                      (json_int_t)(clock_wall_ms() / 1000) + TOKEN_VALID_S, "cluster",
                      json_object_get(status, "cluster"), "domain",
-                     json_object_get(status, "domain"), "members", other_members(status, node));
+                     json_object_get(status, "domain"), "members", other_members(status, node),
+                     "witness", (int)is_witness);
 }
 
-static int make_token(const struct options *options, json_int_t node, const char *address,
-                      const json_t *status)
+/* Takes the token. */
+static int give_token(const struct options *options, json_int_t node, bool is_old, json_t *token)
 {
-    bool is_old = is_member(status, node);
     struct place place = place_of(options);
-    json_t *token;
-    int code;
+    int code = issue_certificate(&place, (uint32_t)node, token);
 
-    if (is_old && (options->given & OPTION_REPLACE) == 0) {
-        (void)fprintf(stderr,
-                      "musterctl: node %lld is a member; when it lost its data, --replace "
-                      "ends that membership and makes a new one\n",
-                      (long long)node);
-        return EXIT_REFUSED;
-    }
-    token = new_token(status, node, address);
-    code = issue_certificate(&place, (uint32_t)node, token);
     if (code == 0) {
         code = add_member(options, node, is_old, token);
     }
@@ -146,14 +139,37 @@ static int make_token(const struct options *options, json_int_t node, const char
     return code;
 }
 
-int run_node_token(const struct options *options, char **arguments, int count)
+/* A node that is replaced is what it was; list: what node list says. */
+static int make_token(const struct options *options, json_int_t node, const char *address,
+                      bool replaces, const json_t *status, const json_t *list)
 {
+    const json_t *member = find_member(list, node);
+    bool is_witness = replaces ? json_is_true(json_object_get(member, "witness"))
+                               : (options->given & OPTION_WITNESS) != 0;
+
+    if (member != NULL && !replaces) {
+        (void)fprintf(stderr,
+                      "musterctl: node %lld is a member; when it lost its data, node replace ends "
+                      "that membership and makes a new one\n",
+                      (long long)node);
+        return EXIT_REFUSED;
+    }
+    if (member == NULL && replaces) {
+        (void)fprintf(stderr, "musterctl: node %lld is no member: node add\n", (long long)node);
+        return EXIT_REFUSED;
+    }
+    return give_token(options, node, replaces, new_token(status, node, address, is_witness));
+}
+
+static int run(const struct options *options, char **arguments, bool replaces)
+{
+    struct options asked = *options;
     struct address address;
     json_t *status = NULL;
+    json_t *list = NULL;
     json_int_t node;
     int code;
 
-    (void)count;
     if (!arguments_read_node(arguments[0], &node)) {
         return EXIT_USAGE;
     }
@@ -161,10 +177,27 @@ int run_node_token(const struct options *options, char **arguments, int count)
         (void)fprintf(stderr, "musterctl: \"%s\" is no address (host:port)\n", arguments[1]);
         return EXIT_USAGE;
     }
-    code = ask(options, ASK_READ, "node.status", NULL, &status);
+    asked.not_node = (long)node;
+    code = ask(&asked, ASK_READ, "node.status", NULL, &status);
     if (code == 0) {
-        code = make_token(options, node, arguments[1], status);
+        code = ask(&asked, ASK_READ, "node.list", NULL, &list);
     }
+    if (code == 0) {
+        code = make_token(&asked, node, arguments[1], replaces, status, list);
+    }
+    json_decref(list);
     json_decref(status);
     return code;
+}
+
+int run_node_add(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return run(options, arguments, false);
+}
+
+int run_node_replace(const struct options *options, char **arguments, int count)
+{
+    (void)count;
+    return run(options, arguments, true);
 }

@@ -28,6 +28,7 @@ class Node:
     data: str
     log: str
     config: str
+    witness: bool = False            # it has no port for clients
 
 
 @dataclass

@@ -39,7 +39,8 @@ def find_program(name: str) -> str:
     return installed
 
 
-def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -> Node:
+def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None,
+             witness: bool) -> Node:
     """Describe a further node and make its folder and certificate."""
     node_id = max((node.id for node in cluster.nodes), default=0) + 1
     taken = {port for node in cluster.nodes for port in node.ports.values()}
@@ -53,7 +54,8 @@ def new_node(folder: Path, cluster: Cluster, host: str, port_base: int | None) -
     home.mkdir(mode=0o755)
     certificates.make_node_certificate(folder / "tls", node_id)
     return Node(id=node_id, pid=0, host=host, ports=chosen, control=str(control),
-                data=str(home / "data"), log=str(home / "log"), config=str(home / "muster.yaml"))
+                data=str(home / "data"), log=str(home / "log"), config=str(home / "muster.yaml"),
+                witness=witness)
 
 
 def up(options: argparse.Namespace) -> None:
@@ -67,7 +69,8 @@ def up(options: argparse.Namespace) -> None:
                 processes.start(cluster, node)
         save(folder, cluster)
         processes.wait_serving(cluster.nodes, options.timeout)
-    print(f"{len(cluster.nodes)} nodes serve {cluster.domain}; see {folder / FILE}")
+    serving = sum(not node.witness for node in cluster.nodes)
+    print(f"{serving} nodes serve {cluster.domain}; see {folder / FILE}")
 
 
 def create(options: argparse.Namespace) -> Cluster:
@@ -86,9 +89,10 @@ def create(options: argparse.Namespace) -> Cluster:
                       settings={"timers": {**TIMERS, **numbers_of(options.timer)},
                                 "limits": numbers_of(options.limit)})
     hosts = options.bind.split(",")
-    for index in range(options.nodes):
+    for index in range(options.nodes + options.witnesses):
         host = hosts[index % len(hosts)]
-        cluster.nodes.append(new_node(folder, cluster, host, options.port_base))
+        cluster.nodes.append(new_node(folder, cluster, host, options.port_base,
+                                      witness=index >= options.nodes))
     for node in cluster.nodes:
         node_config.write(folder, cluster, node)
         membership.found(node)
@@ -170,11 +174,12 @@ def add(options: argparse.Namespace) -> None:
     """Add a node: it takes a copy of the state and becomes a voter."""
     with locked(options.dir):
         cluster = load(options.dir)
-        node = new_node(options.dir, cluster, options.bind, options.port_base)
+        node = new_node(options.dir, cluster, options.bind, options.port_base,
+                        options.witness)
         cluster.nodes.append(node)
         node_config.write(options.dir, cluster, node)
         try:
-            membership.join(cluster, node, options.timeout)
+            membership.join(cluster, node, options.timeout, options.role)
         finally:
             save(options.dir, cluster)  # also when it failed: the process may run
     print(f"node {node.id} serves")
@@ -188,7 +193,7 @@ def rejoin(options: argparse.Namespace) -> None:
         membership.wipe(cluster, node)
         node_config.write(options.dir, cluster, node)
         try:
-            membership.join(cluster, node, options.timeout)
+            membership.join(cluster, node, options.timeout, options.role)
         finally:
             save(options.dir, cluster)  # also when it failed: the process may run
     print(f"node {node.id} serves")
@@ -217,6 +222,8 @@ def parser() -> argparse.ArgumentParser:
 
     up_verb = verb("up", up)
     up_verb.add_argument("--nodes", type=int, default=3)
+    up_verb.add_argument("--witnesses", type=int, default=0, metavar="N",
+                         help="so many nodes more that vote and serve nobody")
     up_verb.add_argument("--domain", default="example.test")
     up_verb.add_argument("--launcher", default="",
                          help="command in front of musterd (valgrind ...); {node} becomes the id")
@@ -224,9 +231,13 @@ def parser() -> argparse.ArgumentParser:
                          help="where the nodes listen, in turn")
     add_verb = verb("add", add)
     add_verb.add_argument("--bind", default="127.0.0.1", metavar="HOST")
+    add_verb.add_argument("--witness", action="store_true", help="it votes and serves nobody")
     for one in (up_verb, add_verb):
         one.add_argument("--port-base", type=int, metavar="P")
     rejoin_verb = verb("rejoin", rejoin, takes_id=True)
+    for one in (add_verb, rejoin_verb):
+        one.add_argument("--role", choices=["voter", "standby"], default="voter",
+                         help="what it becomes: a standby where five vote already")
     for what, example in (("timer", "lease_ms=500"), ("limit", "stanza_bytes=65536")):
         up_verb.add_argument(f"--{what}", action="append", default=[], metavar="NAME=NUMBER",
                              help=f"a {what} of the configuration, such as {example}")

@@ -27,13 +27,13 @@ def _write_identity(node: Node, identity: dict[str, Any]) -> None:
     (data / "node.json").write_text(json.dumps(identity) + "\n")
 
 
-def join(cluster: Cluster, node: Node, timeout_s: float) -> None:
-    """Make a node that has no data a voter of the cluster, and wait until it serves."""
+def join(cluster: Cluster, node: Node, timeout_s: float, role: str = "voter") -> None:
+    """Make a node that has no data a member of the cluster; wait until it serves in that role."""
     added = _change(cluster, node, "member.add", node=node.id, address=link_address(node))
     _write_identity(node, added)
     processes.start(cluster, node)
     processes.wait_serving([node], timeout_s)
-    _wait_voter(cluster, node, timeout_s)
+    _wait_role(cluster, node, role, timeout_s)
 
 
 def wipe(cluster: Cluster, node: Node) -> None:
@@ -44,14 +44,14 @@ def wipe(cluster: Cluster, node: Node) -> None:
     shutil.rmtree(node.data, ignore_errors=True)
 
 
-def _wait_voter(cluster: Cluster, subject: Node, timeout_s: float) -> None:
+def _wait_role(cluster: Cluster, subject: Node, role: str, timeout_s: float) -> None:
     """Wait until the leader, who promotes a spare that is there, has done so."""
     deadline = time.monotonic() + timeout_s
-    while not any(peer["node"] == subject.id and peer["role"] == "voter"
+    while not any(peer["node"] == subject.id and peer["role"] == role
                   for node in cluster.nodes
                   for peer in processes.status(node).get("peers", [])):
         if time.monotonic() > deadline:
-            raise LocalError(f"node {subject.id} is no voter after {timeout_s:.0f} s")
+            raise LocalError(f"node {subject.id} is no {role} after {timeout_s:.0f} s")
         time.sleep(processes.POLL_S)
 
 

@@ -10,7 +10,8 @@ def write(folder: Path, cluster: Cluster, node: Node) -> None:
     """Write the file that node.config names."""
     tls = folder / "tls"
     sections: dict[str, object] = {
-        "node": {"id": node.id, "name": f"node-{node.id}", "data": node.data},
+        "node": {"id": node.id, "name": f"node-{node.id}", "data": node.data,
+                 "witness": node.witness},
         "cluster": {
             "name": folder.name,
             "domain": cluster.domain,
@@ -35,6 +36,8 @@ def write(folder: Path, cluster: Cluster, node: Node) -> None:
         "log": {"level": "info"},
         **cluster.settings,
     }
+    if node.witness:
+        del sections["c2s"]
     # Every JSON value is a YAML value, so one line a section needs no YAML library.
     lines = [f"{name}: {json.dumps(value)}\n" for name, value in sections.items()]
     Path(node.config).write_text("".join(lines))

@@ -107,7 +107,7 @@ def wait_serving(nodes: list[Node], timeout_s: float) -> None:
     while waiting:
         node = waiting[0]
         report = status(node)
-        if report.get("serving") and accepts_clients(node):
+        if report.get("serving") and (node.witness or accepts_clients(node)):
             waiting.pop(0)
             continue
         if not is_running(node):

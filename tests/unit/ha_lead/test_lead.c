@@ -9,9 +9,8 @@
 
 #include <cmocka.h>
 
-#define NOW_MS     100000
-#define MARK_MS    500
-#define VOTERS_MAX 5
+#define NOW_MS  100000
+#define MARK_MS 500
 
 static const struct lead_facts quiet = {.now_ms = NOW_MS,
                                         .applied_ms = NOW_MS,
@@ -23,7 +22,7 @@ static const struct lead_facts quiet = {.now_ms = NOW_MS,
 static const struct lead done = {.window_closed_ms = NOW_MS,
                                  .expiry_sent_ms = NOW_MS,
                                  .stamped_ms = NOW_MS,
-                                 .spares_sought_ms = NOW_MS,
+                                 .roles_seen_ms = NOW_MS,
                                  .pairs_seen_ms = NOW_MS};
 
 /* Goal: a leader that has just done everything has nothing to do; a new one looks after all but
@@ -36,7 +35,7 @@ static void test_new_leader_looks_at_once(void **state)
     (void)state;
     assert_int_equal(lead_due(&done, &quiet), 0);
     assert_int_equal(lead_due(&none, &quiet),
-                     LEAD_EXPIRE | LEAD_CLOSE_WINDOW | LEAD_PROMOTE | LEAD_PAIRS);
+                     LEAD_EXPIRE | LEAD_CLOSE_WINDOW | LEAD_ROLES | LEAD_PAIRS);
 }
 
 /* Goal: each duty comes back after its time, and not a millisecond earlier.
@@ -49,7 +48,7 @@ static void test_each_duty_has_its_time(void **state)
     } duties[] = {{LEAD_EXPIRE, LEAD_EXPIRY_LOST_MS},
                   {LEAD_CLOSE_WINDOW, MARK_MS},
                   {LEAD_STAMP, LEAD_STAMP_MS},
-                  {LEAD_PROMOTE, LEAD_PROMOTE_MS},
+                  {LEAD_ROLES, LEAD_ROLES_MS},
                   {LEAD_PAIRS, LEAD_PAIRS_MS}};
 
     (void)state;
@@ -129,17 +128,17 @@ static void test_rotation(void **state)
     assert_int_equal(lead_due(&lead, &facts), LEAD_ROTATE);
 }
 
-/* Goal: one promotion at a time.
+/* Goal: one change of roles at a time.
  * Method: one is under way, and every other time has passed. */
-static void test_one_promotion_at_a_time(void **state)
+static void test_one_change_at_a_time(void **state)
 {
     struct lead lead = done;
     struct lead_facts facts = quiet;
 
     (void)state;
-    facts.now_ms += LEAD_PROMOTE_MS;
-    lead.is_promoting = true;
-    assert_false(lead_due(&lead, &facts) & LEAD_PROMOTE);
+    facts.now_ms += LEAD_ROLES_MS;
+    lead.is_changing_role = true;
+    assert_false(lead_due(&lead, &facts) & LEAD_ROLES);
 }
 
 /* Goal: cluster time goes on between entries by the leader's clock, and from each entry anew.
@@ -155,34 +154,57 @@ static void test_time_goes_on(void **state)
     assert_int_equal(lead_time_ms(&lead, 5600, NOW_MS + 900), 5700);
 }
 
-/* Goal: a spare that is there becomes a voter while there are too few, a standby beside enough;
- * one that is not there stays one.
- * Method: a table of clusters. */
-static void test_promotion(void **state)
+/* Goal: a witness that leads looks for another leader at once, and after a try not again before its
+ * time; it changes no roles meanwhile, and no other node does so.
+ * Method: each state in turn. */
+static void test_witness_hands_on(void **state)
 {
-    const struct lead_member absent = {.role = LEAD_SPARE, .is_connected = false};
-    const struct lead_member present = {.role = LEAD_SPARE, .is_connected = true};
-    const struct lead_member voter = {.role = LEAD_VOTER, .is_connected = true};
-    const struct lead_member standby = {.role = LEAD_STANDBY, .is_connected = true};
-    const struct lead_member settled[] = {voter, voter, voter, standby};
-    const struct lead_member waiting[] = {voter, voter, voter, absent};
-    const struct lead_member small[] = {voter, absent, present, present};
-    const struct lead_member full[] = {voter, voter, voter, voter, voter, present};
-    enum lead_role role = LEAD_SPARE;
-    size_t member = 0;
+    struct lead_facts facts = quiet;
+    struct lead lead = done;
 
     (void)state;
-    assert_false(lead_promotion(settled, ARRAY_COUNT(settled), VOTERS_MAX, &member, &role));
-    assert_false(lead_promotion(waiting, ARRAY_COUNT(waiting), VOTERS_MAX, &member, &role));
-    assert_int_equal(role, LEAD_SPARE);
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    facts.is_witness = true;
+    assert_int_equal(lead_due(&lead, &facts), LEAD_HAND_ON);
+    lead.is_handing_on = true;
+    lead.handed_on_ms = NOW_MS;
+    facts.now_ms += LEAD_HAND_ON_MS;
+    assert_false(lead_due(&lead, &facts) & (LEAD_HAND_ON | LEAD_ROLES));
+    lead.is_handing_on = false;
+    assert_true(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    facts.now_ms--;
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+}
 
-    assert_true(lead_promotion(small, ARRAY_COUNT(small), VOTERS_MAX, &member, &role));
-    assert_int_equal(member, 2);
-    assert_int_equal(role, LEAD_VOTER);
+/* Goal: the heir can lead, is no witness, and has all that is committed; of several it is the one
+ * with the most of the log. Without one the witness goes on leading.
+ * Method: a table of members, each with one thing that stands against it. */
+static void test_heir(void **state)
+{
+    const struct lead_member self = {
+        .role = LEAD_VOTER, .is_witness = true, .may_lead = true, .match_index = 20};
+    const struct lead_member good = {.role = LEAD_VOTER, .may_lead = true, .match_index = 10};
+    struct lead_member better = good;
+    struct lead_member members[3] = {self, good, self};
+    struct lead_member bad[4] = {good, good, good, good};
+    size_t heir = 0;
 
-    assert_true(lead_promotion(full, ARRAY_COUNT(full), VOTERS_MAX, &member, &role));
-    assert_int_equal(member, 5);
-    assert_int_equal(role, LEAD_STANDBY);
+    (void)state;
+    bad[0].role = LEAD_STANDBY;
+    bad[1].may_lead = false;
+    bad[2].match_index = 9;
+    bad[3].is_witness = true;
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        members[1] = bad[i];
+        assert_false(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
+    }
+    members[1] = good;
+    assert_true(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
+    assert_int_equal(heir, 1);
+    better.match_index = 11;
+    members[2] = better;
+    assert_true(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
+    assert_int_equal(heir, 2);
 }
 
 int main(void)
@@ -194,9 +216,10 @@ int main(void)
         cmocka_unit_test(test_large_window),
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_one_promotion_at_a_time),
+        cmocka_unit_test(test_one_change_at_a_time),
         cmocka_unit_test(test_time_goes_on),
-        cmocka_unit_test(test_promotion),
+        cmocka_unit_test(test_witness_hands_on),
+        cmocka_unit_test(test_heir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static void test_defaults(void **state)
     (void)state;
     assert_int_equal(load(GOOD, &conf, fault), 0);
     assert_string_equal(conf->node.name, "node-2");
+    assert_int_equal(conf->node.witness, CONF_NO);
     assert_int_equal(conf->c2s.port, 5222);
     assert_int_equal(conf->c2s.tls_port, 0);
     assert_int_equal(conf->c2s.tls_unique_on_tls13, CONF_YES);
@@ -222,6 +223,26 @@ static void test_client_address(void **state)
     }
 }
 
+/* Goal: a witness needs no section for clients; every other node does, and is told so.
+ * Method: the least configuration without that section, for both. */
+static void test_witness(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *conf = NULL;
+    char text[2048];
+    const char *at = strstr(GOOD, "c2s:\n");
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "%.*s", (int)(at - GOOD), GOOD);
+    assert_int_equal(load(text, &conf, fault), ERR_CONFIG);
+    assert_non_null(strstr(fault, "c2s: is missing: only a witness has no clients"));
+    (void)snprintf(text, sizeof(text), "node: {id: 2, data: d, witness: true}\n%.*s",
+                   (int)(at - strchr(GOOD, '\n') - 1), strchr(GOOD, '\n') + 1);
+    assert_int_equal(load(text, &conf, fault), 0);
+    assert_int_equal(conf->node.witness, CONF_YES);
+    conf_free(&conf);
+}
+
 /* Goal: a reload knows what it cannot change.
  * Method: compare the same file with one change at a time, of both kinds and of all shapes. */
 static void test_needs_restart(void **state)
@@ -239,6 +260,8 @@ static void test_needs_restart(void **state)
         {NULL, "timers: {scrub_s: 60}\n", "timers.scrub_s"},
         {NULL, "limits: {scram_iterations: 8192}\n", "limits.scram_iterations"},
         {"id: 2", "id: 2, name: other", "node.name"},
+        {"id: 2", "id: 2, witness: true", "node.witness"},
+        {"id: 2", "id: 2, witness: false", NULL},
         {"domain: example.org\n", "domain: example.org\n  name: other\n", "cluster.name"},
         {"\"b:7101\"", "\"c:7101\"", "cluster.members"},
         {"{node: 1, address: \"b:7101\"}, ", "", "cluster.members"},
@@ -299,7 +322,7 @@ int main(void)
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
         cmocka_unit_test(test_domains),        cmocka_unit_test(test_client_address),
-        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_example),        cmocka_unit_test(test_witness),
     };
     int rc;
 

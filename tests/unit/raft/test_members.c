@@ -292,6 +292,44 @@ static void test_wiped_voter_is_refused(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a voter that was made a standby while it was away, and lost its disk meanwhile, is not
+ * taken back under its raft id either: it could be a voter again. Method: as above, but that it is
+ * demoted first; the state's word says that it has had a vote. */
+static void test_wiped_former_voter_is_refused(void **state)
+{
+    static struct cluster cluster;
+    struct replica *wiped = &cluster.replicas[3];
+    struct rlog_status status;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL(cluster_leader(&cluster) >= 0);
+    cluster_start(&cluster, 3, false);
+    assert_int_equal(add(&cluster, 0, 3), 0);
+    assert_int_equal(assign(&cluster, 0, 3, RLOG_VOTER), 0);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(role_of(&cluster, i, 3) == RLOG_VOTER);
+        rlog_node_voted(cluster.replicas[i].rlog, cluster.members[3].node_id,
+                        cluster.members[3].raft_id);
+    }
+    cluster_stop(&cluster, 3);
+    assert_int_equal(assign(&cluster, 0, 3, RLOG_STANDBY), 0);
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(role_of(&cluster, i, 3) == RLOG_STANDBY);
+    }
+    cluster_start(&cluster, 3, false);
+    UNTIL(rlog_lease_held(wiped->rlog)); /* it kept its log */
+    wipe(&cluster, 3);
+    (void)usleep(1000 * 1000);
+    rlog_get_status(wiped->rlog, &status);
+    assert_int_equal(status.last_index, 0);
+    assert_false(rlog_lease_held(wiped->rlog));
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a leader that is demoted hands leadership on first, and comes to be a standby.
  * Method: ask at the leader itself; the others go on without it. */
 static void test_demote_leader(void **state)
@@ -375,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_unsafe_changes),
         cmocka_unit_test(test_demote_leader),
         cmocka_unit_test(test_wiped_voter_is_refused),
+        cmocka_unit_test(test_wiped_former_voter_is_refused),
         cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_hash_is_told),
     };

@@ -170,6 +170,9 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
         buf_printf(out, "incarnation %llu of node %u %s", (unsigned long long)effect->incarnation,
                    effect->node, effect->up ? "up" : "down");
         break;
+    case EFFECT_VOTES:
+        buf_printf(out, "votes node=%u", effect->node);
+        break;
     case EFFECT_MOVED:
         buf_printf(out, "moved node=%u%s reason=%u", effect->node, effect->away ? " away" : " home",
                    effect->reason);

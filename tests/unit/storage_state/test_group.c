@@ -106,6 +106,19 @@ static void test_refusals(void **state)
     expect_groups("a*: 1 2\nb:\n");
 }
 
+/* Goal: a witness is in no group; one that is a witness no longer may be.
+ * Method: the same node before and after it says so. */
+static void test_a_witness(void **state)
+{
+    (void)state;
+    granted("1 group_set name=a create=1");
+    granted("1 node_set node=3 name=n witness=1");
+    refused("1 group_node name=a node=3", ERR_NOT_ALLOWED);
+    granted("1 node_set node=3 name=n");
+    granted("1 group_node name=a node=3");
+    expect_groups("a: 3\n");
+}
+
 /* Goal: names are short and plain, and there are as many groups as there can be serving nodes. */
 static void test_limits(void **state)
 {
@@ -131,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_witness, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
     };
 

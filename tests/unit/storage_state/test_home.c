@@ -248,6 +248,50 @@ static void test_visitors(void **state)
     assert_non_null(strstr(world_run(&world, at_one), "outcome bound"));
 }
 
+/* Goal: a node that becomes a witness while it is in a group loses its users to its peer, gets
+ * none, and nobody is sent to it; as the first of its group it leaves the active place to the
+ * other. Method: alice of node 1, in both modes; node 1 becomes a witness. */
+static void test_a_witness_is_nobodys_home(void **state)
+{
+    (void)state;
+    world_run(&world, "0 start node=2 nonce=n2");
+    make_pair(1);
+    (void)rebalance_all();
+    granted("1 home_set users.0.user=alice@x users.0.node=1");
+    granted("1 assignment_set policy=REDIRECT");
+    granted("1 node_set node=1 name=one client_address=one.x:5222 witness=1");
+    assert_non_null(strstr(
+        world_run(&world, "2 bind owner=2:0:9:1 user=alice@x resource=r credential_version=$"),
+        "outcome bound"));
+    refused_for("bob@x", 1, ERR_NOT_ALLOWED);
+    granted("1 home_set users.0.user=alice@x users.0.node=0");
+    (void)rebalance_all();
+    assert_int_equal(users_of(1), 0);
+    assert_int_equal(users_of(2), 3);
+    granted("1 assignment_set mode=ACTIVE_STANDBY");
+    assert_int_equal(rebalance_all(), 0);
+    granted("1 user_set user=u1@x create=1");
+    assert_int_equal(users_of(2), 4);
+}
+
+/* Goal: who stands by, for those who tell clients where to go first: the second node of an enabled
+ * group in the mode active-standby, and nobody else.
+ * Method: each of the conditions in turn. */
+static void test_stands_by(void **state)
+{
+    (void)state;
+    make_pair(1);
+    make_pair(3);
+    assert_false(state_stands_by(world.state, &world.arena, 2));
+    granted("1 assignment_set mode=ACTIVE_STANDBY sets_mode=1");
+    assert_true(state_stands_by(world.state, &world.arena, 2));
+    assert_false(state_stands_by(world.state, &world.arena, 1));
+    assert_false(state_stands_by(world.state, &world.arena, 5));
+    granted("1 group_set name=g1");
+    assert_false(state_stands_by(world.state, &world.arena, 2));
+    assert_true(state_stands_by(world.state, &world.arena, 4));
+}
+
 /* ---- any history */
 
 static uint32_t roll(uint32_t *dice, uint32_t sides)
@@ -393,6 +437,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nodes_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(test_visitors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_witness_is_nobodys_home, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stands_by, setup, teardown),
         cmocka_unit_test(test_any_history),
     };
 

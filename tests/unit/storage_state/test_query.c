@@ -104,8 +104,33 @@ static void test_nodes(void **state)
     assert_null(state_node(world.state, &world.arena, 2));
 }
 
-/* Goal: a resumable client is told of another node that is up: the next in a ring.
- * Method: nodes 1 to 3, one after the other dead, asked at node 2. */
+/* Goal: the state knows under which membership a node has had a vote, and forgets none for an older
+ * one. Method: note one, the same, an older one, a newer one, and what is another node's. */
+static void test_votes(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *expected;
+        uint64_t raft_id;
+    } cases[] = {
+        {"0 node_votes node=3 raft_id=12884901890", "votes node=3\noutcome done\n", 12884901890u},
+        {"0 node_votes node=3 raft_id=12884901890", "outcome done: exists already\n", 12884901890u},
+        {"0 node_votes node=3 raft_id=12884901889", "outcome done: exists already\n", 12884901890u},
+        {"0 node_votes node=2 raft_id=12884901891", "outcome done: invalid argument\n",
+         12884901890u},
+        {"0 node_votes node=3 raft_id=12884901891", "votes node=3\noutcome done\n", 12884901891u},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        world_expect(&world, cases[i].line, cases[i].expected);
+        assert_true(state_node(world.state, &world.arena, 3)->voter_raft_id == cases[i].raft_id);
+    }
+}
+
+/* Goal: a resumable client is told of another node that is up and no witness: the peer in its
+ * group, else the next in a ring. Method: nodes 1 to 3, one the peer and one a witness for a while,
+ * one after the other dead, asked at node 2. */
 static void test_location_is_a_node_that_is_up(void **state)
 {
     static const struct {
@@ -113,8 +138,15 @@ static void test_location_is_a_node_that_is_up(void **state)
         const char *expected;
     } cases[] = {
         {"1 domain_set name=y", " location=three.x:5222 "},
+        {"1 group_node name=g node=1", " location=three.x:5222 "},
+        {"1 group_set name=g ha_enabled=1", " location=one.x:5222 "},
+        {"0 node_down incarnation=1", " location=three.x:5222 "},
+        {"0 start node=1 nonce=again", " location=one.x:5222 "},
+        {"2 group_set name=g", " location=three.x:5222 "},
+        {"2 node_set node=3 client_address=three.x:5222 witness=1", " location=one.x:5222 "},
+        {"2 node_set node=3 client_address=three.x:5222", " location=three.x:5222 "},
         {"0 node_down incarnation=3", " location=one.x:5222 "},
-        {"0 node_down incarnation=1", " location= "},
+        {"0 node_down incarnation=4", " location= "},
     };
     (void)state;
 
@@ -122,6 +154,7 @@ static void test_location_is_a_node_that_is_up(void **state)
     world_run(&world, "1 node_set node=3 client_address=three.x:5222");
     world_run(&world, "0 start node=2 nonce=n2");
     world_run(&world, "0 start node=3 nonce=n3");
+    world_run(&world, "2 group_set name=g create=1\n2 group_node name=g node=2");
     for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
         world_run(&world, cases[i].before);
         world_runf(&world,
@@ -180,6 +213,7 @@ int main(void)
         TEST(test_domains),
         TEST(test_sessions),
         TEST(test_nodes),
+        TEST(test_votes),
         TEST(test_location_is_a_node_that_is_up),
         TEST(test_a_reopened_store_goes_on),
     };

@@ -68,11 +68,15 @@ static void test_without_incarnation(void **state)
  * keeps its seq. Method: one of each kind. */
 static void test_with_incarnation(void **state)
 {
-    static const char *const lines[] = {
-        "start node=2 nonce=n",      "node_down incarnation=1",
-        "expire items.0.session=1",  "rotate version=1",
-        "empty reason=-1",           "node_move node=1 away=1 reason=PEER_DOWN",
-        "alarm_set name=a active=1", "cluster_set log_version=2"};
+    static const char *const lines[] = {"start node=2 nonce=n",
+                                        "node_down incarnation=1",
+                                        "expire items.0.session=1",
+                                        "rotate version=1",
+                                        "empty reason=-1",
+                                        "node_move node=1 away=1 reason=PEER_DOWN",
+                                        "node_votes node=2 raft_id=8589934593",
+                                        "alarm_set name=a active=1",
+                                        "cluster_set log_version=2"};
     struct buf substitute = BUF_EMPTY;
 
     (void)state;

@@ -86,7 +86,7 @@ static void test_faults(void **state)
         const char *line;
         const char *said;
     } cases[] = {
-        {"", "nouns: alarm assignment cluster completion domain group ha log"},
+        {"", "nouns: alarm assignment cluster completion dns domain group ha log"},
         {"usr list", "there is no noun \"usr\"; nouns:"},
         {"user fly",
          "user: there is no verb \"fly\"; verbs: add assign import list passwd remove show"},
@@ -95,6 +95,7 @@ static void test_faults(void **state)
         {"user add a@b secret", "usage: musterctl user add ADDRESS"},
         {"reload now", "usage: musterctl reload\n"},
         {"user add a@b --replace", "takes no --replace"},
+        {"node replace 2 a:1 --witness", "takes no --witness"},
         {"--flying user list", "musterctl --help lists the options"},
         {"--timeout 0 user list", "--timeout 0: a number from 1 to 86400"},
         {"--node two --cluster /d user list", "--node two: a number"},
