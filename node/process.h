@@ -35,6 +35,7 @@ struct process {
     bool was_ready;
     bool told_serving;   /* what the service manager knows */
     uint64_t turns_seen; /* what the watchdog saw move last */
+    unsigned still_pulses;
     uint64_t log_seen_ms;
 };
 

@@ -4,10 +4,12 @@
 #include "node/process.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #define PULSE_MS      500  /* how often the main thread looks at the others */
+#define PULSES_STILL  60   /* so often they did not move: they never will; as WatchdogSec= */
 #define FILES_DEFAULT 1024 /* the soft limit of most systems */
 
 static void on_stop_signal(uv_signal_t *handle, int number)
@@ -63,6 +65,17 @@ static void tell_serving(struct process *process, bool is_serving)
     process->told_serving = is_serving;
 }
 
+/* Counted by pulses, not by time, which passes for a process that is stopped, too. */
+static void judge_stillness(struct process *process, bool moves)
+{
+    process->still_pulses = moves ? 0 : process->still_pulses + 1;
+    if (process->still_pulses >= PULSES_STILL) {
+        log_error("node.hung");
+        log_flush();
+        abort(); /* its peer takes over, and the core dump says where it hung */
+    }
+}
+
 /* The watchdog is fed while both threads that the cluster depends on move: the state thread counts
  * its turns, the raft thread dates its status. A worker that hangs is no reason to kill the node,
  * which still votes and serves the clients of the others: the status tells of it. */
@@ -71,10 +84,13 @@ static void on_pulse(uv_timer_t *timer)
     struct process *process = timer->data;
     struct core_status core;
     struct rlog_status log;
+    bool moves;
 
     core_get_status(process->core, &core);
     rlog_get_status(core_log(process->core), &log);
-    if (core.turns != process->turns_seen && log.as_of_ms != process->log_seen_ms) {
+    moves = core.turns != process->turns_seen && log.as_of_ms != process->log_seen_ms;
+    judge_stillness(process, moves);
+    if (moves) {
         process->turns_seen = core.turns;
         process->log_seen_ms = log.as_of_ms;
         (void)sd_notify(0, "WATCHDOG=1");

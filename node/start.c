@@ -87,6 +87,7 @@ static int start_core(struct process *process)
                                  .heartbeat_ms = conf->timers.heartbeat_ms,
                                  .fallback_s = conf->timers.fallback_s,
                                  .moves_per_second = conf->limits.moves_per_second,
+                                 .service_s = conf->timers.service_s,
                                  .replace_s = conf->timers.replace_s,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,

@@ -32,7 +32,8 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
     X(stop_s, 1, 600, 10, RESTART)            /* time for a graceful stop */                       \
     X(scrub_s, 1, 31536000, 86400, RESTART)   /* how often the rows on disk are checked */         \
     X(fallback_s, 0, 86400, 300, RESTART)     /* until users go home to a node; 0: when asked */   \
-    X(replace_s, 0, 86400, 60, RESTART)       /* until a standby votes for a dead voter */
+    X(service_s, 1, 3600, 10, RESTART)  /* until a service that is down fails its node over */     \
+    X(replace_s, 0, 86400, 60, RESTART) /* until a standby votes for a dead voter */
 
 #define CONF_LIMITS_MAP(X)                                                                         \
     X(stanza_bytes, 10000, 1000000, 262144, RELOAD) /* RFC 6120 §13.12 asks for at least 10000 */ \

@@ -147,6 +147,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
     case EFFECT_VOTES:
         core_tell_node(core, effect->node);
         break;
+    case EFFECT_HEALTH:
+        core_on_health(effect);
+        break;
     case EFFECT_MOVED:
         core_on_moved(core, effect);
         break;

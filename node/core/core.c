@@ -24,6 +24,7 @@ static struct core *core_new(const struct core_config *config)
     core->fallback_s = config->fallback_s;
     core->moves_per_second = config->moves_per_second;
     core->moving = moving_new();
+    core->service_ms = config->service_s * UINT64_C(1000);
     core->replace_ms = config->replace_s * UINT64_C(1000);
     core->scrub_s = config->scrub_s;
     core->on_secrets = config->on_secrets;

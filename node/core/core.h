@@ -42,6 +42,7 @@ struct core_config {
     uint32_t heartbeat_ms;
     uint32_t fallback_s;       /* 0: no automatic fallback */
     uint32_t moves_per_second; /* sessions that leave this node, when no other pace is asked for */
+    uint32_t service_s;        /* until what is wrong with a node counts */
     uint32_t replace_s;        /* until a standby votes for a voter that is dead; 0: never */
     uint32_t election_ms;
     uint32_t lease_ms;

@@ -4,6 +4,7 @@
 
 #include "ha/alarm/alarm.h"
 #include "ha/gate/gate.h"
+#include "ha/health/watch.h"
 #include "ha/lead/lead.h"
 #include "ha/marks/marks.h"
 #include "node/base/waker.h"
@@ -34,6 +35,10 @@ struct leader {
     uint64_t term;
     struct lead lead;
     bool is_anyone_away; /* waits for a fallback, so time must go on */
+    struct node_watch {
+        uint32_t node; /* 0: free */
+        struct health_watch watch;
+    } watches[RLOG_MEMBERS_MAX];
     struct alarm_watch alarms;
 };
 
@@ -49,6 +54,7 @@ struct core {
     uint32_t fallback_s;
     uint32_t moves_per_second;
     uint64_t replace_ms;
+    uint64_t service_ms;
     struct rlog *log;
     struct snapshot *copies;
     char *copy_path;
@@ -160,6 +166,15 @@ void core_on_handed_on(struct core *core, int status);
 void core_tell_secrets(struct core *core);
 /** The leader draws new ones. */
 void core_rotate_secrets(struct core *core);
+
+/* health.c */
+/** The leader looks which nodes are well. */
+void core_decide_health(struct core *core, uint64_t now_ms);
+void core_on_health(const struct effect *effect);
+
+/* versions.c */
+/** Do all members understand commands of this version? */
+bool core_may_write(struct core *core, uint32_t log_version);
 
 /* pairs.c */
 /** The leader looks which users have to move. time_ms: cluster time. */

@@ -117,6 +117,7 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     }
     if (duties & LEAD_PAIRS) {
         core->leader.lead.pairs_seen_ms = now_ms;
+        core_decide_health(core, now_ms);
         core_decide_pairs(core, time_ms);
         core_decide_homes(core);
         core_decide_alarms(core, time_ms, now_ms);

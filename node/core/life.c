@@ -164,7 +164,8 @@ void core_say_farewell(struct core *core)
     Pb__NodeStop stop = PB__NODE_STOP__INIT;
 
     core->is_leaving = true;
-    if (core->incarnation != 0 && rlog_lease_held(core->log)) {
+    if (core->incarnation != 0 && rlog_lease_held(core->log) &&
+        core_may_write(core, STATE_LOG_VERSION_STOP)) {
         command.body_case = PB__COMMAND__BODY_NODE_STOP;
         command.node_stop = &stop;
         submit(core, &command);

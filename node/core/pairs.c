@@ -49,7 +49,10 @@ static bool is_up(struct core *core, uint64_t incarnation)
 
 static enum pair_life life_of(struct core *core, const Pb__NodeRow *row)
 {
-    return is_up(core, row->incarnation) ? PAIR_UP : row->stopped ? PAIR_STOPPED : PAIR_DOWN;
+    if (!is_up(core, row->incarnation)) {
+        return row->stopped ? PAIR_STOPPED : PAIR_DOWN;
+    }
+    return row->starting ? PAIR_STARTING : PAIR_UP;
 }
 
 static struct pair_node node_facts(struct core *core, const Pb__NodeRow *row)
@@ -57,7 +60,9 @@ static struct pair_node node_facts(struct core *core, const Pb__NodeRow *row)
     return (struct pair_node){.is_there = true,
                               .life = life_of(core, row),
                               .life_ms = row->life_ms,
-                              .is_well = !row->witness, /* which can serve nobody */
+                              .is_well =
+                                  !row->witness && !row->not_serving && row->services_down == 0,
+                              .well_ms = row->health_ms,
                               .is_away = row->away,
                               .is_drained = row->drained,
                               .is_moving = row->moving_by != 0 && is_up(core, row->moving_by),

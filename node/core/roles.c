@@ -55,7 +55,7 @@ static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_st
 static void note_votes(struct core *core, const struct rlog_status *log,
                        const struct lead_member *members)
 {
-    for (size_t i = 0; i < log->peer_count; i++) {
+    for (size_t i = 0; i < log->peer_count && core_may_write(core, STATE_LOG_VERSION_VOTES); i++) {
         Pb__Command command = PB__COMMAND__INIT;
         Pb__NodeVotes votes = PB__NODE_VOTES__INIT;
 

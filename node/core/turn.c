@@ -178,7 +178,6 @@ static void on_wake(void *ctx)
 static void on_tick(uv_timer_t *tick)
 {
     struct core *core = tick->data;
-
     const uint64_t now_ms = clock_mono_ms();
 
     core_lead(core, now_ms);

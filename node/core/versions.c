@@ -20,6 +20,11 @@ static uint32_t common_version(const struct members *members)
     return common;
 }
 
+bool core_may_write(struct core *core, uint32_t log_version)
+{
+    return state_cluster(core->state, &core->arena)->log_version >= log_version;
+}
+
 void core_raise_log_version(struct core *core, const struct members *members)
 {
     Pb__Command command = PB__COMMAND__INIT;

@@ -141,6 +141,7 @@ struct rlog {
     pthread_mutex_t progress_mutex;
     struct progress progress;
     struct rlog_report report_part; /* under progress_mutex */
+    uint64_t report_set_ms;         /* when the state thread set it */
     pthread_mutex_t status_mutex;
     struct rlog_status status;
     struct rlog_report own_report;                 /* under status_mutex, as the next two */

@@ -5,6 +5,7 @@
 #include "node/base/clock.h"
 
 #define REPORT_PERIOD_MS 1000
+#define REPORT_STALE_MS  3000 /* the state thread has set nothing for so long: it hangs */
 #define REPORTS_LOST_MAX 5 /* so many periods without one: what a node said last counts no more */
 
 static uint64_t beat_ms(const struct rlog *rlog)
@@ -21,6 +22,7 @@ void rlog_set_report(struct rlog *rlog, const struct rlog_report *report)
 {
     (void)pthread_mutex_lock(&rlog->progress_mutex);
     rlog->report_part = *report;
+    rlog->report_set_ms = clock_mono_ms();
     (void)pthread_mutex_unlock(&rlog->progress_mutex);
 }
 
@@ -42,10 +44,24 @@ struct rlog_report rlog_compose_report(struct rlog *rlog)
 
 /* ---- to others */
 
+/* Does the state thread still say how it is? */
+static bool is_current(struct rlog *rlog)
+{
+    bool is_current;
+
+    (void)pthread_mutex_lock(&rlog->progress_mutex);
+    is_current = clock_mono_ms() - rlog->report_set_ms < REPORT_STALE_MS;
+    (void)pthread_mutex_unlock(&rlog->progress_mutex);
+    return is_current;
+}
+
 static void send_all(struct rlog *rlog)
 {
     const struct rlog_report report = rlog_compose_report(rlog);
 
+    if (!is_current(rlog)) {
+        return; /* others take it for one that does not serve */
+    }
     buf_clear(&rlog->scratch);
     report_encode(&report, &rlog->scratch);
     for (size_t i = 0; i < rlog->peer_count; i++) {

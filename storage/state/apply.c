@@ -129,6 +129,8 @@ static int run_cluster_body(struct apply *a, const Pb__Command *command)
         return node_move(a, command->node_move);
     case PB__COMMAND__BODY_NODE_STOP:
         return node_stop(a);
+    case PB__COMMAND__BODY_NODE_HEALTH:
+        return node_health(a, command->node_health);
     case PB__COMMAND__BODY_MOVE_REPORT:
         return move_report(a, command->move_report);
     case PB__COMMAND__BODY_MOVE_ABORT:

@@ -66,6 +66,7 @@ int group_remove(struct apply *a, const Pb__GroupRemove *command);
 int group_node(struct apply *a, const Pb__GroupNode *command);
 int node_move(struct apply *a, const Pb__NodeMove *command);
 int node_stop(struct apply *a);
+int node_health(struct apply *a, const Pb__NodeHealth *command);
 int move_report(struct apply *a, const Pb__MoveReport *command);
 int move_abort(struct apply *a, const Pb__MoveAbort *command);
 int assignment_set(struct apply *a, const Pb__AssignmentSet *command);

@@ -209,12 +209,6 @@ static void move(struct homes *homes, const char *user, uint32_t node, bool by_h
     row_put(homes->state, TABLE_ACCOUNT, key_user(user), row);
 }
 
-static bool takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *node)
-{
-    return !node->witness && !node->drained && node->client_address[0] != '\0' &&
-           node_is_up(state, arena, node->incarnation);
-}
-
 /* The node that serves a user, unless it is this one, or takes no sessions now. One with the same
  * address, behind a balancer, may be this one. */
 static const Pb__NodeRow *in_charge_elsewhere(struct state *state, struct arena *arena,
@@ -225,7 +219,7 @@ static const Pb__NodeRow *in_charge_elsewhere(struct state *state, struct arena 
     const Pb__NodeRow *in_charge =
         account == NULL ? NULL : group_in_charge(state, arena, account->home);
 
-    return in_charge != NULL && takes_sessions(state, arena, in_charge) &&
+    return in_charge != NULL && node_takes_sessions(state, arena, in_charge) &&
                    strcmp(in_charge->client_address, here->client_address) != 0
                ? in_charge
                : NULL;

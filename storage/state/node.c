@@ -93,6 +93,10 @@ int node_start(struct apply *a, const Pb__Start *command)
     node->nonce = command->nonce;
     node->life_ms = a->now_ms;
     node->stopped = false;
+    node->starting = state_cluster(a->state, a->arena)->log_version >= STATE_LOG_VERSION_HEALTH;
+    node->not_serving = false;
+    node->services_down = 0;
+    node->health_ms = a->now_ms;
     row_put(a->state, TABLE_NODE, key_u32(command->node), node);
     life.node = command->node;
     life.up = true;
@@ -119,6 +123,35 @@ int node_stop(struct apply *a)
     }
     end_incarnation(a, a->origin, true);
     return 0;
+}
+
+int node_health(struct apply *a, const Pb__NodeHealth *command)
+{
+    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, command->incarnation);
+    struct effect *effect;
+    Pb__NodeRow *row;
+
+    if (life == NULL || !life->up) {
+        return ERR_NOT_FOUND;
+    }
+    row = state_node(a->state, a->arena, life->node);
+    row->starting = false;
+    row->not_serving = !command->serves;
+    row->services_down = command->services_down;
+    row->health_ms = a->now_ms;
+    row_put(a->state, TABLE_NODE, key_u32(row->node), row);
+    effect = effects_push(a->out, EFFECT_HEALTH);
+    effect->node = row->node;
+    effect->up = command->serves && command->services_down == 0;
+    effect->reason = command->services_down;
+    return 0;
+}
+
+bool node_takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *row)
+{
+    return !row->witness && !row->drained && row->client_address[0] != '\0' && !row->starting &&
+           !row->not_serving && row->services_down == 0 &&
+           node_is_up(state, arena, row->incarnation);
 }
 
 int node_set(struct apply *a, const Pb__NodeSet *command)
@@ -152,13 +185,6 @@ int node_votes(struct apply *a, const Pb__NodeVotes *command)
     return 0;
 }
 
-static bool can_take_over(struct state *state, struct arena *arena, const Pb__NodeRow *row,
-                          uint32_t node)
-{
-    return row->node != node && !row->witness && !row->drained && row->client_address[0] != '\0' &&
-           node_is_up(state, arena, row->incarnation);
-}
-
 /* The next in a ring: spreads the load of a dead node. NULL: there is none. */
 static const Pb__NodeRow *next_in_ring(struct state *state, struct arena *arena, uint32_t node)
 {
@@ -168,7 +194,7 @@ static const Pb__NodeRow *next_in_ring(struct state *state, struct arena *arena,
     for (size_t i = 0; i < nodes.count; i++) {
         const Pb__NodeRow *row = nodes.items[i].row;
 
-        if (!can_take_over(state, arena, row, node)) {
+        if (row->node == node || !node_takes_sessions(state, arena, row)) {
             continue;
         }
         if (row->node > node) {
@@ -183,7 +209,7 @@ const char *node_backup_address(struct state *state, struct arena *arena, uint32
 {
     const Pb__NodeRow *peer = group_peer(state, arena, node);
 
-    if (peer == NULL || !can_take_over(state, arena, peer, node)) {
+    if (peer == NULL || !node_takes_sessions(state, arena, peer)) {
         peer = next_in_ring(state, arena, node);
     }
     return peer == NULL ? "" : peer->client_address;

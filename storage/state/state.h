@@ -20,9 +20,13 @@ struct state;
 /* The newest commands that this program understands; goes up when there are others. Each node tells
  * it to all (raft/log/report.h): a node stops at a command that it does not know, so those of a
  * version above 0 go into the log only once every member understands them and
- * ClusterRow.log_version says so (DESIGN 3). 1: AlarmSet, ClusterSet. */
+ * ClusterRow.log_version says so (DESIGN 3). 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
+ * NodeVotes. */
 #define STATE_LOG_VERSION        1
 #define STATE_LOG_VERSION_ALARMS 1
+#define STATE_LOG_VERSION_HEALTH 1
+#define STATE_LOG_VERSION_STOP   1
+#define STATE_LOG_VERSION_VOTES  1
 
 #define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
 #define STATE_GROUP_NODES_MAX      2

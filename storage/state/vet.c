@@ -8,6 +8,7 @@ static bool is_leaders_own(const Pb__Command *command)
 {
     switch (command->body_case) {
     case PB__COMMAND__BODY_NODE_DOWN:
+    case PB__COMMAND__BODY_NODE_HEALTH:
     case PB__COMMAND__BODY_NODE_VOTES:
     case PB__COMMAND__BODY_EXPIRE:
     case PB__COMMAND__BODY_ROTATE:

@@ -173,6 +173,9 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
     case EFFECT_VOTES:
         buf_printf(out, "votes node=%u", effect->node);
         break;
+    case EFFECT_HEALTH:
+        buf_printf(out, "health of node %u: %s", effect->node, effect->up ? "well" : "unwell");
+        break;
     case EFFECT_MOVED:
         buf_printf(out, "moved node=%u%s reason=%u", effect->node, effect->away ? " away" : " home",
                    effect->reason);

@@ -1,0 +1,98 @@
+/* When it gets into the log that a node is ill, or well. */
+#include "ha/health/health.h"
+#include "ha/health/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW_MS   50000
+#define DELAY_MS 10000
+
+static const struct health_seen well = {.serves = true};
+static const struct health_seen ill = {.services_down = HEALTH_XMPP, .serves = true};
+static const struct health_seen closed = {.services_down = 0};
+
+static bool look(struct health_watch *watch, const struct health_stored *stored,
+                 const struct health_seen *reported, uint64_t now_ms, struct health_seen *out)
+{
+    return health_watch(watch, stored, reported, now_ms, DELAY_MS, out);
+}
+
+/* Goal: what is wrong is told when it was so for the whole delay; that it is over, at once. */
+static void test_delay(void **state)
+{
+    struct health_watch watch = {0};
+    struct health_stored stored = {.seen = well};
+    struct health_seen out;
+
+    (void)state;
+    assert_false(look(&watch, &stored, &well, NOW_MS, &out));
+    assert_false(look(&watch, &stored, &ill, NOW_MS, &out));
+    assert_false(look(&watch, &stored, &ill, NOW_MS + DELAY_MS - 1, &out));
+    assert_true(look(&watch, &stored, &ill, NOW_MS + DELAY_MS, &out));
+    assert_int_equal(out.services_down, HEALTH_XMPP);
+    stored.seen = out;
+    assert_false(look(&watch, &stored, &ill, NOW_MS + 2 * DELAY_MS, &out));
+    assert_true(look(&watch, &stored, &well, NOW_MS + 2 * DELAY_MS, &out));
+    assert_true(out.serves && out.services_down == 0);
+}
+
+/* Goal: a fault that passes within the delay is not told, and the next one has its own delay. */
+static void test_a_short_fault(void **state)
+{
+    struct health_watch watch = {0};
+    const struct health_stored stored = {.seen = well};
+    struct health_seen out;
+
+    (void)state;
+    assert_false(look(&watch, &stored, &closed, NOW_MS, &out));
+    assert_false(look(&watch, &stored, &well, NOW_MS + DELAY_MS - 1, &out));
+    assert_false(look(&watch, &stored, &closed, NOW_MS + DELAY_MS, &out));
+    assert_false(look(&watch, &stored, &closed, NOW_MS + 2 * DELAY_MS - 1, &out));
+    assert_true(look(&watch, &stored, &closed, NOW_MS + 2 * DELAY_MS, &out));
+}
+
+/* Goal: one fault after the other without a moment between is one long fault; a node that says
+ * nothing does not serve. */
+static void test_one_fault_after_the_other(void **state)
+{
+    struct health_watch watch = {0};
+    const struct health_stored stored = {.seen = well};
+    struct health_seen out;
+
+    (void)state;
+    assert_false(look(&watch, &stored, &closed, NOW_MS, &out));
+    assert_false(look(&watch, &stored, &ill, NOW_MS + DELAY_MS / 2, &out));
+    assert_true(look(&watch, &stored, NULL, NOW_MS + DELAY_MS, &out));
+    assert_false(out.serves);
+}
+
+/* Goal: a node that starts is not called ill, however long it takes; once it serves, it is told. */
+static void test_start(void **state)
+{
+    struct health_watch watch = {0};
+    const struct health_stored stored = {.starts = true};
+    struct health_seen out;
+
+    (void)state;
+    assert_false(look(&watch, &stored, NULL, NOW_MS, &out));
+    assert_false(look(&watch, &stored, &closed, NOW_MS + 10 * DELAY_MS, &out));
+    assert_false(look(&watch, &stored, &ill, NOW_MS + 20 * DELAY_MS, &out));
+    assert_true(look(&watch, &stored, &well, NOW_MS + 20 * DELAY_MS, &out));
+    assert_true(out.serves);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_a_short_fault),
+        cmocka_unit_test(test_one_fault_after_the_other),
+        cmocka_unit_test(test_start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
