@@ -10,9 +10,9 @@ static bool is_same(const struct health_seen *a, const struct health_seen *b)
     return a->serves == b->serves && a->services_down == b->services_down;
 }
 
-bool health_watch(struct health_watch *watch, const struct health_stored *stored,
-                  const struct health_seen *reported, uint64_t now_ms, uint64_t delay_ms,
-                  struct health_seen *out)
+bool health_decide(struct health_watch *watch, const struct health_stored *stored,
+                   const struct health_seen *reported, uint64_t now_ms, uint64_t delay_ms,
+                   struct health_seen *out)
 {
     *out = reported == NULL ? (struct health_seen){.services_down = stored->seen.services_down}
                             : *reported;
@@ -23,5 +23,6 @@ bool health_watch(struct health_watch *watch, const struct health_stored *stored
     if (watch->ill_ms == 0) {
         watch->ill_ms = now_ms;
     }
-    return !stored->starts && !is_same(out, &stored->seen) && now_ms - watch->ill_ms >= delay_ms;
+    delay_ms *= stored->starts ? HEALTH_START_DELAYS : 1;
+    return (stored->starts || !is_same(out, &stored->seen)) && now_ms - watch->ill_ms >= delay_ms;
 }

@@ -24,11 +24,12 @@ struct health_watch {
     uint64_t ill_ms; /* since when something is wrong, 0: nothing is; of one monotonic clock */
 };
 
+#define HEALTH_START_DELAYS 10 /* so many times the delay has a node that starts */
+
 /** Is the log to be changed now? out: what it is to say. reported: NULL while the node says nothing
- * though it is connected: as one that does not serve. A node that starts has all the time it needs:
- * the first thing to say of it is that it is well. */
-bool health_watch(struct health_watch *watch, const struct health_stored *stored,
-                  const struct health_seen *reported, uint64_t now_ms, uint64_t delay_ms,
-                  struct health_seen *out);
+ * though it is connected: as one that does not serve. */
+bool health_decide(struct health_watch *watch, const struct health_stored *stored,
+                   const struct health_seen *reported, uint64_t now_ms, uint64_t delay_ms,
+                   struct health_seen *out);
 
 #endif

@@ -70,8 +70,8 @@ bool mover_next(struct mover *mover, uint64_t now_ms, uint64_t *session_out)
 void mover_dropped(struct mover *mover, uint32_t epoch, uint64_t now_ms)
 {
     ASSERT(mover->next < mover->count);
-    mover->sessions[mover->waiting++] =
-        (struct mover_session){.id = mover->sessions[mover->next++].id, .epoch = epoch};
+    mover->sessions[mover->waiting++] = (struct mover_session){
+        .id = mover->sessions[mover->next++].id, .epoch = epoch, .dropped_ms = now_ms};
     mover->tokens -= mover->tokens < TOKEN ? mover->tokens : TOKEN;
     mover->last_drop_ms = now_ms;
     mover->counts.dropped++;

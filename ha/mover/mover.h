@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MOVER_SETTLE_MS 10000 /* for the last ones to come back somewhere */
+/* For the last ones to come back somewhere; longer than the grace of those that cannot resume
+ * (STATE_GRACE_MS), so that their end is counted. */
+#define MOVER_SETTLE_MS 15000
+#define MOVER_STUCK_MS  3000 /* its connection hears nothing: the worker hangs */
 #define MOVER_REPORT_MS 1000
 /* The pace is an average: what could not be dropped for so long is not made up for. */
 #define MOVER_BURST_MS 1000
@@ -18,6 +21,7 @@
 struct mover_session {
     uint64_t id;
     uint32_t epoch; /* when it was dropped; a resume raises it */
+    uint64_t dropped_ms;
 };
 
 struct mover_counts {

@@ -112,7 +112,7 @@ static const char *refuse_drain(const struct pair_facts *facts, size_t node)
     }
     if (has_peer(facts)) {
         refusal = refuse_peer(peer);
-    } else if (!facts->others_serve) {
+    } else if (!facts->others_serve && (!can_serve(peer) || peer->is_drained)) {
         refusal = "no other node serves";
     }
     return refusal == NULL && (own->is_moving || peer->is_moving) ? MOVING : refusal;
@@ -134,7 +134,12 @@ static const char *refuse_fallback(const struct pair_node *own)
 
 static const char *refuse_abort(const struct pair_node *own)
 {
-    return own->is_moving ? NULL : "no sessions are being moved";
+    if (!own->is_moving) {
+        return "no sessions are being moved";
+    }
+    return own->is_away && own->moved_for != PAIR_ADMIN_REQUEST
+               ? "a fault moves them: the leader would do it again"
+               : NULL;
 }
 
 /* The leader does so unasked, as soon as one can serve. */

@@ -16,15 +16,15 @@ struct node_list {
 static bool list_node(void *ctx, const Pb__NodeRow *row)
 {
     struct node_list *list = ctx;
-    const Pb__IncarnationRow *life =
-        state_incarnation(core_state(list->core), core_arena(list->core), row->incarnation);
+    const bool is_up = row != NULL && state_is_up(core_state(list->core), core_arena(list->core),
+                                                  row->incarnation);
 
     (void)json_array_append_new(list->rows,
                                 json_pack("{s:I,s:s,s:s,s:s,s:I,s:b,s:b}", "node",
                                           (json_int_t)row->node, "name", row->name, "link_address",
                                           row->link_address, "client_address", row->client_address,
                                           "incarnation", (json_int_t)row->incarnation, "up",
-                                          life != NULL && life->up, "witness", (int)row->witness));
+                                          (int)is_up, "witness", (int)row->witness));
     return true;
 }
 

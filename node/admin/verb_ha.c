@@ -188,7 +188,7 @@ static bool check_args(struct request *request, enum pair_request kind)
     }
     if (!is_within(request, "rate", RATE_MAX) ||
         !is_within(request, "deadline_s", STATE_MOVE_DEADLINE_S_MAX)) {
-        request_fail_usage(request, "rate goes to 100000 a second, deadline_s to 86400");
+        request_fail_usage(request, "rate or deadline_s is out of range");
         return false;
     }
     request->kind = kind;

@@ -16,16 +16,15 @@ static json_t *list_item(struct core *core, const struct rlog_status *log,
                          const struct rlog_peer_status *peer)
 {
     const Pb__NodeRow *row = state_node(core_state(core), core_arena(core), peer->node_id);
-    const Pb__IncarnationRow *life =
-        row == NULL ? NULL
-                    : state_incarnation(core_state(core), core_arena(core), row->incarnation);
+    const bool is_up =
+        row != NULL && state_is_up(core_state(core), core_arena(core), row->incarnation);
     bool leads = peer->node_id == log->leader_node;
 
     return json_pack(
         "{s:I,s:s,s:s,s:b,s:s,s:b,s:b,s:I,s:I}", "node", (json_int_t)peer->node_id, "name",
         row == NULL ? "" : row->name, "role", leads ? "leader" : member_role_name(peer->role),
         "witness", (int)(row != NULL && row->witness), "address", peer->address, "connected",
-        (int)peer->connected, "up", (int)(life != NULL && life->up), "incarnation",
+        (int)peer->connected, "up", (int)is_up, "incarnation",
         (json_int_t)(row == NULL ? 0 : row->incarnation), "raft_id", (json_int_t)peer->raft_id);
 }
 

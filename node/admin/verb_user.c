@@ -368,9 +368,10 @@ static void read_user(struct request *request, struct core *core)
     }
     state_each_session_of(core_state(core), core_arena(core), user, count_session, &session_count);
     request->result =
-        json_pack("{s:s,s:I,s:o,s:I,s:I}", "user", user, "version", (json_int_t)account->version,
-                  "keys", keys, "sessions", session_count, "contacts",
-                  (json_int_t)(roster == NULL ? 0 : roster->count));
+        json_pack("{s:s,s:I,s:o,s:I,s:I,s:I,s:b}", "user", user, "version",
+                  (json_int_t)account->version, "keys", keys, "sessions", session_count, "contacts",
+                  (json_int_t)(roster == NULL ? 0 : roster->count), "home",
+                  (json_int_t)account->home, "home_by_hand", (int)account->by_hand);
 }
 
 void verb_user_show(struct request *request)

@@ -26,8 +26,7 @@
     X(ERR_CONFLICT, -18, "conflict")                                                               \
     X(ERR_NOT_ALLOWED, -19, "not allowed")                                                         \
     X(ERR_INVALID, -20, "invalid argument")                                                        \
-    X(ERR_NO_MAJORITY, -21, "no majority of the remaining voters answers")                         \
-    X(ERR_ELSEWHERE, -22, "another node serves this user")
+    X(ERR_NO_MAJORITY, -21, "no majority of the remaining voters answers")
 
 enum err {
 #define ERR_ENUM(name, value, text) name = (value),

@@ -86,6 +86,7 @@ void core_get_status(struct core *core, struct core_status *out)
     (void)pthread_mutex_lock(&core->status_mutex);
     *out = core->status;
     (void)pthread_mutex_unlock(&core->status_mutex);
+    out->turns += atomic_load_explicit(&core->notes_handled, memory_order_relaxed);
     out->workers_hung = count_hung(core);
     if (out->serving && out->workers_hung > 0) {
         out->serving = false;

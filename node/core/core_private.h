@@ -102,6 +102,7 @@ struct core {
     uint64_t secrets_version;         /* of what the state has; 0: nothing yet */
     uint64_t secrets_made_ms;
 
+    atomic_uint_fast64_t notes_handled;
     atomic_bool may_serve;
     atomic_uint open_workers;                               /* with open doors */
     atomic_uint_fast64_t worker_turns_ms[CORE_WORKERS_MAX]; /* when each ended its last turn */
@@ -168,8 +169,8 @@ void core_tell_secrets(struct core *core);
 void core_rotate_secrets(struct core *core);
 
 /* health.c */
-/** The leader looks which nodes are well. */
-void core_decide_health(struct core *core, uint64_t now_ms);
+/** The leader looks which nodes are well. True: it has put something into the log. */
+bool core_decide_health(struct core *core, uint64_t now_ms);
 void core_on_health(const struct effect *effect);
 
 /* versions.c */

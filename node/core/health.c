@@ -5,18 +5,23 @@
 #include "node/core/members.h"
 #include "storage/state/command.h"
 
+/* Those of members that are gone are free again (forget_strangers()), so there is one for each. */
 static struct health_watch *watch_of(struct core *core, uint32_t node)
 {
     struct node_watch *watches = core->leader.watches;
-    size_t i = 0;
+    struct node_watch *free_one = NULL;
 
-    while (i < RLOG_MEMBERS_MAX - 1 && watches[i].node != 0 && watches[i].node != node) {
-        i++;
+    for (size_t i = 0; i < RLOG_MEMBERS_MAX; i++) {
+        if (watches[i].node == node) {
+            return &watches[i].watch;
+        }
+        if (watches[i].node == 0 && free_one == NULL) {
+            free_one = &watches[i];
+        }
     }
-    if (watches[i].node != node) { /* a free one, or that of a member that is gone */
-        watches[i] = (struct node_watch){.node = node};
-    }
-    return &watches[i].watch;
+    ASSERT(free_one != NULL);
+    *free_one = (struct node_watch){.node = node};
+    return &free_one->watch;
 }
 
 static void tell(struct core *core, const Pb__NodeRow *row, const struct health_seen *seen)
@@ -32,7 +37,8 @@ static void tell(struct core *core, const Pb__NodeRow *row, const struct health_
     core_decide(core, &command, COOKIE_NONE);
 }
 
-static void look_at(struct core *core, const struct member_view *member, uint64_t now_ms)
+/* True: something was decided. */
+static bool look_at(struct core *core, const struct member_view *member, uint64_t now_ms)
 {
     const Pb__NodeRow *row = member->row;
     struct health_stored stored;
@@ -40,8 +46,8 @@ static void look_at(struct core *core, const struct member_view *member, uint64_
     struct health_seen seen;
 
     /* Who is down, or about to be presumed so, is another matter. */
-    if (!member->is_up || row->witness || !member->peer->connected) {
-        return;
+    if (!member->is_up || !member->peer->connected) {
+        return false;
     }
     stored = (struct health_stored){
         .starts = row->starting,
@@ -50,23 +56,45 @@ static void look_at(struct core *core, const struct member_view *member, uint64_
         reported = (struct health_seen){.services_down = member->report->services_down,
                                         .serves = member->report->serves};
     }
-    if (health_watch(watch_of(core, row->node), &stored, member->report == NULL ? NULL : &reported,
-                     now_ms, core->service_ms, &seen)) {
-        tell(core, row, &seen);
+    if (!health_decide(watch_of(core, row->node), &stored,
+                       member->report == NULL ? NULL : &reported, now_ms, core->service_ms,
+                       &seen)) {
+        return false;
+    }
+    tell(core, row, &seen);
+    return true;
+}
+
+/* Or two members would share the last one, and neither ever be ill for long enough. */
+static void forget_strangers(struct core *core, const struct members *members)
+{
+    for (size_t i = 0; i < RLOG_MEMBERS_MAX; i++) {
+        struct node_watch *watch = &core->leader.watches[i];
+        bool is_member = false;
+
+        for (size_t k = 0; k < members->count; k++) {
+            is_member = is_member || members->items[k].peer->node_id == watch->node;
+        }
+        if (!is_member) {
+            *watch = (struct node_watch){.node = 0};
+        }
     }
 }
 
-void core_decide_health(struct core *core, uint64_t now_ms)
+bool core_decide_health(struct core *core, uint64_t now_ms)
 {
     struct members members;
+    bool has_decided = false;
 
     if (!core_may_write(core, STATE_LOG_VERSION_HEALTH)) {
-        return;
+        return false;
     }
     members_read(core, &members);
+    forget_strangers(core, &members);
     for (size_t i = 0; i < members.count; i++) {
-        look_at(core, &members.items[i], now_ms);
+        has_decided = look_at(core, &members.items[i], now_ms) || has_decided;
     }
+    return has_decided;
 }
 
 void core_on_health(const struct effect *effect)

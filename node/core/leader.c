@@ -36,13 +36,8 @@ void core_presume_dead(struct core *core, uint32_t node_id, uint64_t incarnation
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__NodeDown down = PB__NODE_DOWN__INIT;
-    const Pb__IncarnationRow *life;
 
-    if (!leads(core)) {
-        return;
-    }
-    life = state_incarnation(core->state, &core->arena, incarnation);
-    if (life == NULL || !life->up) {
+    if (!leads(core) || !state_is_up(core->state, &core->arena, incarnation)) {
         return;
     }
     log_warn("core.node_presumed_dead", LOG_UINT("node", node_id),
@@ -117,8 +112,9 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     }
     if (duties & LEAD_PAIRS) {
         core->leader.lead.pairs_seen_ms = now_ms;
-        core_decide_health(core, now_ms);
-        core_decide_pairs(core, time_ms);
+        if (!core_decide_health(core, now_ms)) { /* else on what the state will say then */
+            core_decide_pairs(core, time_ms);
+        }
         core_decide_homes(core);
         core_decide_alarms(core, time_ms, now_ms);
     }

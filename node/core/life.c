@@ -96,10 +96,9 @@ static void add_first_domain(struct core *core)
 void core_tell_node(struct core *core, uint32_t node_id)
 {
     const Pb__NodeRow *node = state_node(core->state, &core->arena, node_id);
-    const Pb__IncarnationRow *life =
-        node == NULL ? NULL : state_incarnation(core->state, &core->arena, node->incarnation);
+    bool is_up = node != NULL && state_is_up(core->state, &core->arena, node->incarnation);
 
-    rlog_node_incarnation(core->log, node_id, life != NULL && life->up ? node->incarnation : 0);
+    rlog_node_incarnation(core->log, node_id, is_up ? node->incarnation : 0);
     if (node != NULL && node->voter_raft_id != 0) {
         rlog_node_voted(core->log, node_id, node->voter_raft_id);
     }
@@ -116,7 +115,7 @@ void core_incarnation_started(struct core *core, uint64_t incarnation)
              LOG_UINT("index", core->applied_index));
     announce_node(core);
     add_first_domain(core);
-    moving_look(core);
+    moving_look_again(core);
     core_step_gate(core);
 }
 

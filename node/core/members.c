@@ -16,13 +16,12 @@ static struct member_view view_of(struct core *core, const struct members *membe
                                   const struct rlog_peer_status *peer)
 {
     const Pb__NodeRow *row = state_node(core->state, &core->arena, peer->node_id);
-    const Pb__IncarnationRow *life =
-        row == NULL ? NULL : state_incarnation(core->state, &core->arena, row->incarnation);
 
     return (struct member_view){.peer = peer,
                                 .report = find_report(members, peer->node_id),
                                 .row = row,
-                                .is_up = life != NULL && life->up};
+                                .is_up = row != NULL &&
+                                         state_is_up(core->state, &core->arena, row->incarnation)};
 }
 
 /* The leader's word is a second old, this node's own may be ahead of it. */

@@ -10,7 +10,8 @@
 #include "node/core/core_private.h"
 #include "storage/state/command.h"
 
-#define ROWS_A_TICK 2000 /* looked at: the state thread does nothing else meanwhile */
+#define ROWS_A_TICK  2000 /* looked at: the state thread does nothing else meanwhile */
+#define DROPS_A_TICK 1000
 
 struct moving {
     struct mover mover;
@@ -39,7 +40,7 @@ void moving_free(struct moving **moving)
     }
 }
 
-void moving_look(struct core *core)
+void moving_look_again(struct core *core)
 {
     core->moving->looks = true;
 }
@@ -194,7 +195,7 @@ static void drop(struct core *core, uint64_t now_ms)
     struct mover *mover = &core->moving->mover;
     uint64_t session;
 
-    while (mover_next(mover, now_ms, &session)) {
+    for (size_t i = 0; i < DROPS_A_TICK && mover_next(mover, now_ms, &session); i++) {
         const Pb__SessionRow *row = state_session(core->state, &core->arena, session);
 
         if (row == NULL || !is_to_move(core, row)) {
@@ -203,10 +204,33 @@ static void drop(struct core *core, uint64_t now_ms)
             tell_to_leave(core, session, row);
             mover_dropped(mover, row->epoch, now_ms);
         }
+        arena_reset(&core->arena);
     }
 }
 
-static void check(struct core *core)
+/* Its worker does not do it: detached it can be resumed elsewhere, and ends at its deadline. */
+static void detach(struct core *core, const struct mover_session *session)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__Detach detach = PB__DETACH__INIT;
+
+    detach.session = session->id;
+    detach.epoch = session->epoch;
+    command.body_case = PB__COMMAND__BODY_DETACH;
+    command.detach = &detach;
+    if (core_submit(core, &command) != 0) {
+        log_debug("core.detach_waits", LOG_UINT("session", session->id)); /* for the next round */
+    }
+}
+
+static bool is_stuck(const struct core *core, const struct mover_session *session,
+                     const Pb__SessionRow *row, uint64_t now_ms)
+{
+    return row != NULL && row->owner->incarnation == core->incarnation && !row->detached &&
+           row->epoch == session->epoch && now_ms >= session->dropped_ms + MOVER_STUCK_MS;
+}
+
+static void check(struct core *core, uint64_t now_ms)
 {
     struct mover *mover = &core->moving->mover;
     const struct mover_session *session;
@@ -214,7 +238,11 @@ static void check(struct core *core)
     for (size_t i = 0; i < ROWS_A_TICK && (session = mover_check(mover)) != NULL; i++) {
         const Pb__SessionRow *row = state_session(core->state, &core->arena, session->id);
 
+        if (is_stuck(core, session, row, now_ms)) {
+            detach(core, session);
+        }
         mover_note(mover, fate_of(core, row, session->epoch));
+        arena_reset(&core->arena);
     }
 }
 
@@ -271,7 +299,7 @@ void moving_step(struct core *core, uint64_t now_ms)
     }
     find(core);
     drop(core, now_ms);
-    check(core);
+    check(core, now_ms);
     if (mover_is_over(&moving->mover, now_ms)) {
         report(core, true);
     } else if (mover_reports(&moving->mover, now_ms)) {

@@ -16,7 +16,7 @@ void moving_free(struct moving **moving);
 bool moving_takes(struct core *core, uint32_t node, bool away, uint64_t mover,
                   const Pb__SessionRow *row);
 /** Users were moved, or this node began a life: look what is to be done. */
-void moving_look(struct core *core);
+void moving_look_again(struct core *core);
 /** Ten times a second. */
 void moving_step(struct core *core, uint64_t now_ms);
 

@@ -42,9 +42,7 @@ struct walk {
 
 static bool is_up(struct core *core, uint64_t incarnation)
 {
-    const Pb__IncarnationRow *life = state_incarnation(core->state, &core->arena, incarnation);
-
-    return life != NULL && life->up;
+    return state_is_up(core->state, &core->arena, incarnation);
 }
 
 static enum pair_life life_of(struct core *core, const Pb__NodeRow *row)
@@ -212,7 +210,7 @@ void core_decide_pairs(struct core *core, uint64_t time_ms)
 
 void core_on_moved(struct core *core, const struct effect *effect)
 {
-    moving_look(core);
+    moving_look_again(core);
     log_warn(effect->away ? "core.node_failed_over" : "core.node_fell_back",
              LOG_UINT("node", effect->node),
              LOG_STR("reason", pair_reason_text(reason_of(effect->reason))));

@@ -17,9 +17,8 @@ static const char *const role_names[] = {
 static bool is_dead(struct core *core, const struct rlog_peer_status *peer, const Pb__NodeRow *row,
                     uint64_t time_ms)
 {
-    const Pb__IncarnationRow *life =
-        row == NULL ? NULL : state_incarnation(core->state, &core->arena, row->incarnation);
-    bool is_down = row != NULL && row->incarnation != 0 && (life == NULL || !life->up);
+    bool is_down = row != NULL && row->incarnation != 0 &&
+                   !state_is_up(core->state, &core->arena, row->incarnation);
 
     if (peer->node_id == core->node_id || core->replace_ms == 0) {
         return false;
@@ -108,8 +107,8 @@ void core_change_roles(struct core *core, uint64_t time_ms)
              LOG_UINT("raft_id", log.peers[member].raft_id),
              LOG_STR("from", role_names[members[member].role]), LOG_STR("to", role_names[role]));
     core->leader.lead.is_changing_role = true;
-    rlog_member_assign(core->log, log.peers[member].raft_id, rlog_roles[role], on_role_changed,
-                       &core->inbox);
+    rlog_decide_role(core->log, log.term, log.peers[member].raft_id, rlog_roles[role],
+                     on_role_changed, &core->inbox);
 }
 
 /* ---- a witness hands on */
@@ -143,5 +142,5 @@ void core_hand_on(struct core *core, uint64_t now_ms)
     log_info("core.hands_on", LOG_UINT("to", log.peers[heir].node_id));
     core->leader.lead.handed_on_ms = now_ms;
     core->leader.lead.is_handing_on = true;
-    rlog_transfer(core->log, log.peers[heir].node_id, on_handed_on, &core->inbox);
+    rlog_decide_transfer(core->log, log.term, log.peers[heir].node_id, on_handed_on, &core->inbox);
 }

@@ -165,6 +165,7 @@ static void take_turn(struct core *core)
 
         mail = mail->next;
         handle(core, note);
+        atomic_fetch_add_explicit(&core->notes_handled, 1, memory_order_relaxed);
         note_free(&note);
     }
     end_turn(core);

@@ -68,6 +68,26 @@ void rlog_member_assign(struct rlog *rlog, uint64_t raft_id, enum rlog_role role
                   .ctx = ctx});
 }
 
+void rlog_decide_role(struct rlog *rlog, uint64_t term, uint64_t raft_id, enum rlog_role role,
+                      rlog_done done, void *ctx)
+{
+    order_change(rlog, &(struct member_order){.request = {.kind = MEMBER_ASSIGN,
+                                                          .id = raft_id,
+                                                          .role = rlog_raft_role(role),
+                                                          .term = term},
+                                              .done = done,
+                                              .ctx = ctx});
+}
+
+void rlog_decide_transfer(struct rlog *rlog, uint64_t term, uint32_t node_id, rlog_done done,
+                          void *ctx)
+{
+    order_change(rlog, &(struct member_order){.request = {.kind = MEMBER_TRANSFER, .term = term},
+                                              .transfer_node = node_id,
+                                              .done = done,
+                                              .ctx = ctx});
+}
+
 void rlog_member_remove(struct rlog *rlog, uint64_t raft_id, rlog_done done, void *ctx)
 {
     order_change(rlog, &(struct member_order){.request = {.kind = MEMBER_REMOVE, .id = raft_id},

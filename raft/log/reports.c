@@ -140,10 +140,11 @@ void rlog_forget_report(struct rlog *rlog, uint32_t node_id)
 
 size_t rlog_get_reports(struct rlog *rlog, struct rlog_heard out[RLOG_REPORTS_MAX])
 {
-    uint64_t now_ms = clock_mono_ms();
+    uint64_t now_ms;
     size_t count = 0;
 
     (void)pthread_mutex_lock(&rlog->status_mutex);
+    now_ms = clock_mono_ms(); /* after whatever is kept was heard */
     out[count++] = (struct rlog_heard){.node_id = rlog->config.node_id,
                                        .heard_ms = rlog->status.as_of_ms,
                                        .report = rlog->own_report};

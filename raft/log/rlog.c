@@ -438,7 +438,8 @@ static void on_handed_over(void *ctx, int status)
 
 void rlog_begin_stop(struct rlog *rlog, const char *fail_reason)
 {
-    const struct member_request request = {.kind = MEMBER_TRANSFER};
+    const struct member_request request = {.kind = MEMBER_TRANSFER,
+                                           .term = rlog->raft.current_term};
 
     if (rlog->life != LIFE_RUNS) {
         return;

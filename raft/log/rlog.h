@@ -229,5 +229,11 @@ void rlog_member_assign(struct rlog *rlog, uint64_t raft_id, enum rlog_role role
 void rlog_member_remove(struct rlog *rlog, uint64_t raft_id, rlog_done done, void *ctx);
 /** Hand leadership to node_id (0: any up-to-date voter). */
 void rlog_transfer(struct rlog *rlog, uint32_t node_id, rlog_done done, void *ctx);
+/** The same of the leader's own decision: void, with ERR_NOT_LEADER, once this node leads no more
+ * in that term. */
+void rlog_decide_role(struct rlog *rlog, uint64_t term, uint64_t raft_id, enum rlog_role role,
+                      rlog_done done, void *ctx);
+void rlog_decide_transfer(struct rlog *rlog, uint64_t term, uint32_t node_id, rlog_done done,
+                          void *ctx);
 
 #endif

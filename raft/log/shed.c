@@ -53,7 +53,7 @@ raft_id rlog_find_heir(const struct rlog *rlog)
 void rlog_shed_beat(struct rlog *rlog)
 {
     uint64_t now_ms = clock_mono_ms();
-    struct member_request request = {.kind = MEMBER_TRANSFER};
+    struct member_request request = {.kind = MEMBER_TRANSFER, .term = rlog->raft.current_term};
 
     if (!rlog->role.is_leader || rlog->raft.state != RAFT_LEADER || rlog->life != LIFE_RUNS ||
         !rlog_is_full(rlog)) {

@@ -54,7 +54,8 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
                                 .commit_index = raft->commit_index,
                                 .applied_index = rlog->store_index,
                                 .incarnation = rlog->origin.incarnation,
-                                .outstanding = rlog->origin.count,
+                                /* Also what is still on its way to this thread. */
+                                .outstanding = atomic_load(&rlog->outstanding_count),
                                 .lease_differs = rlog->lease_differs && !rlog->role.is_leader,
                                 .disk_stalled = rlog->stall.is_stalled};
     for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {

@@ -290,7 +290,7 @@ static int check_role(const struct member_changer *members, const struct raft_se
     return leaves_majority(members, there->id, role) ? 0 : ERR_NO_MAJORITY;
 }
 
-/* A voter that has all we have, the wanted one or any. 0: none (yet). */
+/* A voter that has all we have, the wanted one or any that answers. 0: none (yet). */
 static raft_id find_transferee(const struct member_changer *members, raft_id wanted)
 {
     struct raft *raft = members->config.raft;
@@ -299,7 +299,8 @@ static raft_id find_transferee(const struct member_changer *members, raft_id wan
         const struct raft_server *server = &raft->configuration.servers[i];
 
         if (server->role == RAFT_VOTER && server->id != raft->id &&
-            (wanted == 0 || server->id == wanted) &&
+            (wanted == 0 ? members->config.answers(members->config.ctx, server->id)
+                         : server->id == wanted) &&
             raft->leader_state.progress[i].match_index == raft_last_index(raft)) {
             return server->id;
         }
@@ -478,7 +479,7 @@ static void step_running(struct member_changer *members, uint64_t now_ms)
     if (members->outcome == 0 && members->hands_on && job->request.kind != MEMBER_TRANSFER) {
         members->outcome = ERR_NOT_LEADER; /* the next one does what was asked for */
     }
-    if (members->outcome == ERR_NOT_LEADER && job->for_node == 0) {
+    if (members->outcome == ERR_NOT_LEADER && job->for_node == 0 && job->request.term == 0) {
         job->state = JOB_QUEUED; /* unknown, not failed: the next leader decides */
     } else {
         finish(members, job, members->outcome);
@@ -498,13 +499,20 @@ static void ask_leader(struct member_changer *members, struct job *job, uint32_t
     buf_deinit(&bytes);
 }
 
+/* What a leader decided itself is never carried out by another one (DESIGN 3). */
+static bool is_void(const struct member_changer *members, const struct job *job)
+{
+    return job->request.term != 0 && (!shim_leads(members->config.shim) ||
+                                      members->config.raft->current_term != job->request.term);
+}
+
 static void step_waiting(struct member_changer *members, struct job *job, uint32_t leader_node,
                          uint64_t now_ms)
 {
     bool leads = shim_leads(members->config.shim);
 
-    if (now_ms >= job->ends_ms) {
-        finish(members, job, ERR_TIMEOUT);
+    if (now_ms >= job->ends_ms || is_void(members, job)) {
+        finish(members, job, is_void(members, job) ? ERR_NOT_LEADER : ERR_TIMEOUT);
         return;
     }
     if (job->state == JOB_ASKED && job->asked_node != leader_node) {

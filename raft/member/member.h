@@ -22,6 +22,7 @@ struct member_request {
     raft_id id;                           /* TRANSFER: 0 means any voter that is up to date */
     int role;                             /* ASSIGN: RAFT_VOTER, RAFT_STANDBY, RAFT_SPARE */
     char address[MEMBER_ADDRESS_MAX + 1]; /* ADD; it enters as spare */
+    raft_term term; /* the leader's own decision: void unless it leads in this term; 0: anybody's */
 };
 
 struct member_config {

@@ -236,7 +236,7 @@ static bool is_next(struct apply *a, const struct decoded *item)
     if (item->incarnation == 0) {
         return true; /* START or a leader's decision: each names its own precondition */
     }
-    if (!node_is_up(a->state, a->arena, item->incarnation)) {
+    if (!state_is_up(a->state, a->arena, item->incarnation)) {
         return false;
     }
     last_seq = state_last_seq(a->state, item->incarnation);

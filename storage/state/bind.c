@@ -70,10 +70,11 @@ int session_bind(struct apply *a, const Pb__Bind *command)
     if (!session_is_senders(a, command->owner)) {
         return ERR_INVALID;
     }
-    elsewhere = home_elsewhere(a, command->user, command->owner->incarnation);
+    elsewhere = home_send_away(a, command->user, command->owner->incarnation);
     if (elsewhere[0] != '\0') {
+        a->outcome.kind = OUTCOME_ELSEWHERE;
         a->outcome.location = elsewhere;
-        return ERR_ELSEWHERE;
+        return 0;
     }
     former = session_by_resource(a, command->user, command->resource);
     if (former == 0 && !make_place(a, command->user)) {

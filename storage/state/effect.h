@@ -21,6 +21,7 @@ enum outcome_kind {
     OUTCOME_DONE,         /* rc says whether */
     OUTCOME_STARTED,      /* incarnation */
     OUTCOME_BOUND,        /* session, epoch, address */
+    OUTCOME_ELSEWHERE,    /* nothing was bound: the client is to go to location */
     OUTCOME_ENABLED,      /* resume_id, window_s, location */
     OUTCOME_RESUMED,      /* session, epoch, address, count, window_s */
     OUTCOME_RESUME_FAILED /* rc; count and count_known for <failed h/> */
@@ -37,8 +38,7 @@ struct outcome {
     const char *address; /* full address of the session */
     struct slice resume_id;
     uint32_t window_s;
-    const char *location; /* "" or "host:port" of another node that is up; with ERR_ELSEWHERE: the
-                             one to go to */
+    const char *location; /* "" or "host:port" of another node that is up */
     uint32_t count;
     bool count_known;
     /* UserImport, HomeSet: the account for which it was refused, from 1; 0: none. Rebalance: how

@@ -233,10 +233,9 @@ const char *state_address_for(struct state *state, struct arena *arena, const ch
     return in_charge == NULL ? node_backup_address(state, arena, node) : in_charge->client_address;
 }
 
-const char *home_elsewhere(struct apply *a, const char *user, uint64_t incarnation)
+/* As the policy says, and whatever it says where the node is drained. */
+static const char *elsewhere(struct apply *a, const char *user, const Pb__NodeRow *here)
 {
-    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
-    const Pb__NodeRow *here = state_node(a->state, a->arena, life->node);
     const Pb__NodeRow *in_charge;
 
     if (here->drained) {
@@ -247,6 +246,24 @@ const char *home_elsewhere(struct apply *a, const char *user, uint64_t incarnati
     }
     in_charge = in_charge_elsewhere(a->state, a->out->arena, user, here->node);
     return in_charge == NULL ? "" : in_charge->client_address;
+}
+
+const char *home_send_away(struct apply *a, const char *user, uint64_t incarnation)
+{
+    const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
+    const Pb__NodeRow *here = state_node(a->state, a->arena, life->node);
+    const char *address = elsewhere(a, user, here); /* a balancer's leads back to here */
+    Pb__AccountRow *account = state_account(a->state, a->arena, user);
+
+    if (address[0] == '\0' || strcmp(address, here->client_address) == 0 ||
+        (account->sent_away_by == here->node &&
+         a->now_ms - account->sent_away_ms < STATE_SENT_AWAY_MS)) {
+        return "";
+    }
+    account->sent_away_by = here->node;
+    account->sent_away_ms = a->now_ms;
+    row_put(a->state, TABLE_ACCOUNT, key_user(user), account);
+    return address;
 }
 
 /* ---- the plan */

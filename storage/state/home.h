@@ -32,8 +32,9 @@ void homes_close(struct homes *homes);
 /** Give a user the home that the mode says, if any. The caller stores the row. */
 void home_begin(struct homes *homes, const char *user, Pb__AccountRow *row);
 /** Where a client of user that logs in at the node of this incarnation is to go instead (RFC 6120
- * §4.9.3.19): "host:port", or "" when it is served here. */
-const char *home_elsewhere(struct apply *a, const char *user, uint64_t incarnation);
+ * §4.9.3.19): "host:port", or "" when it is served here. Who comes back to this node soon after it
+ * was sent away cannot go, or came back from there: it is served. */
+const char *home_send_away(struct apply *a, const char *user, uint64_t incarnation);
 /** The user has no home any more. The caller stores the row, or deletes it. */
 void home_end(struct homes *homes, const char *user, Pb__AccountRow *row);
 

@@ -34,7 +34,7 @@ void move_home(struct apply *a, Pb__NodeRow *row)
 
 static bool is_up(struct apply *a, const Pb__NodeRow *row)
 {
-    return row != NULL && node_is_up(a->state, a->arena, row->incarnation);
+    return row != NULL && state_is_up(a->state, a->arena, row->incarnation);
 }
 
 /* Has what the command was decided on changed? A node may have come back, or died; and two nodes

@@ -2,7 +2,7 @@
 
 #include "storage/state/group.h"
 
-bool node_is_up(struct state *state, struct arena *arena, uint64_t incarnation)
+bool state_is_up(struct state *state, struct arena *arena, uint64_t incarnation)
 {
     const Pb__IncarnationRow *row = state_incarnation(state, arena, incarnation);
 
@@ -19,7 +19,7 @@ void node_take_seq(struct apply *a, uint64_t incarnation, uint64_t seq)
 
 void node_release(struct apply *a, uint64_t incarnation)
 {
-    if (!node_is_up(a->state, a->arena, incarnation) &&
+    if (!state_is_up(a->state, a->arena, incarnation) &&
         !rows_any(a->state, TABLE_OWNED, key_u64(incarnation))) {
         row_delete(a->state, TABLE_INCARNATION, key_u64(incarnation));
     }
@@ -109,7 +109,7 @@ int node_start(struct apply *a, const Pb__Start *command)
 
 int node_down(struct apply *a, const Pb__NodeDown *command)
 {
-    if (!node_is_up(a->state, a->arena, command->incarnation)) {
+    if (!state_is_up(a->state, a->arena, command->incarnation)) {
         return ERR_NOT_FOUND;
     }
     end_incarnation(a, command->incarnation, false);
@@ -151,7 +151,7 @@ bool node_takes_sessions(struct state *state, struct arena *arena, const Pb__Nod
 {
     return !row->witness && !row->drained && row->client_address[0] != '\0' && !row->starting &&
            !row->not_serving && row->services_down == 0 &&
-           node_is_up(state, arena, row->incarnation);
+           state_is_up(state, arena, row->incarnation);
 }
 
 int node_set(struct apply *a, const Pb__NodeSet *command)

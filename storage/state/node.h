@@ -4,7 +4,6 @@
 
 #include "storage/state/apply.h"
 
-bool node_is_up(struct state *state, struct arena *arena, uint64_t incarnation);
 /** seq of a running incarnation was taken. */
 void node_take_seq(struct apply *a, uint64_t incarnation, uint64_t seq);
 /** A session of incarnation went away: forget a dead incarnation that no session names. */

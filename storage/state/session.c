@@ -133,7 +133,7 @@ void session_drop(struct apply *a, uint64_t session, const Pb__SessionRow *row,
 {
     struct effect *effect;
 
-    if (row->detached || !node_is_up(a->state, a->arena, row->owner->incarnation)) {
+    if (row->detached || !state_is_up(a->state, a->arena, row->owner->incarnation)) {
         return;
     }
     effect = effects_push(a->out, EFFECT_DROPPED);

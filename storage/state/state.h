@@ -54,9 +54,10 @@ struct state;
 #define STATE_PENDING_SELF_BYTES_MAX (9 * STATE_PENDING_BYTES_MAX / 2)
 #define STATE_ROSTER_MAX             1000          /* items per user */
 #define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* of all its items */
-#define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
-#define STATE_DIRECTED_MAX           100 /* addresses with directed presence, per session */
-#define STATE_SESSIONS_MAX           32  /* per user */
+#define STATE_REQUESTS_MAX           100   /* subscription requests of others that a roster keeps */
+#define STATE_DIRECTED_MAX           100   /* addresses with directed presence, per session */
+#define STATE_SESSIONS_MAX           32    /* per user */
+#define STATE_SENT_AWAY_MS           60000 /* who comes back to a node so soon is served there */
 #define STATE_MOVE_DEADLINE_S_MAX    86400
 #define STATE_MOVES_MAX              500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
@@ -118,6 +119,8 @@ Pb__RosterItem *state_roster_item(struct state *state, struct arena *arena, cons
 Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
                                       uint64_t incarnation);
 Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
+/** Does this life of a node go on, as far as the log knows? */
+bool state_is_up(struct state *state, struct arena *arena, uint64_t incarnation);
 /** NULL until the first leader has drawn them. */
 Pb__SecretsRow *state_secrets(struct state *state, struct arena *arena);
 /** What the presence of a session shows that has a PresenceRow. */

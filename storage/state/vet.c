@@ -44,6 +44,9 @@ static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *comm
     if (is_start != (incarnation == 0) || (is_start && command->start->node != node_id)) {
         return ERR_NOT_ALLOWED;
     }
+    if (command->body_case == PB__COMMAND__BODY_NODE_SET && command->node_set->node != node_id) {
+        return ERR_NOT_ALLOWED;
+    }
     if (command->body_case == PB__COMMAND__BODY_DOMAIN_SET &&
         !is_prepared_domain(command->domain_set->name)) {
         return ERR_MALFORMED;

@@ -4,22 +4,27 @@
 Method: every node has a network of its own behind the test's. Two probes ask the cut node for as
 long as it is cut off: a session for acknowledgements, a stranger for logins. The others write into
 their log when they presume it dead. No question that was asked later than that may be answered.
+A node that is stopped (SIGSTOP) and goes on later is asked in the same way. MUSTER_CUTS says how
+many cuts there are in all, MUSTER_HANG_S for how long a node is stopped.
 """
 
 import asyncio
 import itertools
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
 from tests.kill.scene import KillTest, Scene
 from tests.lib.cluster import POLL_S, TestCluster
 from tests.lib.network import Network, NotPermitted
-from tests.lib.xmpp_client import CANCEL_AGAIN_S
+from tests.lib.xmpp_client import CANCEL_AGAIN_S, Client
 from tests.lib.xmpp_stream import StreamError
 
+CUTS = int(os.environ.get("MUSTER_CUTS", "6"))
+HANG_S = float(os.environ.get("MUSTER_HANG_S", "4"))
 REFUSING_S = 1.0
 DEATH_TIMEOUT_S = 20.0
 HEAL_TIMEOUT_S = 30.0
@@ -28,12 +33,12 @@ PRESUMED = re.compile(r"^(\S+)Z \w+ core\.node_presumed_dead node=(\d+) ", re.MU
 
 
 class Probe:
-    """Asks one node until it is stopped; knows when the last question was asked that got an
+    """Asks one node until it is stopped; knows when those questions were asked that got an
     answer."""
 
     def __init__(self, cluster: TestCluster, jid: str, node_id: int) -> None:
-        self.acked_at = 0.0
-        self.logged_in_at = 0.0
+        self.acked_at: list[float] = []
+        self.logged_in_at: list[float] = []
         self._client = lambda: cluster.client(jid, node_id, direct=True, resumable=False)
         self._tasks = [asyncio.create_task(one) for one in (self._ask(), self._log_in())]
 
@@ -60,8 +65,8 @@ class Probe:
         try:
             while True:
                 asked_at = time.monotonic()
-                await client.next_ack(DEATH_TIMEOUT_S)
-                self.acked_at = asked_at
+                await client.next_ack(HANG_S + DEATH_TIMEOUT_S)
+                self.acked_at.append(asked_at)
                 await asyncio.sleep(POLL_S)
         finally:
             await client.vanish()
@@ -73,7 +78,7 @@ class Probe:
             asked_at = time.monotonic()
             try:
                 await client.start()
-                self.logged_in_at = asked_at
+                self.logged_in_at.append(asked_at)
             except (OSError, StreamError, asyncio.TimeoutError):
                 pass
             finally:
@@ -95,46 +100,74 @@ class Partition(KillTest):
         return TestCluster("--nodes", "3", *self.network.up_options(),
                            launcher=self.network.launcher())
 
-    async def _run_cuts(self, cut: Callable[[int], None]) -> None:
-        roles = ["follower", "leader"]  # taken from the end
+    async def _run_cuts(self, count: int, act: Callable[[Scene, int], Awaitable[None]]) -> None:
+        """Leaders and followers in turn."""
+        roles = itertools.cycle(["leader", "follower"])
 
         def choose(scene: Scene) -> int:
             leader = scene.cluster.leader()
             assert leader is not None
             followers = [one for one in scene.cluster.ids if one != leader]
-            return leader if roles.pop() == "leader" else scene.chance.choice(followers)
+            return leader if next(roles) == "leader" else scene.chance.choice(followers)
 
+        await self.run_losses(count, choose, act)
+
+    async def _run_thirds(self, cut: Callable[[int], None]) -> None:
         async def act(scene: Scene, victim: int) -> None:
             await self._cut_and_heal(scene, victim, cut)
-        await self.run_losses(len(roles), choose, act)
+        await self._run_cuts(max(1, CUTS // 3), act)
 
     async def _cut_and_heal(self, scene: Scene, victim: int, cut: Callable[[int], None]) -> None:
         """One cut, the judgement on who did what when, and the way back to three equal nodes."""
-        probe = Probe(self.cluster, self.cluster.add_user(f"probe{next(self.numbers)}"), victim)
-        await probe.begun()
-        wall_s = _wall_ahead_s()
-        cut_at = 0.0
-
-        def lose(node_id: int) -> None:
-            nonlocal cut_at
-            cut(node_id)
-            cut_at = time.monotonic()
-        orphans = await scene.lose_node(victim, lose)
-        presumed_at = await self._presumed_dead(victim, cut_at + wall_s) - wall_s
-        await asyncio.sleep(REFUSING_S)  # it must go on refusing
-        await probe.stop()
-        self.assertLess(abs(_wall_ahead_s() - wall_s), CLOCKS_APART_S, "somebody set the clock")
-        print(f"# node {victim} cut off: last ack asked after "
-              f"{(probe.acked_at - cut_at) * 1000:.0f} ms, last login after "
-              f"{(probe.logged_in_at - cut_at) * 1000:.0f} ms, presumed dead after "
-              f"{(presumed_at - cut_at) * 1000:.0f} ms")
-        self.assertLess(max(probe.acked_at, probe.logged_in_at), presumed_at,
-                        "it served when the others took it for dead")
+        async def still_refuses() -> float:
+            await asyncio.sleep(REFUSING_S)
+            return time.monotonic()
+        orphans = await self._lose_probed(scene, victim, cut, still_refuses)
         self.assertFalse(self.cluster.ask(victim, "node.status")["serving"])
         self.network.heal()
         await self.cluster.wait_serving(victim, HEAL_TIMEOUT_S)
         await self.cluster.wait_equal()
         await scene.return_clients(victim, orphans)
+
+    async def _stop_and_go_on(self, scene: Scene, victim: int) -> None:
+        """One stop; what was asked meanwhile waits in the sockets when the node goes on."""
+        async def go_on() -> float:
+            await asyncio.sleep(HANG_S)
+            back_at = time.monotonic()
+            self.cluster.unpause(victim)
+            await asyncio.sleep(REFUSING_S)
+            return back_at
+        orphans = await self._lose_probed(scene, victim, self.cluster.pause, go_on)
+        await self.cluster.wait_serving(victim, HEAL_TIMEOUT_S)
+        await self.cluster.wait_equal()
+        await scene.return_clients(victim, orphans)
+
+    async def _lose_probed(self, scene: Scene, victim: int, take: Callable[[int], None],
+                           meanwhile: Callable[[], Awaitable[float]]) -> list[Client]:
+        """Take a node away from the others, and judge when it answered whom. meanwhile() says from
+        when on it may do so again."""
+        probe = Probe(self.cluster, self.cluster.add_user(f"probe{next(self.numbers)}"), victim)
+        await probe.begun()
+        wall_s = _wall_ahead_s()
+        taken_at = 0.0
+
+        def lose(node_id: int) -> None:
+            nonlocal taken_at
+            take(node_id)
+            taken_at = time.monotonic()
+        orphans = await scene.lose_node(victim, lose)
+        presumed_at = await self._presumed_dead(victim, taken_at + wall_s) - wall_s
+        back_at = await meanwhile()
+        await probe.stop()
+        self.assertLess(abs(_wall_ahead_s() - wall_s), CLOCKS_APART_S, "somebody set the clock")
+        last = [max(at for at in times if at < back_at) - taken_at
+                for times in (probe.acked_at, probe.logged_in_at)]
+        print(f"# node {victim} taken: last ack asked after {last[0] * 1000:.0f} ms, last login "
+              f"after {last[1] * 1000:.0f} ms, presumed dead after "
+              f"{(presumed_at - taken_at) * 1000:.0f} ms")
+        self.assertLess(max(last), presumed_at - taken_at,
+                        "it served when the others took it for dead")
+        return orphans
 
     async def _presumed_dead(self, victim: int, after_wall_s: float) -> float:
         """When, by the wall clock, one of the others wrote that it presumes the node dead."""
@@ -150,15 +183,19 @@ class Partition(KillTest):
 
     async def test_isolated(self) -> None:
         """Nothing passes in either direction."""
-        await self._run_cuts(self.network.isolate)
+        await self._run_thirds(self.network.isolate)
 
     async def test_mute(self) -> None:
         """The node hears the others, but they do not hear it."""
-        await self._run_cuts(self.network.mute)
+        await self._run_thirds(self.network.mute)
 
     async def test_deaf(self) -> None:
         """The others hear the node, but it does not hear them."""
-        await self._run_cuts(self.network.deafen)
+        await self._run_thirds(self.network.deafen)
+
+    async def test_stopped(self) -> None:
+        """The process stands still for a while with all its connections open, and goes on."""
+        await self._run_cuts(2, self._stop_and_go_on)
 
 
 def _wall_ahead_s() -> float:

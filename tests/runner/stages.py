@@ -22,6 +22,7 @@ FUZZ_SECONDS = 20
 FUZZ_SECONDS_LONG = 300
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
 KILLS_LONG = 200
+CUTS_LONG = 51
 
 
 @dataclass
@@ -192,6 +193,8 @@ STAGES = [
           ["build-gcc"]),
     Stage("kill", "nodes killed or cut off at random moments while clients chat", 300,
           _python("kill", "gcc", 600), ["build-gcc"]),
+    Stage("ha", "redundancy groups whose nodes are taken away, moved, and come back", 240,
+          _python("ha", "gcc", 600), ["build-gcc"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz(FUZZ_SECONDS), ["build-asan"],
           parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
@@ -214,6 +217,16 @@ STAGES = [
     Stage("hostile-tsan", "bad input to nodes under TSan", 600, _python("hostile", "tsan", 600),
           ["build-tsan"], full=True),
     Stage("valgrind", "a graceful stop under valgrind loses no memory", 600, _valgrind,
+          ["build-gcc"], full=True),
+    Stage("cuts-long", "many cuts, and nodes that stand still for half a minute", 900,
+          _python("kill", "gcc", 1800, "test_partition.py",
+                  {"MUSTER_CUTS": str(CUTS_LONG), "MUSTER_HANG_S": "30"}),
+          ["build-gcc"], full=True),
+    Stage("power-long", "power lost and back in every order", 600,
+          _python("ha", "gcc", 1200, "test_power.py", {"MUSTER_POWER_ORDERS": "36"}),
+          ["build-gcc"], full=True),
+    Stage("many-long", "a node with two thousand sessions fails over and back", 900,
+          _python("ha", "gcc", 1200, "test_many.py", {"MUSTER_SESSIONS": "2000"}),
           ["build-gcc"], full=True),
     Stage("kill-long", "many kills", 600,
           _python("kill", "gcc", 1200, "test_kill.py", {"MUSTER_KILLS": str(KILLS_LONG)}),

@@ -1,7 +1,6 @@
 #include "tools/ctl/ha_watch.h"
 
 #include "tools/ctl/ask.h"
-#include "tools/ctl/print.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +50,8 @@ static long long number(const json_t *row, const char *key)
 static void say(const struct options *options, const json_t *row)
 {
     if (options->json) {
-        print_json(row);
+        (void)json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        (void)putchar('\n');
     } else {
         (void)printf("node %lld: %s%s%s: %lld of %lld dropped, %lld moved, %lld came back here, "
                      "%lld ended\n",

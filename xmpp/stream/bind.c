@@ -104,10 +104,11 @@ void bind_on_outcome(struct stream *stream, const struct outcome *outcome)
         return;
     }
     stream_move(stream, STATE_BINDABLE);
-    if (outcome->rc == ERR_AUTH) { /* the account went, or its password changed, since the login */
-        ending_error(stream, "not-authorized", NULL);
-    } else if (outcome->rc == ERR_ELSEWHERE) {
+    if (outcome->kind == OUTCOME_ELSEWHERE) {
         ending_elsewhere(stream, outcome->location);
+    } else if (outcome->rc ==
+               ERR_AUTH) { /* the account went, or its password changed, since the login */
+        ending_error(stream, "not-authorized", NULL);
     } else if (outcome->rc == ERR_LIMIT || stream_is_refused(outcome->rc)) {
         refuse(stream, "wait", "resource-constraint"); /* RFC 6120 §7.6.2.1 */
     } else {

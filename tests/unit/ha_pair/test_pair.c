@@ -121,7 +121,7 @@ static void expect_safe(const struct pair_facts *facts, enum pair_request reques
     } else if (is_pair) {
         assert_true(can_serve(peer) && !peer->is_away);
     } else {
-        assert_true(move->drain && facts->others_serve);
+        assert_true(move->drain && (facts->others_serve || (can_serve(peer) && !peer->is_drained)));
     }
 }
 
@@ -332,6 +332,8 @@ static void test_drain_and_abort(void **state)
 
     facts = well();
     facts.is_enabled = false;
+    assert_null(pair_grant(&facts, PAIR_DRAIN, 0, &move)); /* no pair, but the other one serves */
+    facts.nodes[1].is_drained = true;
     assert_non_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));
     facts.others_serve = true;
     assert_null(pair_grant(&facts, PAIR_DRAIN, 0, &move));

@@ -92,7 +92,7 @@ static void owner_to_text(const struct owner *owner, struct buf *out)
 
 static void outcome_to_text(const struct effect *effect, struct buf *out)
 {
-    static const char *const kinds[] = {"done",    "started", "bound",
+    static const char *const kinds[] = {"done",    "started", "bound",        "elsewhere",
                                         "enabled", "resumed", "resume-failed"};
     const struct outcome *outcome = &effect->outcome;
 
@@ -104,6 +104,8 @@ static void outcome_to_text(const struct effect *effect, struct buf *out)
         }
     } else if (outcome->kind == OUTCOME_STARTED) {
         buf_printf(out, " incarnation=%llu", (unsigned long long)outcome->incarnation);
+    } else if (outcome->kind == OUTCOME_ELSEWHERE) {
+        buf_printf(out, " %s", outcome->location);
     } else if (outcome->kind == OUTCOME_ENABLED) {
         buf_printf(out, " window=%u location=%s resume_id=", outcome->window_s, outcome->location);
         buf_append(out, outcome->resume_id);

@@ -238,11 +238,13 @@ static void test_visitors(void **state)
     granted("1 home_set users.0.user=alice@x users.0.node=1");
     assert_non_null(strstr(world_run(&world, at_two), "outcome bound"));
     granted("1 assignment_set policy=REDIRECT sets_policy=1");
-    assert_non_null(strstr(world_run(&world, at_two), err_text(ERR_ELSEWHERE)));
-    assert_string_equal(world.effects.items[0].outcome.location, "one.x:5222");
+    world_expect(&world, at_two, "outcome elsewhere one.x:5222\n");
+    assert_non_null(strstr(world_run(&world, at_two), "outcome bound")); /* it cannot go */
+    world.now_ms += STATE_SENT_AWAY_MS;
+    world_expect(&world, at_two, "outcome elsewhere one.x:5222\n");
     assert_non_null(strstr(world_run(&world, at_one), "outcome bound"));
     (void)world_run(&world, "1 node_move node=1 away=1 reason=ADMIN_REQUEST");
-    assert_non_null(strstr(world_run(&world, at_one), err_text(ERR_ELSEWHERE)));
+    world_expect(&world, at_one, "outcome elsewhere two.x:5222\n");
     assert_non_null(strstr(world_run(&world, at_two), "outcome bound"));
     (void)world_run(&world, "0 node_down incarnation=2");
     assert_non_null(strstr(world_run(&world, at_one), "outcome bound"));

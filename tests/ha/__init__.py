@@ -1,0 +1,1 @@
+"""Redundancy groups on real processes."""

@@ -1,0 +1,39 @@
+"""Two nodes that serve and a witness: the rows of the table of states that need one group."""
+
+from tests.ha.scene import HaTest
+from tests.kill.scene import Scene
+from tests.lib.network import Network
+
+
+class TwoAndWitness(HaTest):
+    """One group, and a node that votes."""
+
+    groups = ((1, 2),)
+    up_options = ("--nodes", "2", "--witnesses", "1")
+
+    def others(self) -> list[int]:
+        """The witness."""
+        return [3]
+
+    async def test_nodes_go(self) -> None:
+        """Killed, stopped, hung; either node."""
+        await self.run_rows((1, self.row_killed), (2, self.row_stopped), (2, self.row_hung))
+
+    async def test_cuts(self) -> None:
+        """A node is cut off wholly, is not heard, or hears nothing."""
+        async def isolated(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.isolate)
+
+        async def mute(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.mute)
+
+        async def deaf(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.deafen)
+        if self.network is None:
+            self.skipTest("needs to make network namespaces: run as root")
+        await self.run_rows((2, isolated), (1, mute), (2, deaf))
+
+    async def test_services_and_requests(self) -> None:
+        """A critical service fails; failover by hand; the backup breaks."""
+        await self.run_rows((2, self.row_service_down), (1, self.row_by_hand),
+                            (2, self.row_backup_breaks))
