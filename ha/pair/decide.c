@@ -79,8 +79,19 @@ static bool has_peer(const struct pair_facts *facts)
     return facts->is_enabled && facts->nodes[0].is_there && facts->nodes[1].is_there;
 }
 
+static const char *refuse_life(const struct pair_node *node)
+{
+    if (node->life == PAIR_STARTING) {
+        return "the node does not serve yet";
+    }
+    return node->life == PAIR_UP ? NULL : "the node is not running";
+}
+
 static const char *refuse_peer(const struct pair_node *peer)
 {
+    if (peer->life == PAIR_STARTING) {
+        return "the peer does not serve yet";
+    }
     if (peer->life != PAIR_UP) {
         return "the peer is not running";
     }
@@ -107,8 +118,8 @@ static const char *refuse_drain(const struct pair_facts *facts, size_t node)
     if (own->is_drained) {
         return "the node is drained already";
     }
-    if (own->life != PAIR_UP) {
-        return "the node is not running";
+    if (refuse_life(own) != NULL) {
+        return refuse_life(own);
     }
     if (has_peer(facts)) {
         refusal = refuse_peer(peer);
@@ -123,8 +134,8 @@ static const char *refuse_fallback(const struct pair_node *own)
     if (!own->is_away) {
         return "the node is not failed over";
     }
-    if (own->life != PAIR_UP) {
-        return "the node is not running";
+    if (refuse_life(own) != NULL) {
+        return refuse_life(own);
     }
     if (own->is_moving) {
         return MOVING;

@@ -16,8 +16,8 @@ struct node_list {
 static bool list_node(void *ctx, const Pb__NodeRow *row)
 {
     struct node_list *list = ctx;
-    const bool is_up = row != NULL && state_is_up(core_state(list->core), core_arena(list->core),
-                                                  row->incarnation);
+    const bool is_up =
+        state_is_up(core_state(list->core), core_arena(list->core), row->incarnation);
 
     (void)json_array_append_new(list->rows,
                                 json_pack("{s:I,s:s,s:s,s:s,s:I,s:b,s:b}", "node",

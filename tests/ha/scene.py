@@ -139,12 +139,13 @@ class HaTest(KillTest):
 
     async def row_stopped(self, scene: Scene, victim: int) -> None:
         """An orderly stop is told from a death."""
-        orphans = await self.lose(scene, victim, self._stop, STOPPED)
+        orphans = await self.lose(scene, victim, self.stop, STOPPED)
         await self.cluster.start(victim)
         await self.until_normal()
         await scene.return_clients(victim, orphans)
 
-    def _stop(self, victim: int) -> None:
+    def stop(self, victim: int) -> None:
+        """An orderly stop; not waited for."""
         processes.send_signal(self.cluster.node(victim), signal.SIGTERM)
 
     async def row_hung(self, scene: Scene, victim: int) -> None:

@@ -106,6 +106,11 @@ class TestCluster:
         processes.send_signal(node, signal.SIGKILL)
         processes.wait_gone(node)
 
+    def wait_gone(self, node_id: int) -> None:
+        """Wait for the end of a node that was told to stop."""
+        if not processes.wait_gone(self.node(node_id)):
+            raise TimeoutError(f"node {node_id} does not stop")
+
     def pause(self, node_id: int) -> None:
         """SIGSTOP."""
         processes.send_signal(self.node(node_id), signal.SIGSTOP)
