@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.lib.xmpp_stream import Address
+
 POLL_S = 0.05
 TIMEOUT_S = 20.0
 COLUMNS, ROWS = "160", "50"
@@ -18,24 +20,25 @@ MAKE_TERMINALS = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c"
 class Profanity:
     """One profanity process with its own folders, logged in at one address."""
 
-    def __init__(self, folder: Path, jid: str, password: str, port: int, ca: str) -> None:
+    def __init__(self, folder: Path, jid: str, password: str, address: Address, ca: str) -> None:
         self.jid = jid
         self.folder = folder
         self._socket = str(folder / "tmux")
-        self._account(password, port)
+        self._account(password, address)
         environment = ["env", "LC_ALL=C.UTF-8", f"SSL_CERT_FILE={ca}",
                        f"XDG_DATA_HOME={folder}/data", f"XDG_CONFIG_HOME={folder}/config"]
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", COLUMNS, "-y", ROWS,
                    *environment, "profanity", "-l", "DEBUG", "-a", jid)
 
-    def _account(self, password: str, port: int) -> None:
+    def _account(self, password: str, address: Address) -> None:
         data = self.folder / "data" / "profanity"
         config = self.folder / "config" / "profanity"
         data.mkdir(parents=True)
         config.mkdir(parents=True)
         (data / "accounts").write_text(
             f"[{self.jid}]\nenabled=true\njid={self.jid}\nresource=terminal\n"
-            f"password={password}\nserver=127.0.0.1\nport={port}\ntls.policy=force\n"
+            f"password={password}\nserver={address.host}\nport={address.port}\n"
+            "tls.policy=force\n"
             "presence.login=online\npresence.last=online\n")
         (config / "profrc").write_text("[ui]\nsplash=false\noccupants=false\n"
                                        "[connection]\nreconnect=1\nautoping=5\n")

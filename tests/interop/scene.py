@@ -1,13 +1,18 @@
-"""What the tests with slixmpp share: one cluster a class, fresh accounts a test, expectations."""
+"""What the tests share: one cluster a class, fresh accounts a test, expectations."""
 
 import asyncio
+import shutil
+import tempfile
 import unittest
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.interop.profanity import Profanity
 from tests.interop.slixmpp_client import SlixmppClient
 from tests.lib.cluster import PASSWORD, TestCluster
 from tests.lib.xmpp_client import CLIENT_NS, MESSAGE, PRESENCE
+from tests.lib.xmpp_stream import Address
 
 TIMEOUT_S = 10.0
 
@@ -103,3 +108,28 @@ class InteropTest(unittest.IsolatedAsyncioTestCase):
             await asker.sees_presence(asked.jid)
         await one.has_subscription(other.jid, "both")
         await other.has_subscription(one.jid, "both")
+
+
+class TerminalTest(InteropTest):
+    """Tests with profanity, and slixmpp as the other side."""
+
+    async def terminal(self, jid: str, address: Address) -> Profanity:
+        """profanity, logged in at an address that it goes back to."""
+        folder = Path(tempfile.mkdtemp(prefix="muster-prof-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        terminal = Profanity(folder, jid, PASSWORD, address, self.cluster.cluster.ca)
+        self.addCleanup(terminal.close)
+        await terminal.shows("logged in successfully")
+        return terminal
+
+    async def befriend_terminal(self, terminal: Profanity, bob: Person) -> None:
+        """Subscribe both to each other, one by typed commands."""
+        terminal.type(f"/sub request {bob.jid}")
+        await bob.sees_presence(terminal.jid, "subscribe")
+        bob.client.send_presence(terminal.jid, "subscribed")
+        await terminal.shows(f"Subscription received from {bob.jid}")
+        bob.client.send_presence(terminal.jid, "subscribe")
+        await terminal.logs('RECV: <presence[^>]*type="subscribe"')
+        terminal.type(f"/sub allow {bob.jid}")
+        await bob.has_subscription(terminal.jid, "both")
+        await bob.sees_presence(terminal.jid)

@@ -1,42 +1,24 @@
 """profanity, a terminal client on libstrophe, against a cluster, with slixmpp as the other side."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 from tests.interop.profanity import Profanity
-from tests.interop.scene import InteropTest, Person
-from tests.lib.cluster import PASSWORD
+from tests.interop.scene import Person, TerminalTest
 from tests.lib.forwarder import Forwarder
 
 
-class Terminal(InteropTest):
+class Terminal(TerminalTest):
     """profanity knows one address: a forwarder to the first node that is up stands there."""
 
     async def _terminal(self, jid: str) -> Profanity:
         forwarder = Forwarder(self.cluster.addresses(1))
         await forwarder.start()
         self.addAsyncCleanup(forwarder.stop)
-        folder = Path(tempfile.mkdtemp(prefix="muster-prof-"))
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        terminal = Profanity(folder, jid, PASSWORD, forwarder.port, self.cluster.cluster.ca)
-        self.addCleanup(terminal.close)
-        await terminal.shows("logged in successfully")
-        return terminal
+        return await self.terminal(jid, forwarder.address)
 
     async def _friends(self) -> tuple[Profanity, Person]:
         """profanity and slixmpp, subscribed to each other by typed commands."""
         terminal = await self._terminal(self.account("alice"))
         bob = await self.person("bob", 2)
-        terminal.type(f"/sub request {bob.jid}")
-        await bob.sees_presence(terminal.jid, "subscribe")
-        bob.client.send_presence(terminal.jid, "subscribed")
-        await terminal.shows(f"Subscription received from {bob.jid}")
-        bob.client.send_presence(terminal.jid, "subscribe")
-        await terminal.logs('RECV: <presence[^>]*type="subscribe"')
-        terminal.type(f"/sub allow {bob.jid}")
-        await bob.has_subscription(terminal.jid, "both")
-        await bob.sees_presence(terminal.jid)
+        await self.befriend_terminal(terminal, bob)
         return terminal, bob
 
     async def test_subscribe_and_chat(self) -> None:
@@ -75,6 +57,24 @@ class Terminal(InteropTest):
         for number in range(5):
             self.assertEqual(1, terminal.log().count(f"<body>while away {number};</body>"))
         self.assertEqual(1, bob.bodies(terminal.jid).count("still here"))
+        self.assertEqual([], bob.presences(terminal.jid, "unavailable"))
+        await self.cluster.start(1)
+        await self.cluster.wait_equal()
+
+    async def test_unacknowledged(self) -> None:
+        """What it sent to a node that stood still, and then died, is lost: when it resumes it does
+        not send again what was not acknowledged."""
+        terminal, bob = await self._friends()
+        terminal.type(f"/msg {bob.jid} before")
+        await bob.sees_body(terminal.jid, "before")
+        self.cluster.pause(1)
+        terminal.type(f"/msg {bob.jid} unacknowledged")
+        await terminal.logs("SENT: <message[^>]*><body>unacknowledged")
+        self.cluster.kill(1)
+        await terminal.logs("Session resumed successfully")
+        terminal.type(f"/msg {bob.jid} after")
+        await bob.sees_body(terminal.jid, "after")
+        self.assertEqual(["before", "after"], [body for body in bob.bodies(terminal.jid) if body])
         self.assertEqual([], bob.presences(terminal.jid, "unavailable"))
         await self.cluster.start(1)
         await self.cluster.wait_equal()

@@ -22,6 +22,11 @@ class Forwarder:
         self._server = await asyncio.start_server(self._on_connection, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return Address("127.0.0.1", self.port)
+
     async def stop(self) -> None:
         """Close the listener and all connections."""
         assert self._server is not None
