@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* For the last ones to come back somewhere; longer than the grace of those that cannot resume
- * (STATE_GRACE_MS), so that their end is counted. */
+/* For the last ones to come back somewhere; longer than the grace of those that cannot resume and
+ * whose worker hangs (STATE_GRACE_MS), so that their end is counted. */
 #define MOVER_SETTLE_MS 15000
 #define MOVER_STUCK_MS  3000 /* its connection hears nothing: the worker hangs */
 #define MOVER_REPORT_MS 1000

@@ -185,7 +185,7 @@ void ending_on_leave(struct stream *stream, const char *address)
         ending_error(stream, "system-shutdown", NULL);
     } else {
         outbound_finish(stream);
-        submit_detach(stream); /* its grace covers the way: contacts see nothing of it */
+        submit_close(stream, false); /* what waits for it comes at the next login, in order */
         ending_elsewhere(stream, address);
     }
 }

@@ -395,7 +395,7 @@ static void script_leave(struct dialogue *d)
     expect_server(d, "<stream:error><see-other-host "
                      "xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[2001:db8::2]:5222</"
                      "see-other-host></stream:error></stream:stream>");
-    expect_log(d, "detach epoch=1");
+    expect_log(d, "close epoch=1");
     expect_action(d, STREAM_CLOSE);
 }
 
