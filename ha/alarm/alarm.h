@@ -11,7 +11,7 @@
 #define ALARM_NODES_MAX    16
 #define ALARM_CHANGES_MAX  8    /* at once; the rest is found again at the next look */
 #define ALARM_GAP_MS       5000 /* between two changes of one alarm */
-#define ALARM_CLEAR_MS     3000 /* so long must it be over */
+#define ALARM_CLEAR_MS     3000 /* it must be over for so long */
 #define ALARM_REASON_BYTES 160
 
 enum alarm_severity { ALARM_CRITICAL, ALARM_MAJOR, ALARM_MINOR, ALARM_WARNING };

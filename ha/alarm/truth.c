@@ -2,10 +2,8 @@
 
 #include "ha/gate/gate.h"
 #include "ha/health/health.h"
-#include "node/base/assert.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define KIND_BIT(name, text, severity, hold_ms, bit) [ALARM_##name] = (bit),
 static const uint32_t health_bits[ALARM_KIND_COUNT] = {ALARM_KINDS(KIND_BIT)};
@@ -26,7 +24,7 @@ static const struct alarm_node *find(const struct alarm_facts *facts, uint32_t n
     return NULL;
 }
 
-/* One that is back, and waits for something, is not down: it says itself for what. */
+/* One that is back and waits for something is not down: its report says for what. */
 static bool is_down(const struct alarm_node *node)
 {
     return !node->is_up && !(node->is_connected && node->reports);

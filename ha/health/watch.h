@@ -24,7 +24,7 @@ struct health_watch {
     uint64_t ill_ms; /* since when something is wrong, 0: nothing is; of one monotonic clock */
 };
 
-#define HEALTH_START_DELAYS 10 /* so many times the delay has a node that starts */
+#define HEALTH_START_DELAYS 10 /* a node that starts has this many times the delay */
 
 /** Is the log to be changed now? out: what it is to say. reported: NULL while the node says nothing
  * though it is connected: as one that does not serve. */

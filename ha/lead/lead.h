@@ -12,7 +12,7 @@
 #define LEAD_ROLES_MS       1000
 #define LEAD_LAG_MAX        1024 /* entries: a standby that lacks more has to catch up first */
 #define LEAD_PAIRS_MS       500
-#define LEAD_HAND_ON_MS     5000 /* after a try that failed: one holds the log up for up to 2 s */
+#define LEAD_HAND_ON_MS     5000 /* between two tries: each holds the log up for 2 s at most */
 /* A key seals tickets for this long; twice as long it opens them (TLS_TICKET_LIFETIME_S). */
 #define LEAD_ROTATE_MS        (12ull * 3600 * 1000)
 #define LEAD_STAMP_MS         10000
@@ -24,8 +24,8 @@ enum lead_duty {
     LEAD_STAMP = 1 << 2,        /* put the time into the log: nothing else has done so for long */
     LEAD_ROLES = 1 << 3,        /* look at the members: whose role has to change? */
     LEAD_ROTATE = 1 << 4,       /* draw new secrets for all nodes */
-    LEAD_PAIRS = 1 << 5,        /* look which users have to move, and what is an alarm */
-    LEAD_HAND_ON = 1 << 6       /* find another leader: a witness keeps no longer than it must */
+    LEAD_PAIRS = 1 << 5,        /* look at health, pairs, homes and alarms */
+    LEAD_HAND_ON = 1 << 6       /* find another leader: a witness keeps it no longer than it must */
 };
 
 /* All times are of one monotonic clock; 0: never. */
@@ -49,7 +49,7 @@ struct lead_facts {
     uint64_t window_bytes;   /* applied since the last mark */
     uint32_t mark_ms;        /* how often a window is closed */
     uint64_t secrets_age_ms; /* since the last rotation; UINT64_MAX: there was none */
-    bool has_deadlines;      /* something will expire, so time must go on */
+    bool has_deadlines;      /* of sessions, or of a fallback: time must go on */
     bool is_witness;         /* this node */
 };
 

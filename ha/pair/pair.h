@@ -66,7 +66,7 @@ struct pair_node {
     bool is_there; /* false: the group has one node only */
     enum pair_life life;
     uint64_t life_ms;           /* since when it has this life */
-    bool is_well;               /* no critical service is down for longer than its delay */
+    bool is_well;               /* it serves, no critical service of it is down, no witness */
     uint64_t well_ms;           /* since when it is well, or not */
     bool is_away;               /* its users are, or are to be, served by the peer */
     bool is_drained;            /* and it takes nobody else's sessions either */
@@ -96,7 +96,7 @@ struct pair_view pair_view(const struct pair_facts *facts, size_t node);
 const char *pair_state_text(enum pair_state state);
 const char *pair_reason_text(enum pair_reason reason);
 
-/** Print the table that pair_view() follows, as Markdown, row by row into visit. */
+/** Call back with each row, as Markdown, of the table that pair_view() follows. */
 void pair_each_rule(void (*visit)(void *ctx, const char *row), void *ctx);
 
 /* A decision: the users of a node move away to its peer, or home. A node that is drained needs no

@@ -37,7 +37,8 @@ struct upgrade_facts {
     uint32_t log_version; /* commands up to this one may be in the log */
 };
 
-/** Call back with each reason against it, valid for the call. Returns how many: 0 is safe. */
+/** Call back with each reason against a restart, valid for the call. Returns how many: 0 is safe.
+ */
 size_t upgrade_check(const struct upgrade_facts *facts,
                      void (*visit)(void *ctx, const char *reason), void *ctx);
 

@@ -13,6 +13,12 @@ const char *member_role_name(enum rlog_role role)
     return "unknown";
 }
 
+const char *member_role_text(const struct members *members, const struct member_view *member)
+{
+    return member->peer->node_id == members->log.leader_node ? "leader"
+                                                             : member_role_name(member->peer->role);
+}
+
 static json_t *names(uint32_t set, const char *(*name_at)(unsigned bit))
 {
     json_t *list = json_array();
@@ -75,11 +81,10 @@ static void add_report(json_t *item, const struct rlog_report *report, uint64_t 
 json_t *member_item(const struct members *members, const struct member_view *member)
 {
     const struct rlog_peer_status *peer = member->peer;
-    const char *role =
-        peer->node_id == members->log.leader_node ? "leader" : member_role_name(peer->role);
     json_t *item = json_pack("{s:I,s:s,s:s,s:b,s:o}", "node", (json_int_t)peer->node_id, "name",
-                             member->row == NULL ? "" : member->row->name, "role", role,
-                             "connected", (int)peer->connected, "state", member_state_text(member));
+                             member->row == NULL ? "" : member->row->name, "role",
+                             member_role_text(members, member), "connected", (int)peer->connected,
+                             "state", member_state_text(member));
 
     if (peer->rtt_us != 0) {
         set_number(item, "rtt_us", peer->rtt_us);

@@ -8,6 +8,8 @@
 
 /** "voter", "standby" or "spare". */
 const char *member_role_name(enum rlog_role role);
+/** The same, or "leader". */
+const char *member_role_text(const struct members *members, const struct member_view *member);
 /** Names of the alarms in a set. */
 json_t *member_alarm_names(uint32_t alarms);
 /** What the member is, for people: "serving", "waiting: why", "down", "no report". */

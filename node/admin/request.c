@@ -2,14 +2,16 @@
 
 #include "node/admin/verbs.h"
 #include "node/base/jid.h"
-#include "node/base/log.h"
 #include "node/base/mem.h"
 #include "storage/state/command.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-#define RETRY_MS 20
+#define REFUSAL_BYTES_MAX 300
+#define RETRY_MS          20
 
 /* ---- answers */
 
@@ -158,6 +160,18 @@ void request_read_then(struct request *request,
     request->read = read;
     request->then = go_on_when_granted;
     core_post_job(request->admin->core, &request->job);
+}
+
+void request_deny(struct request *request, int rc, const char *format, ...)
+{
+    char text[REFUSAL_BYTES_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    request->rc = rc;
+    request->fault = mem_strdup(text);
 }
 
 void request_scrub(struct request *request,
@@ -324,6 +338,18 @@ bool request_user(struct request *request, struct jid *out)
         request_fail_usage(request, "user must be an address: local@domain");
         return false;
     }
+    return true;
+}
+
+bool request_node(struct request *request, uint32_t *node_out)
+{
+    json_int_t node = request_number(request, "node", 0);
+
+    if (node <= 0 || node > INT32_MAX) {
+        request_fail_usage(request, "node must be a node id");
+        return false;
+    }
+    *node_out = (uint32_t)node;
     return true;
 }
 

@@ -54,6 +54,9 @@ void request_read_state(struct request *request,
 void request_read_then(struct request *request,
                        void (*read)(struct request *request, struct core *core),
                        void (*then)(struct request *request));
+/** In a read(): refuse with rc, in these words. */
+__attribute__((format(printf, 3, 4))) void request_deny(struct request *request, int rc,
+                                                        const char *format, ...);
 /** The same as request_read_state() after a scrub of the store. */
 void request_scrub(struct request *request,
                    void (*read)(struct request *request, struct core *core));
@@ -81,6 +84,8 @@ const char *request_text(const struct request *request, const char *name);
 json_int_t request_number(const struct request *request, const char *name, json_int_t otherwise);
 /** The prepared bare address in a text argument; false: the request has failed already. */
 bool request_user(struct request *request, struct jid *out);
+/** The id in the argument "node"; false: the request has failed already. */
+bool request_node(struct request *request, uint32_t *node_out);
 /** The prepared domain in the argument "domain"; false: the request has failed already. */
 bool request_domain(struct request *request, char out[JID_PART_BYTES_MAX + 1]);
 

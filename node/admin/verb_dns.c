@@ -1,12 +1,11 @@
 /* The verb about what DNS has to say. */
 #include "node/admin/dns.h"
 #include "node/admin/verbs.h"
-#include "node/base/mem.h"
 
 #include <string.h>
 
-/* Members alone: a node that was removed has left its row. One that is down has its place in DNS.
- */
+/* Only of members: the row of a node that was removed stays. A member that is down is listed too:
+ * clients try the next one. */
 static size_t collect_nodes(struct core *core, struct dns_node nodes[RLOG_MEMBERS_MAX])
 {
     struct rlog_status log;
@@ -59,11 +58,9 @@ static void read_records(struct request *request, struct core *core)
     state_each_domain(core_state(core), core_arena(core), visit_domain, &walk);
     request->result = json_pack("{s:o}", "records", walk.rows);
     if (!walk.is_found) {
-        request->rc = ERR_NOT_FOUND;
-        request->fault = mem_strdup("this domain is not served");
+        request_deny(request, ERR_NOT_FOUND, "this domain is not served");
     } else if (walk.count == 0) {
-        request->rc = ERR_NOT_FOUND;
-        request->fault = mem_strdup("no node has said yet where clients reach it");
+        request_deny(request, ERR_NOT_FOUND, "no node has said yet where clients reach it");
     }
 }
 

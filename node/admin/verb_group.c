@@ -59,14 +59,11 @@ static void change_nodes(struct request *request, bool remove)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__GroupNode change = PB__GROUP_NODE__INIT;
-    json_int_t node = request_number(request, "node", 0);
 
-    if (node <= 0 || node > INT32_MAX) {
-        request_fail_usage(request, "node must be a node id");
+    if (!request_node(request, &change.node)) {
         return;
     }
     change.name = group_name(request);
-    change.node = (uint32_t)node;
     change.remove = remove;
     command.body_case = PB__COMMAND__BODY_GROUP_NODE;
     command.group_node = &change;

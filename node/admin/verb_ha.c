@@ -1,7 +1,6 @@
 /* Verbs about high availability: what the nodes of each group are to each other, the requests of
  * the operator, which are granted by ha/pair, and what they would do. */
 #include "node/admin/verbs.h"
-#include "node/base/mem.h"
 #include "node/core/moving.h"
 #include "node/core/pairs.h"
 
@@ -66,12 +65,6 @@ struct asked {
     bool is_found;
 };
 
-static void refuse(struct request *request, int rc, const char *why)
-{
-    request->rc = rc;
-    request->fault = mem_strdup(why);
-}
-
 static bool is_meant(const struct request *request, const struct pair_of_nodes *pair,
                      size_t *node_out)
 {
@@ -122,7 +115,7 @@ static bool judge(void *ctx, const struct pair_of_nodes *pair)
     asked->is_found = true;
     refusal = pair_grant(&pair->facts, (enum pair_request)request->kind, node, &move);
     if (refusal != NULL) {
-        refuse(request, ERR_NOT_ALLOWED, refusal);
+        request_deny(request, ERR_NOT_ALLOWED, "%s", refusal);
     } else {
         const size_t mover = move.away || pair->count < PAIR_NODES ? node : 1 - node;
 
@@ -139,11 +132,11 @@ static void read_grant(struct request *request, struct core *core)
 
     pairs_each(core, judge, &asked);
     if (!asked.is_found) {
-        refuse(request, ERR_NOT_FOUND,
-               request->kind == PAIR_RECOVER ? "no such group with nodes"
-                                             : "there is no such node");
+        request_deny(request, ERR_NOT_FOUND, "%s",
+                     request->kind == PAIR_RECOVER ? "no such group with nodes"
+                                                   : "there is no such node");
     } else if (request->rc == 0 && request->kind == PAIR_DRAIN && !holds_majority(request, core)) {
-        refuse(request, ERR_NO_MAJORITY, "without the node there would be no majority");
+        request_deny(request, ERR_NO_MAJORITY, "without the node there would be no majority");
     }
 }
 
@@ -176,14 +169,13 @@ static bool is_within(const struct request *request, const char *name, json_int_
 /* False: the request has failed. */
 static bool check_args(struct request *request, enum pair_request kind)
 {
-    json_int_t node = request_number(request, "node", 0);
+    uint32_t node;
 
     if (kind == PAIR_RECOVER && request_text(request, "group") == NULL) {
         request_fail_usage(request, "group is needed");
         return false;
     }
-    if (kind != PAIR_RECOVER && (node <= 0 || node > INT32_MAX)) {
-        request_fail_usage(request, "node must be a node id");
+    if (kind != PAIR_RECOVER && !request_node(request, &node)) {
         return false;
     }
     if (!is_within(request, "rate", RATE_MAX) ||
@@ -245,7 +237,7 @@ static bool count_session(void *ctx, uint64_t session, const Pb__SessionRow *row
     const char *to;
 
     request->plan.next_session = session + 1;
-    if (moving_takes(look->core, request->move.node, request->move.away, request->plan.mover,
+    if (moving_drops(look->core, request->move.node, request->move.away, request->plan.mover,
                      row)) {
         to = state_address_for(core_state(look->core), core_arena(look->core), row->user,
                                request->plan.mover_node);

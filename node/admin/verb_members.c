@@ -5,37 +5,29 @@
 #include "node/admin/verbs.h"
 #include "node/base/mem.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-#define REASON_BYTES_MAX 300
-
 /* ---- node.list */
 
-static json_t *list_item(struct core *core, const struct rlog_status *log,
-                         const struct rlog_peer_status *peer)
+static json_t *list_item(const struct members *members, const struct member_view *member)
 {
-    const Pb__NodeRow *row = state_node(core_state(core), core_arena(core), peer->node_id);
-    const bool is_up =
-        row != NULL && state_is_up(core_state(core), core_arena(core), row->incarnation);
-    bool leads = peer->node_id == log->leader_node;
+    const struct rlog_peer_status *peer = member->peer;
+    const Pb__NodeRow *row = member->row;
 
     return json_pack(
         "{s:I,s:s,s:s,s:b,s:s,s:b,s:b,s:I,s:I}", "node", (json_int_t)peer->node_id, "name",
-        row == NULL ? "" : row->name, "role", leads ? "leader" : member_role_name(peer->role),
-        "witness", (int)(row != NULL && row->witness), "address", peer->address, "connected",
-        (int)peer->connected, "up", (int)is_up, "incarnation",
+        row == NULL ? "" : row->name, "role", member_role_text(members, member), "witness",
+        (int)(row != NULL && row->witness), "address", peer->address, "connected",
+        (int)peer->connected, "up", (int)member->is_up, "incarnation",
         (json_int_t)(row == NULL ? 0 : row->incarnation), "raft_id", (json_int_t)peer->raft_id);
 }
 
 static void read_members(struct request *request, struct core *core)
 {
     json_t *rows = json_array();
-    struct rlog_status log;
+    struct members members;
 
-    rlog_get_status(core_log(core), &log);
-    for (size_t i = 0; i < log.peer_count; i++) {
-        (void)json_array_append_new(rows, list_item(core, &log, &log.peers[i]));
+    members_read(core, &members);
+    for (size_t i = 0; i < members.count; i++) {
+        (void)json_array_append_new(rows, list_item(&members, &members.items[i]));
     }
     request->result = json_pack("{s:o}", "nodes", rows);
 }
@@ -46,19 +38,6 @@ void verb_node_list(struct request *request)
 }
 
 /* ---- refusals */
-
-__attribute__((format(printf, 3, 4))) static void refuse(struct request *request, int rc,
-                                                         const char *format, ...)
-{
-    char reason[REASON_BYTES_MAX];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(reason, sizeof(reason), format, arguments);
-    va_end(arguments);
-    request->rc = rc;
-    request->fault = mem_strdup(reason);
-}
 
 /* The member that is meant; NULL: refused. */
 static const struct rlog_peer_status *find_member(struct request *request,
@@ -71,19 +50,8 @@ static const struct rlog_peer_status *find_member(struct request *request,
             return &log->peers[i];
         }
     }
-    refuse(request, ERR_NOT_FOUND, "node %lld is no member", (long long)node);
+    request_deny(request, ERR_NOT_FOUND, "node %lld is no member", (long long)node);
     return NULL;
-}
-
-static bool check_node(struct request *request)
-{
-    json_int_t node = request_number(request, "node", 0);
-
-    if (node <= 0 || node > INT32_MAX) {
-        request_fail_usage(request, "node must be a node id");
-        return false;
-    }
-    return true;
 }
 
 /* Raft thread: give a refusal of the leader the words of the verb, if it has some. */
@@ -144,15 +112,15 @@ static void read_removal(struct request *request, struct core *core)
     seat.node = peer->node_id;
     state_each_group(core_state(core), core_arena(core), find_seat, &seat);
     if (seat.group != NULL && seat.is_enabled) {
-        refuse(request, ERR_NOT_ALLOWED,
-               "node %u is in group %s, which is enabled; first: group disable %s, group "
-               "remove-node %s %u",
-               seat.node, seat.group, seat.group, seat.group, seat.node);
+        request_deny(request, ERR_NOT_ALLOWED,
+                     "node %u is in group %s, which is enabled; first: group disable %s, group "
+                     "remove-node %s %u",
+                     seat.node, seat.group, seat.group, seat.group, seat.node);
     } else if (is_last_to_serve(core, &log, seat.node)) {
-        refuse(request, ERR_NOT_ALLOWED, "no other node is known that serves clients");
+        request_deny(request, ERR_NOT_ALLOWED, "no other node is known that serves clients");
     } else if (seat.node == request->admin->node_id) {
-        refuse(request, ERR_NOT_ALLOWED,
-               "a node that goes cannot tell how it went: ask another one");
+        request_deny(request, ERR_NOT_ALLOWED,
+                     "a node that goes cannot tell how it went: ask another one");
     } else {
         request->raft_id = peer->raft_id;
         request->result = json_pack("{s:I,s:s}", "node", (json_int_t)seat.node, "group",
@@ -174,7 +142,9 @@ static void remove_member(struct request *request)
 
 void verb_node_remove(struct request *request)
 {
-    if (check_node(request)) {
+    uint32_t node;
+
+    if (request_node(request, &node)) {
         request_read_then(request, read_removal, remove_member);
     }
 }
@@ -202,16 +172,17 @@ static void read_promotion(struct request *request, struct core *core)
         return;
     }
     if (peer->role == RLOG_VOTER) {
-        refuse(request, ERR_EXISTS, "node %u is a voter", peer->node_id);
+        request_deny(request, ERR_EXISTS, "node %u is a voter", peer->node_id);
     } else if (peer->role == RLOG_SPARE) {
-        refuse(request, ERR_NOT_ALLOWED,
-               "node %u has not joined yet; when it is there it gets a role by itself",
-               peer->node_id);
+        request_deny(request, ERR_NOT_ALLOWED,
+                     "node %u has not joined yet; when it is there it gets a role by itself",
+                     peer->node_id);
     } else if (count_voters(&log) >= RLOG_VOTERS_MAX) {
-        refuse(request, ERR_LIMIT,
-               "there are %d voters, and no more can be; first: node remove one", RLOG_VOTERS_MAX);
+        request_deny(request, ERR_LIMIT,
+                     "there are %d voters, and no more can be; first: node remove one",
+                     RLOG_VOTERS_MAX);
     } else if (!peer->connected) {
-        refuse(request, ERR_NOT_ALLOWED, "node %u is not connected", peer->node_id);
+        request_deny(request, ERR_NOT_ALLOWED, "node %u is not connected", peer->node_id);
     } else {
         request->raft_id = peer->raft_id;
     }
@@ -230,7 +201,9 @@ static void promote(struct request *request)
 
 void verb_node_promote(struct request *request)
 {
-    if (check_node(request)) {
+    uint32_t node;
+
+    if (request_node(request, &node)) {
         request_read_then(request, read_promotion, promote);
     }
 }

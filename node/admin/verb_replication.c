@@ -2,7 +2,6 @@
  * alarm. */
 #include "node/admin/member_item.h"
 #include "node/admin/verbs.h"
-#include "node/base/mem.h"
 
 /* ---- replication.state */
 
@@ -31,8 +30,7 @@ void verb_replication_state(struct request *request)
 static void read_version(struct request *request, struct core *core)
 {
     if (state_cluster(core_state(core), core_arena(core))->log_version < STATE_LOG_VERSION_ALARMS) {
-        request->rc = ERR_NOT_ALLOWED;
-        request->fault = mem_strdup("not every member is known to understand it yet");
+        request_deny(request, ERR_NOT_ALLOWED, "not every member is known to understand it yet");
     }
 }
 

@@ -3,7 +3,6 @@
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "node/core/members.h"
-#include "storage/state/command.h"
 
 #include <string.h>
 
@@ -113,11 +112,10 @@ void core_decide_alarms(struct core *core, uint64_t time_ms, uint64_t now_ms)
     struct members members;
     size_t count;
 
-    members_read(core, &members);
-    core_raise_log_version(core, &members);
-    if (cluster->log_version < STATE_LOG_VERSION_ALARMS) {
+    if (!core_may_write(core, STATE_LOG_VERSION_ALARMS)) {
         return;
     }
+    members_read(core, &members);
     add_members(&members, &facts);
     state_each_group(core->state, &core->arena, add_pair, &facts);
     state_each_alarm(core->state, &core->arena, collect, &alarms);

@@ -20,8 +20,6 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-struct members;
-
 #define NONCE_BYTES 16
 
 /* Cookies of the node's own commands (Ref.worker is REF_WORKER_NODE). START carries a random one.
@@ -34,7 +32,7 @@ struct leader {
     uint32_t leader_node;
     uint64_t term;
     struct lead lead;
-    bool is_anyone_away; /* waits for a fallback, so time must go on */
+    bool is_fallback_awaited; /* users will go home of themselves: time must go on */
     struct node_watch {
         uint32_t node; /* 0: free */
         struct health_watch watch;
@@ -176,6 +174,8 @@ void core_on_health(const struct effect *effect);
 /* versions.c */
 /** Do all members understand commands of this version? */
 bool core_may_write(struct core *core, uint32_t log_version);
+/** The leader lets later commands be written once all members understand them. */
+void core_raise_log_version(struct core *core);
 
 /* pairs.c */
 /** The leader looks which users have to move. time_ms: cluster time. */
@@ -188,10 +188,6 @@ void core_on_moved(struct core *core, const struct effect *effect);
 void core_decide_alarms(struct core *core, uint64_t time_ms, uint64_t now_ms);
 /** An alarm was raised or cleared: tell the operator. */
 void core_on_alarm(const struct effect *effect);
-
-/* versions.c */
-/** The leader lets later commands be written when all members understand them. */
-void core_raise_log_version(struct core *core, const struct members *members);
 
 /* homes.c */
 /** The leader looks who has no home, and whether too many are at one node. */

@@ -3,7 +3,6 @@
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "node/core/members.h"
-#include "storage/state/command.h"
 
 /* Those of members that are gone are free again (forget_strangers()), so there is one for each. */
 static struct health_watch *watch_of(struct core *core, uint32_t node)
@@ -65,7 +64,7 @@ static bool look_at(struct core *core, const struct member_view *member, uint64_
     return true;
 }
 
-/* Or two members would share the last one, and neither ever be ill for long enough. */
+/* Free the watches of nodes that are no members any more: watch_of() finds one for each member. */
 static void forget_strangers(struct core *core, const struct members *members)
 {
     for (size_t i = 0; i < RLOG_MEMBERS_MAX; i++) {
@@ -103,6 +102,6 @@ void core_on_health(const struct effect *effect)
         log_info("core.node_well", LOG_UINT("node", effect->node));
     } else {
         log_warn("core.node_unwell", LOG_UINT("node", effect->node),
-                 LOG_UINT("services_down", effect->reason));
+                 LOG_UINT("services_down", effect->services_down));
     }
 }

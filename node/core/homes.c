@@ -1,6 +1,5 @@
 /* The leader sees to it that users have homes, and each node about as many (DESIGN 7). */
 #include "node/core/core_private.h"
-#include "storage/state/command.h"
 
 void core_decide_homes(struct core *core)
 {

@@ -112,7 +112,10 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     }
     if (duties & LEAD_PAIRS) {
         core->leader.lead.pairs_seen_ms = now_ms;
-        if (!core_decide_health(core, now_ms)) { /* else on what the state will say then */
+        core_raise_log_version(core);
+        /* What it puts into the log may change what pairs have to do: that waits for the next look.
+         */
+        if (!core_decide_health(core, now_ms)) {
             core_decide_pairs(core, time_ms);
         }
         core_decide_homes(core);
@@ -139,7 +142,7 @@ void core_lead(struct core *core, uint64_t now_ms)
                                          .mark_ms = core->mark_ms,
                                          .secrets_age_ms = secrets_age_ms(core, now_ms),
                                          .has_deadlines = state_has_deadlines(core->state) ||
-                                                          core->leader.is_anyone_away,
+                                                          core->leader.is_fallback_awaited,
                                          .is_witness = core->is_witness};
 
         carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);

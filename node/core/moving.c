@@ -4,11 +4,9 @@
  * are told where to go. */
 #include "node/core/moving.h"
 
-#include "node/base/clock.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/core/core_private.h"
-#include "storage/state/command.h"
 
 #define ROWS_A_TICK  2000 /* looked at: the state thread does nothing else meanwhile */
 #define DROPS_A_TICK 1000
@@ -113,7 +111,7 @@ struct page {
     size_t rows;
 };
 
-bool moving_takes(struct core *core, uint32_t node, bool away, uint64_t mover,
+bool moving_drops(struct core *core, uint32_t node, bool away, uint64_t mover,
                   const Pb__SessionRow *row)
 {
     const Pb__AccountRow *account;
@@ -129,7 +127,7 @@ static bool is_to_move(struct core *core, const Pb__SessionRow *row)
 {
     const struct moving *moving = core->moving;
 
-    return moving_takes(core, moving->node, moving->is_leaving, core->incarnation, row);
+    return moving_drops(core, moving->node, moving->is_leaving, core->incarnation, row);
 }
 
 static bool find_session(void *ctx, uint64_t session, const Pb__SessionRow *row)

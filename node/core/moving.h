@@ -13,7 +13,7 @@ void moving_free(struct moving **moving);
 
 /** Does the mover, an incarnation, drop this session when the users of node move away from it, or
  * home to it? Away from a node everybody goes. */
-bool moving_takes(struct core *core, uint32_t node, bool away, uint64_t mover,
+bool moving_drops(struct core *core, uint32_t node, bool away, uint64_t mover,
                   const Pb__SessionRow *row);
 /** Users were moved, or this node began a life: look what is to be done. */
 void moving_look_again(struct core *core);

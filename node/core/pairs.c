@@ -83,8 +83,7 @@ static bool do_others_serve(const struct walk *walk, const struct pair_of_nodes 
     for (size_t i = 0; i < walk->count; i++) {
         const Pb__NodeRow *row = walk->nodes[i].row;
 
-        if (!is_of(pair, row) && row->client_address[0] != '\0' && !row->drained &&
-            is_up(walk->core, row->incarnation)) {
+        if (!is_of(pair, row) && state_takes_sessions(walk->core->state, &walk->core->arena, row)) {
             return true;
         }
     }
@@ -173,7 +172,7 @@ Pb__NodeMove pairs_move(const struct pair_of_nodes *pair, const struct pair_move
 struct decision {
     struct core *core;
     uint64_t time_ms;
-    bool is_anyone_away;
+    bool is_fallback_awaited;
 };
 
 static bool decide(void *ctx, const struct pair_of_nodes *pair)
@@ -185,9 +184,9 @@ static bool decide(void *ctx, const struct pair_of_nodes *pair)
     struct pair_move move;
 
     for (size_t i = 0; i < pair->count; i++) {
-        decision->is_anyone_away =
-            decision->is_anyone_away || (facts.falls_back && facts.nodes[i].is_away &&
-                                         facts.nodes[i].moved_for != PAIR_ADMIN_REQUEST);
+        decision->is_fallback_awaited =
+            decision->is_fallback_awaited || (facts.falls_back && facts.nodes[i].is_away &&
+                                              facts.nodes[i].moved_for != PAIR_ADMIN_REQUEST);
     }
     facts.now_ms = decision->time_ms;
     if (!pair_decide(&facts, &move)) {
@@ -205,7 +204,7 @@ void core_decide_pairs(struct core *core, uint64_t time_ms)
     struct decision decision = {.core = core, .time_ms = time_ms};
 
     pairs_each(core, decide, &decision);
-    core->leader.is_anyone_away = decision.is_anyone_away;
+    core->leader.is_fallback_awaited = decision.is_fallback_awaited;
 }
 
 void core_on_moved(struct core *core, const struct effect *effect)

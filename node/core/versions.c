@@ -2,9 +2,9 @@
  * node stops at a command that it does not know, and could not come back before it is upgraded. */
 #include "node/core/core_private.h"
 #include "node/core/members.h"
-#include "storage/state/command.h"
 
-/* A spare has no log yet. Who does not say what it understands may be older than this saying. */
+/* A spare has no log yet. A member that reports nothing may run a program from before reports told
+ * this: it counts as version 0. */
 static uint32_t common_version(const struct members *members)
 {
     uint32_t common = STATE_LOG_VERSION;
@@ -25,12 +25,15 @@ bool core_may_write(struct core *core, uint32_t log_version)
     return state_cluster(core->state, &core->arena)->log_version >= log_version;
 }
 
-void core_raise_log_version(struct core *core, const struct members *members)
+void core_raise_log_version(struct core *core)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__ClusterSet set = PB__CLUSTER_SET__INIT;
-    uint32_t common = common_version(members);
+    struct members members;
+    uint32_t common;
 
+    members_read(core, &members);
+    common = common_version(&members);
     if (common <= state_cluster(core->state, &core->arena)->log_version) {
         return;
     }

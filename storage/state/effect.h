@@ -68,7 +68,7 @@ enum effect_kind {
                          pending entry) */
     EFFECT_INCARNATION, /* node, incarnation, up */
     EFFECT_VOTES,       /* node: it has had a vote under another membership */
-    EFFECT_HEALTH,      /* node, up: it is well, reason: the services that are down */
+    EFFECT_HEALTH,      /* node, up: it is well, services_down */
     EFFECT_MOVED,       /* node, away, reason: its users were moved */
     EFFECT_ALARM,       /* node, alarm, up, severity, text: it was raised, or cleared */
     EFFECT_DOMAINS,     /* the list of domains changed */
@@ -100,7 +100,8 @@ struct effect {
     uint64_t seq;
     bool up;
     bool away;
-    unsigned reason; /* Pb__MoveReason, or as the kind says */
+    unsigned reason;        /* Pb__MoveReason */
+    uint32_t services_down; /* set of enum health_service (ha/health) */
     const char *alarm;
     const char *text;  /* why it was raised */
     unsigned severity; /* Pb__AlarmSeverity */

@@ -1,3 +1,5 @@
+/* The homes of users, who is sent to the node that serves him, and the plan that evens homes out.
+ */
 #include "storage/state/home.h"
 
 #include "storage/state/group.h"
@@ -99,31 +101,16 @@ void homes_close(struct homes *homes)
     }
 }
 
-static bool is_in_enabled_group(struct state *state, struct arena *arena, uint32_t node)
-{
-    struct row_list groups = rows_all(state, arena, TABLE_GROUP, (struct key){.len = 0});
-
-    for (size_t i = 0; i < groups.count; i++) {
-        const Pb__GroupRow *group = groups.items[i].row;
-
-        for (size_t k = 0; k < group->n_nodes; k++) {
-            if (group->nodes[k] == node) {
-                return group->ha_enabled != 0;
-            }
-        }
-    }
-    return false;
-}
-
 bool state_stands_by(struct state *state, struct arena *arena, uint32_t node)
 {
+    const Pb__GroupRow *group = group_of(state, arena, node);
     const struct place *place;
     struct homes homes;
 
     homes_open(&homes, state, arena);
     place = find(&homes, node);
-    return place != NULL && place->stands_by && !place->is_witness &&
-           is_in_enabled_group(state, arena, node);
+    return place != NULL && place->stands_by && !place->is_witness && group != NULL &&
+           group->ha_enabled;
 }
 
 /* The one that takes users and has the fewest; NULL: none takes any. */
@@ -160,13 +147,13 @@ static struct key home_key(uint32_t node, bool by_hand, const char *user)
     return key;
 }
 
-static void count(struct homes *homes, const Pb__AccountRow *row, uint32_t change)
+static void count(struct homes *homes, const Pb__AccountRow *row, int change)
 {
     struct place *place = find(homes, row->home);
 
     if (place != NULL) {
-        place->users += change;
-        place->by_hand += row->by_hand ? change : 0;
+        place->users += (uint32_t)change;
+        place->by_hand += row->by_hand ? (uint32_t)change : 0;
         place->is_changed = true;
     }
 }
@@ -174,7 +161,7 @@ static void count(struct homes *homes, const Pb__AccountRow *row, uint32_t chang
 void home_end(struct homes *homes, const char *user, Pb__AccountRow *row)
 {
     row_delete(homes->state, TABLE_HOME, home_key(row->home, row->by_hand, user));
-    count(homes, row, UINT32_MAX); /* minus one */
+    count(homes, row, -1);
     row->home = 0;
     row->by_hand = false;
 }
@@ -219,7 +206,7 @@ static const Pb__NodeRow *in_charge_elsewhere(struct state *state, struct arena 
     const Pb__NodeRow *in_charge =
         account == NULL ? NULL : group_in_charge(state, arena, account->home);
 
-    return in_charge != NULL && node_takes_sessions(state, arena, in_charge) &&
+    return in_charge != NULL && state_takes_sessions(state, arena, in_charge) &&
                    strcmp(in_charge->client_address, here->client_address) != 0
                ? in_charge
                : NULL;
@@ -233,7 +220,7 @@ const char *state_address_for(struct state *state, struct arena *arena, const ch
     return in_charge == NULL ? node_backup_address(state, arena, node) : in_charge->client_address;
 }
 
-/* As the policy says, and whatever it says where the node is drained. */
+/* Where the client is to go, "": nowhere. A node that is drained sends away whatever the policy. */
 static const char *elsewhere(struct apply *a, const char *user, const Pb__NodeRow *here)
 {
     const Pb__NodeRow *in_charge;
@@ -252,9 +239,10 @@ const char *home_send_away(struct apply *a, const char *user, uint64_t incarnati
 {
     const Pb__IncarnationRow *life = state_incarnation(a->state, a->arena, incarnation);
     const Pb__NodeRow *here = state_node(a->state, a->arena, life->node);
-    const char *address = elsewhere(a, user, here); /* a balancer's leads back to here */
+    const char *address = elsewhere(a, user, here);
     Pb__AccountRow *account = state_account(a->state, a->arena, user);
 
+    /* Nodes behind a balancer have one address: it would lead back to here. */
     if (address[0] == '\0' || strcmp(address, here->client_address) == 0 ||
         (account->sent_away_by == here->node &&
          a->now_ms - account->sent_away_ms < STATE_SENT_AWAY_MS)) {

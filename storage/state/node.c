@@ -143,11 +143,11 @@ int node_health(struct apply *a, const Pb__NodeHealth *command)
     effect = effects_push(a->out, EFFECT_HEALTH);
     effect->node = row->node;
     effect->up = command->serves && command->services_down == 0;
-    effect->reason = command->services_down;
+    effect->services_down = command->services_down;
     return 0;
 }
 
-bool node_takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *row)
+bool state_takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *row)
 {
     return !row->witness && !row->drained && row->client_address[0] != '\0' && !row->starting &&
            !row->not_serving && row->services_down == 0 &&
@@ -194,7 +194,7 @@ static const Pb__NodeRow *next_in_ring(struct state *state, struct arena *arena,
     for (size_t i = 0; i < nodes.count; i++) {
         const Pb__NodeRow *row = nodes.items[i].row;
 
-        if (row->node == node || !node_takes_sessions(state, arena, row)) {
+        if (row->node == node || !state_takes_sessions(state, arena, row)) {
             continue;
         }
         if (row->node > node) {
@@ -209,7 +209,7 @@ const char *node_backup_address(struct state *state, struct arena *arena, uint32
 {
     const Pb__NodeRow *peer = group_peer(state, arena, node);
 
-    if (peer == NULL || !node_takes_sessions(state, arena, peer)) {
+    if (peer == NULL || !state_takes_sessions(state, arena, peer)) {
         peer = next_in_ring(state, arena, node);
     }
     return peer == NULL ? "" : peer->client_address;

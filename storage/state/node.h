@@ -8,8 +8,6 @@
 void node_take_seq(struct apply *a, uint64_t incarnation, uint64_t seq);
 /** A session of incarnation went away: forget a dead incarnation that no session names. */
 void node_release(struct apply *a, uint64_t incarnation);
-/** Would a client that comes to the node be served? As far as the log says. */
-bool node_takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *row);
 /** "host:port" where to resume when a node dies: its peer's in its redundancy group when that is
  * up, else another node's that is up and serves; "" if there is none. In the arena. */
 const char *node_backup_address(struct state *state, struct arena *arena, uint32_t node);

@@ -121,6 +121,8 @@ Pb__IncarnationRow *state_incarnation(struct state *state, struct arena *arena,
 Pb__NodeRow *state_node(struct state *state, struct arena *arena, uint32_t node);
 /** Does this life of a node go on, as far as the log knows? */
 bool state_is_up(struct state *state, struct arena *arena, uint64_t incarnation);
+/** Would a client that comes to the node be served? As far as the log says. */
+bool state_takes_sessions(struct state *state, struct arena *arena, const Pb__NodeRow *row);
 /** NULL until the first leader has drawn them. */
 Pb__SecretsRow *state_secrets(struct state *state, struct arena *arena);
 /** What the presence of a session shows that has a PresenceRow. */

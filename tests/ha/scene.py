@@ -140,6 +140,7 @@ class HaTest(KillTest):
     async def row_stopped(self, scene: Scene, victim: int) -> None:
         """An orderly stop is told from a death."""
         orphans = await self.lose(scene, victim, self.stop, STOPPED)
+        await asyncio.to_thread(self.cluster.wait_gone, victim)
         await self.cluster.start(victim)
         await self.until_normal()
         await scene.return_clients(victim, orphans)

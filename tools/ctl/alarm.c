@@ -19,7 +19,7 @@ static json_t *time_text(const json_t *wall_ms)
     return json_string(text);
 }
 
-static void print_alarms(const json_t *alarms)
+static void print_alarms(const json_t *result)
 {
     static const struct column columns[] = {{"SEVERITY", "severity"}, {"ALARM", "alarm"},
                                             {"NODE", "node"},         {"RAISED", "raised"},
@@ -28,7 +28,7 @@ static void print_alarms(const json_t *alarms)
     const json_t *alarm;
     size_t i;
 
-    json_array_foreach(alarms, i, alarm)
+    json_array_foreach(json_object_get(result, "alarms"), i, alarm)
     {
         json_t *row = json_copy((json_t *)(uintptr_t)alarm);
 
@@ -46,19 +46,8 @@ static void print_alarms(const json_t *alarms)
 int run_alarm_list(const struct options *options, char **arguments, int count)
 {
     json_t *args = json_pack("{s:b}", "all", (options->given & OPTION_ALL) != 0);
-    json_t *result = NULL;
-    int code = ask(options, ASK_READ, "alarm.list", args, &result);
 
     (void)arguments;
     (void)count;
-    if (code != 0) {
-        return code;
-    }
-    if (options->json) {
-        print_json(result);
-    } else {
-        print_alarms(json_object_get(result, "alarms"));
-    }
-    json_decref(result);
-    return 0;
+    return ask_show(options, "alarm.list", args, print_alarms);
 }

@@ -217,7 +217,7 @@ int arguments_read(int argc, char **argv, struct options *out, char ***words_out
     if (!is_text(argv, argc)) {
         return EXIT_USAGE;
     }
-    /* As it is called elsewhere: "utils ha" and so on. */
+    /* "utils ha" is another way to write "ha" (musterctl(1)). */
     if (argc - optind >= 2 && strcmp(argv[optind], "utils") == 0 &&
         strcmp(argv[optind + 1], "ha") == 0) {
         optind++;

@@ -213,6 +213,24 @@ int ask_change(const struct options *options, const char *verb, json_t *args)
     return code;
 }
 
+int ask_show(const struct options *options, const char *verb, json_t *args,
+             void (*print)(const json_t *result))
+{
+    json_t *result = NULL;
+    int code = ask(options, ASK_READ, verb, args, &result);
+
+    if (code != 0) {
+        return code;
+    }
+    if (options->json) {
+        print_json(result);
+    } else {
+        print(result);
+    }
+    json_decref(result);
+    return 0;
+}
+
 int ask_open_serving(const struct options *options, struct link **link_out)
 {
     struct targets targets;

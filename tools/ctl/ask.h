@@ -43,6 +43,10 @@ void ask_say(const struct target *target, int code, const char *fault);
 /** ask() for a change without a result worth showing. */
 int ask_change(const struct options *options, const char *verb, json_t *args);
 
+/** ask() for something to read; the answer goes to print(), or out as it came with --json. */
+int ask_show(const struct options *options, const char *verb, json_t *args,
+             void (*print)(const json_t *result));
+
 /** Open a connection to the first target that serves, for many requests. 0 and *link_out, or an
  * exit code (said on stderr). */
 int ask_open_serving(const struct options *options, struct link **link_out);

@@ -12,23 +12,20 @@
 
 #define BATCH_ROWS_MAX 500 /* what one command takes */
 
-int run_assignment_show(const struct options *options, char **arguments, int count)
+static void print_assignment(const json_t *result)
 {
     static const struct column columns[] = {{"NODE", "node"}, {"USERS", "users"}};
-    json_t *result = NULL;
-    int code = ask(options, ASK_READ, "assignment.show", NULL, &result);
 
+    (void)printf("mode %s, policy %s\n\n", json_string_value(json_object_get(result, "mode")),
+                 json_string_value(json_object_get(result, "policy")));
+    print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
+}
+
+int run_assignment_show(const struct options *options, char **arguments, int count)
+{
     (void)arguments;
     (void)count;
-    if (code == 0 && options->json) {
-        print_json(result);
-    } else if (code == 0) {
-        (void)printf("mode %s, policy %s\n\n", json_string_value(json_object_get(result, "mode")),
-                     json_string_value(json_object_get(result, "policy")));
-        print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
-    }
-    json_decref(result);
-    return code;
+    return ask_show(options, "assignment.show", NULL, print_assignment);
 }
 
 int run_assignment_mode(const struct options *options, char **arguments, int count)
@@ -45,7 +42,7 @@ int run_assignment_policy(const struct options *options, char **arguments, int c
 
 /* ---- rebalance */
 
-/* Prints the moves that are due now. Returns how many through count_out. */
+/* Print the moves that are due now. 0 or an exit code; *count_out: how many are due. */
 static int show_plan(const struct options *options, size_t *count_out)
 {
     static const struct column columns[] = {{"USER", "user"}, {"FROM", "from"}, {"TO", "to"}};

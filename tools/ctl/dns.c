@@ -1,6 +1,5 @@
 /* musterctl dns records: what to put into the zone of a domain, so that clients find the nodes. */
 #include "tools/ctl/ask.h"
-#include "tools/ctl/print.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,24 +29,22 @@ static void print_record(const json_t *record)
     }
 }
 
+static void print_records(const json_t *result)
+{
+    const json_t *record;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "records"), i, record)
+    {
+        print_record(record);
+    }
+}
+
 int run_dns_records(const struct options *options, char **arguments, int count)
 {
     json_t *args = options->domain == NULL ? NULL : json_pack("{s:s}", "domain", options->domain);
-    json_t *result = NULL;
-    const json_t *record;
-    size_t i;
-    int code = ask(options, ASK_READ, "dns.records", args, &result);
 
     (void)arguments;
     (void)count;
-    if (code == 0 && options->json) {
-        print_json(result);
-    } else if (code == 0) {
-        json_array_foreach(json_object_get(result, "records"), i, record)
-        {
-            print_record(record);
-        }
-    }
-    json_decref(result);
-    return code;
+    return ask_show(options, "dns.records", args, print_records);
 }

@@ -33,6 +33,7 @@ static void add_words(json_t *row, json_int_t time_ms)
 
 int run_ha_status(const struct options *options, char **arguments, int count)
 {
+    const char *group = count == 0 ? NULL : arguments[0];
     json_t *rows;
     json_int_t time_ms;
     json_t *row;
@@ -40,14 +41,14 @@ int run_ha_status(const struct options *options, char **arguments, int count)
     int code;
 
     if (options->given & OPTION_WATCH) {
-        return ha_watch(options, 0);
+        return ha_watch(options, group, 0);
     }
-    code = ha_ask_rows(options, count == 0 ? NULL : arguments[0], &rows, &time_ms);
+    code = ha_ask_rows(options, group, &rows, &time_ms);
     if (code != 0) {
         return code;
     }
-    if (count > 0 && json_array_size(rows) == 0) {
-        (void)fprintf(stderr, "musterctl: no group with nodes is named %s\n", arguments[0]);
+    if (group != NULL && json_array_size(rows) == 0) {
+        (void)fprintf(stderr, "musterctl: no group with nodes is named %s\n", group);
         code = EXIT_REFUSED;
     } else if (options->json) {
         print_json_take(json_pack("{s:O,s:I}", "nodes", rows, "time_ms", time_ms));
@@ -114,7 +115,7 @@ static int ask_to_move(const struct options *options, const char *verb, const ch
     code = ask_change(options, verb,
                       json_pack("{s:I,s:I,s:I}", "node", node, "rate", (json_int_t)options->rate,
                                 "deadline_s", (json_int_t)options->deadline_s));
-    return code == 0 && (options->given & OPTION_WATCH) ? ha_watch(options, node) : code;
+    return code == 0 && (options->given & OPTION_WATCH) ? ha_watch(options, NULL, node) : code;
 }
 
 int run_ha_failover(const struct options *options, char **arguments, int count)

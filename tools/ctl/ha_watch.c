@@ -98,7 +98,7 @@ static bool tell(const struct options *options, json_int_t node, const json_t *r
     return is_moving;
 }
 
-int ha_watch(const struct options *options, json_int_t node)
+int ha_watch(const struct options *options, const char *group, json_int_t node)
 {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
     json_t *last = NULL;
@@ -107,7 +107,7 @@ int ha_watch(const struct options *options, json_int_t node)
     while (goes_on) {
         json_t *rows;
         json_int_t time_ms;
-        int code = ha_ask_rows(options, NULL, &rows, &time_ms);
+        int code = ha_ask_rows(options, group, &rows, &time_ms);
 
         if (code != 0) {
             json_decref(last);

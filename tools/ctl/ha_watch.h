@@ -9,8 +9,8 @@
 int ha_ask_rows(const struct options *options, const char *group, json_t **rows_out,
                 json_int_t *time_ms_out);
 
-/** Print a line whenever something changes of the move of a node, or of all (0), and end when it is
- * over; with --json a JSON value a line. */
-int ha_watch(const struct options *options, json_int_t node);
+/** Print a line whenever something changes of the move of a node, or of all (0) in a group, or in
+ * all (NULL), and end when it is over; with --json a JSON value a line. */
+int ha_watch(const struct options *options, const char *group, json_int_t node);
 
 #endif

@@ -19,18 +19,9 @@ static void print_members(const json_t *result)
 
 int run_node_list(const struct options *options, char **arguments, int count)
 {
-    json_t *result = NULL;
-    int code = ask(options, ASK_READ, "node.list", NULL, &result);
-
     (void)arguments;
     (void)count;
-    if (code == 0 && options->json) {
-        print_json(result);
-    } else if (code == 0) {
-        print_members(result);
-    }
-    json_decref(result);
-    return code;
+    return ask_show(options, "node.list", NULL, print_members);
 }
 
 int run_node_promote(const struct options *options, char **arguments, int count)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int run_replication_runtimestate(const struct options *options, char **arguments, int count)
+static void print_members(const json_t *result)
 {
     static const struct column columns[] = {{"NODE", "node"},
                                             {"ROLE", "role"},
@@ -20,18 +20,15 @@ int run_replication_runtimestate(const struct options *options, char **arguments
                                             {"QUEUE", "queue_bytes"},
                                             {"SESSIONS", "sessions"},
                                             {"STATE", "state"}};
-    json_t *result = NULL;
-    int code = ask(options, ASK_READ, "replication.state", NULL, &result);
 
+    print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
+}
+
+int run_replication_runtimestate(const struct options *options, char **arguments, int count)
+{
     (void)arguments;
     (void)count;
-    if (code == 0 && options->json) {
-        print_json(result);
-    } else if (code == 0) {
-        print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
-    }
-    json_decref(result);
-    return code;
+    return ask_show(options, "replication.state", NULL, print_members);
 }
 
 static int show_monitor(const struct options *options)

@@ -42,24 +42,6 @@ int run_log_level(const struct options *options, char **arguments, int count)
 
 /* ---- lists */
 
-static int show(const struct options *options, const char *verb, json_t *args,
-                void (*print)(const json_t *result))
-{
-    json_t *result = NULL;
-    int code = ask(options, ASK_READ, verb, args, &result);
-
-    if (code != 0) {
-        return code;
-    }
-    if (options->json) {
-        print_json(result);
-    } else {
-        print(result);
-    }
-    json_decref(result);
-    return 0;
-}
-
 static void print_domains(const json_t *result)
 {
     const json_t *domain;
@@ -75,7 +57,7 @@ int run_domain_list(const struct options *options, char **arguments, int count)
 {
     (void)arguments;
     (void)count;
-    return show(options, "domain.list", NULL, print_domains);
+    return ask_show(options, "domain.list", NULL, print_domains);
 }
 
 static void print_sessions(const json_t *result)
@@ -94,7 +76,7 @@ int run_session_list(const struct options *options, char **arguments, int count)
 {
     json_t *args = count == 0 ? NULL : json_pack("{s:s}", "user", arguments[0]);
 
-    return show(options, "session.list", args, print_sessions);
+    return ask_show(options, "session.list", args, print_sessions);
 }
 
 static void print_session(const json_t *result)
@@ -111,7 +93,8 @@ static void print_session(const json_t *result)
 int run_session_show(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return show(options, "session.show", json_pack("{s:s}", "user", arguments[0]), print_session);
+    return ask_show(options, "session.show", json_pack("{s:s}", "user", arguments[0]),
+                    print_session);
 }
 
 static void print_nodes(const json_t *result)
@@ -134,7 +117,7 @@ int run_cluster_status(const struct options *options, char **arguments, int coun
 {
     (void)arguments;
     (void)count;
-    return show(options, "cluster.status", NULL, print_nodes);
+    return ask_show(options, "cluster.status", NULL, print_nodes);
 }
 
 /* ---- members */

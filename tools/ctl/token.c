@@ -88,13 +88,13 @@ static void print_token(const struct options *options, const json_t *token)
 }
 
 /* Add the member, in place of its older membership. */
-static int add_member(const struct options *options, json_int_t node, bool is_old, json_t *token)
+static int add_member(const struct options *options, json_int_t node, bool replaces, json_t *token)
 {
     json_t *removed = NULL;
     json_t *added = NULL;
     int code = 0;
 
-    if (is_old) {
+    if (replaces) {
         code =
             ask(options, ASK_CHANGE, "member.remove", json_pack("{s:I}", "node", node), &removed);
         json_decref(removed);
@@ -123,13 +123,13 @@ static json_t *new_token(const json_t *status, json_int_t node, const char *addr
 }
 
 /* Takes the token. */
-static int give_token(const struct options *options, json_int_t node, bool is_old, json_t *token)
+static int give_token(const struct options *options, json_int_t node, bool replaces, json_t *token)
 {
     struct place place = place_of(options);
     int code = issue_certificate(&place, (uint32_t)node, token);
 
     if (code == 0) {
-        code = add_member(options, node, is_old, token);
+        code = add_member(options, node, replaces, token);
     }
     if (code == 0) {
         print_token(options, token);
