@@ -177,8 +177,11 @@ class HaTest(KillTest):
                               self.peer(victim): backup("Critical Service Down")})
         await self.until({victim: ("Failed Over", "Critical Service Down")})
         await self.until_normal()
-        for client in scene.clients:
-            await client.all_acked(RESUME_TIMEOUT_S)
+        before = [client.acked_messages for client in scene.clients]
+        for client, count in zip(scene.clients, before):
+            await client.wait_until(lambda client=client, count=count:
+                                    client.acked_messages > count, RESUME_TIMEOUT_S,
+                                    "acknowledgement after the worker moves again")
 
     async def row_by_hand(self, scene: Scene, victim: int) -> None:
         """Failover and fallback on request: all sessions follow, and come back."""
