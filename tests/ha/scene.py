@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from tests.kill.scene import RESUME_TIMEOUT_S, KillTest, Scene
 from tests.lib.cluster import TestCluster
 from tests.lib.network import Network, NotPermitted
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import ClusterCtl, Said
 from tests.operator.hang import hanging
 from tools.local import processes
 
@@ -35,7 +35,7 @@ def backup(reason: str) -> View:
     return ("Running in Backup Mode", reason)
 
 
-class HaTest(KillTest):
+class HaTest(ClusterCtl, KillTest):
     """A cluster with groups; subclasses say which nodes stand in for each other."""
 
     groups: tuple[tuple[int, int], ...] = ()
@@ -59,23 +59,17 @@ class HaTest(KillTest):
 
     # ------------------------------------------------------------ musterctl
 
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster: a node that serves answers."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    async def ok(self, *arguments: str) -> Said:
-        """A call that must succeed; clients go on meanwhile."""
-        said = await asyncio.to_thread(self.ctl, *arguments)
-        self.assertEqual(0, said.code, said)
-        return said
+    async def ok_meanwhile(self, *arguments: str) -> Said:
+        """A call that must succeed; clients go on."""
+        return await asyncio.to_thread(self.ok, *arguments)
 
     async def make_groups(self) -> None:
         """All groups, enabled and Normal."""
         for number, nodes in enumerate(self.groups, 1):
-            await self.ok("group", "create", f"g{number}")
+            await self.ok_meanwhile("group", "create", f"g{number}")
             for node in nodes:
-                await self.ok("group", "add-node", f"g{number}", str(node))
-            await self.ok("group", "enable", f"g{number}")
+                await self.ok_meanwhile("group", "add-node", f"g{number}", str(node))
+            await self.ok_meanwhile("group", "enable", f"g{number}")
         await self.until({node: NORMAL for group in self.groups for node in group})
 
     def peer(self, node_id: int) -> int:
@@ -112,7 +106,7 @@ class HaTest(KillTest):
             await asyncio.sleep(POLL_S)
 
     async def _without_owner(self, scene: Scene) -> list[str]:
-        said = await self.ok("session", "list", "--json")
+        said = await self.ok_meanwhile("session", "list", "--json")
         owners = {f"{row['user']}/{row['resource']}": (row["state"], row["node"])
                   for row in said.json()["sessions"]}
         return [client.full_jid for client in scene.clients if owners.get(client.full_jid) !=
@@ -159,14 +153,28 @@ class HaTest(KillTest):
     async def row_cut(self, scene: Scene, victim: int,
                       cut: Callable[[Network, int], None]) -> None:
         """The node hears nothing, is not heard, or both, while clients still reach it."""
-        if self.network is None:
-            return
         network = self.network
+        assert network is not None
         orphans = await self.lose(scene, victim, lambda node: cut(network, node), DOWN)
         network.heal()
         await self.cluster.wait_serving(victim, STATE_TIMEOUT_S)
         await self.until_normal()
         await scene.return_clients(victim, orphans)
+
+    async def run_cuts(self, *victims: int) -> None:
+        """A node is cut off wholly, one is not heard, one hears nothing."""
+        if self.network is None:
+            self.skipTest("needs to make network namespaces: run as root")
+
+        async def isolated(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.isolate)
+
+        async def mute(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.mute)
+
+        async def deaf(scene: Scene, victim: int) -> None:
+            await self.row_cut(scene, victim, Network.deafen)
+        await self.run_rows(*zip(victims, (isolated, mute, deaf)))
 
     async def row_service_down(self, scene: Scene, victim: int) -> None:
         """A worker hangs for longer than the delay."""
@@ -185,18 +193,18 @@ class HaTest(KillTest):
 
     async def row_by_hand(self, scene: Scene, victim: int) -> None:
         """Failover and fallback on request: all sessions follow, and come back."""
-        await self.ok("ha", "failover", str(victim), "--watch")
+        await self.ok_meanwhile("ha", "failover", str(victim), "--watch")
         await self.until({victim: ("Idle", "On Admin Request"),
                           self.peer(victim): backup("On Admin Request")})
         self.assertEqual([], scene.clients_of(victim))
         await self.expect_one_owner(scene)
-        await self.ok("ha", "fallback", str(victim), "--watch")
+        await self.ok_meanwhile("ha", "fallback", str(victim), "--watch")
         await self.until_normal()
 
     async def row_backup_breaks(self, scene: Scene, victim: int) -> None:
         """The peer dies while it serves the users of a failed over node: they go home unasked."""
         peer = self.peer(victim)
-        await self.ok("ha", "failover", str(victim), "--watch")
+        await self.ok_meanwhile("ha", "failover", str(victim), "--watch")
         orphans = await scene.lose_node(peer, self.cluster.kill)
         await self.until({victim: backup("Peer Down"), peer: DOWN})
         await self.expect_one_owner(scene)

@@ -58,8 +58,8 @@ class Many(HaTest):
 
         for verb in ("failover", "fallback"):
             begin = time.monotonic()
-            said = await self.ok("ha", verb, "1", "--rate", str(RATE), "--watch", "--json",
-                                 "--timeout", "600")
+            said = await self.ok_meanwhile("ha", verb, "1", "--rate", str(RATE), "--watch",
+                                           "--json", "--timeout", "600")
             print(f"# {verb}: {said.out.splitlines()[-1]}")
             await self._expect_moved(clients, begin)
         await self.until_normal()

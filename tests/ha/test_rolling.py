@@ -31,7 +31,7 @@ class Rolling(HaTest):
         while (said := await asyncio.to_thread(self.ctl, "cluster", "upgrade-check")).code != 0:
             self.assertLess(time.monotonic(), deadline, said)
             await asyncio.sleep(POLL_S)
-        await self.ok("ha", "drain", str(node), "--rate", "100/s", "--watch")
+        await self.ok_meanwhile("ha", "drain", str(node), "--rate", "100/s", "--watch")
         self.assertEqual([], scene.clients_of(node))
         self.stop(node)
         await asyncio.to_thread(self.cluster.wait_gone, node)

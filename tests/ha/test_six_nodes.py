@@ -1,8 +1,6 @@
 """Six nodes in three groups: every row of the table of states (docs/ha.md)."""
 
 from tests.ha.scene import HaTest
-from tests.kill.scene import Scene
-from tests.lib.network import Network
 
 
 class SixNodes(HaTest):
@@ -18,17 +16,7 @@ class SixNodes(HaTest):
 
     async def test_cuts(self) -> None:
         """A node is cut off wholly, then it is not heard, then it hears nothing."""
-        async def isolated(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.isolate)
-
-        async def mute(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.mute)
-
-        async def deaf(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.deafen)
-        if self.network is None:
-            self.skipTest("needs to make network namespaces: run as root")
-        await self.run_rows((1, isolated), (3, mute), (2, deaf))
+        await self.run_cuts(1, 3, 2)
 
     async def test_services_and_requests(self) -> None:
         """A critical service fails; failover by hand; the backup breaks; both nodes die."""

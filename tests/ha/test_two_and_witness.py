@@ -1,8 +1,6 @@
 """Two nodes that serve and a witness: the rows of the table of states that need one group."""
 
 from tests.ha.scene import HaTest
-from tests.kill.scene import Scene
-from tests.lib.network import Network
 
 
 class TwoAndWitness(HaTest):
@@ -21,17 +19,7 @@ class TwoAndWitness(HaTest):
 
     async def test_cuts(self) -> None:
         """A node is cut off wholly, is not heard, or hears nothing."""
-        async def isolated(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.isolate)
-
-        async def mute(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.mute)
-
-        async def deaf(scene: Scene, victim: int) -> None:
-            await self.row_cut(scene, victim, Network.deafen)
-        if self.network is None:
-            self.skipTest("needs to make network namespaces: run as root")
-        await self.run_rows((2, isolated), (1, mute), (2, deaf))
+        await self.run_cuts(2, 1, 2)
 
     async def test_services_and_requests(self) -> None:
         """A critical service fails; failover by hand; the backup breaks."""

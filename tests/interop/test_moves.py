@@ -20,7 +20,7 @@ from tests.lib.forwarder import Forwarder
 from tests.lib.recorder import Chat
 from tests.lib.xmpp_client import PRESENCE
 from tests.lib.xmpp_stream import Address
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import Said, make_group, musterctl
 
 TIMEOUT_S = 20.0
 POLL_S = 0.1
@@ -42,10 +42,7 @@ class Moved(TerminalTest):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        for words in (("create", "pair"), ("add-node", "pair", "1"), ("add-node", "pair", "2"),
-                      ("enable", "pair")):
-            said = musterctl("--cluster", str(cls.cluster.folder), "group", *words)
-            assert said.code == 0, said
+        make_group(cls.cluster, "pair", (1, 2))
 
     async def asyncTearDown(self) -> None:
         await super().asyncTearDown()

@@ -6,14 +6,13 @@ import unittest
 from typing import Any, ClassVar
 
 from tests.lib.cluster import TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import REFUSED, USAGE, ClusterCtl
 
 TIMEOUT_S = 40.0
 POLL_S = 0.3
-REFUSED, USAGE = 1, 2
 
 
-class Alarms(unittest.IsolatedAsyncioTestCase):
+class Alarms(ClusterCtl, unittest.IsolatedAsyncioTestCase):
     """Three nodes; two of them are a group."""
 
     cluster: ClassVar[TestCluster]
@@ -22,16 +21,6 @@ class Alarms(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls) -> None:
         cls.cluster = TestCluster("--nodes", "3", "--timer", "fallback_s=2")
         cls.addClassCleanup(cls.cluster.close)
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
 
     def alarms(self, *options: str) -> list[dict[str, Any]]:
         """The alarms, active ones unless --all is given."""

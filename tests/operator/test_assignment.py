@@ -9,14 +9,13 @@ from typing import ClassVar
 
 from tests.lib.cluster import TestCluster
 from tests.lib.xmpp_stream import StreamError
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import REFUSED, USAGE, ClusterCtl, make_group
 
 TIMEOUT_S = 20.0
 POLL_S = 0.1
-REFUSED, USAGE = 1, 2
 
 
-class Assignment(unittest.IsolatedAsyncioTestCase):
+class Assignment(ClusterCtl, unittest.IsolatedAsyncioTestCase):
     """Three nodes; two of them are a group, the third votes."""
 
     cluster: ClassVar[TestCluster]
@@ -25,20 +24,7 @@ class Assignment(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls) -> None:
         cls.cluster = TestCluster("--nodes", "3")
         cls.addClassCleanup(cls.cluster.close)
-        for verb in (("create", "pair"), ("add-node", "pair", "1"), ("add-node", "pair", "2"),
-                     ("enable", "pair")):
-            said = musterctl("--cluster", str(cls.cluster.folder), "group", *verb)
-            assert said.code == 0, said
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
+        make_group(cls.cluster, "pair", (1, 2))
 
     def users(self) -> dict[int, int]:
         """How many users each node has."""

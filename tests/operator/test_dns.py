@@ -5,13 +5,12 @@ import unittest
 from typing import ClassVar
 
 from tests.lib.cluster import POLL_S, TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import REFUSED, USAGE, ClusterCtl
 
 TIMEOUT_S = 20.0
-REFUSED, USAGE = 1, 2
 
 
-class Dns(unittest.TestCase):
+class Dns(ClusterCtl):
     """Two nodes that serve, and a witness."""
 
     cluster: ClassVar[TestCluster]
@@ -20,16 +19,6 @@ class Dns(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.cluster = TestCluster("--nodes", "2", "--witnesses", "1")
         cls.addClassCleanup(cls.cluster.close)
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
 
     def expected(self, domain: str, later: int | None) -> str:
         """The zone of a domain; one node may be tried later than the other."""

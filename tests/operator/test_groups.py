@@ -6,16 +6,15 @@ import unittest
 from typing import ClassVar
 
 from tests.lib.cluster import TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import USAGE, ClusterCtl
 
 TIMEOUT_S = 20.0
 POLL_S = 0.1
-REFUSED, USAGE = 1, 2
 FALLBACK_S = 2
 NORMAL = ("Normal", "")
 
 
-class Groups(unittest.IsolatedAsyncioTestCase):
+class Groups(ClusterCtl, unittest.IsolatedAsyncioTestCase):
     """Three nodes; two of them are a group, the third votes."""
 
     cluster: ClassVar[TestCluster]
@@ -24,22 +23,6 @@ class Groups(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls) -> None:
         cls.cluster = TestCluster("--nodes", "3", "--timer", f"fallback_s={FALLBACK_S}")
         cls.addClassCleanup(cls.cluster.close)
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
-
-    def refused(self, why: str, *arguments: str) -> None:
-        """A call that must be refused, with the reason."""
-        said = self.ctl(*arguments)
-        self.assertEqual(REFUSED, said.code, said)
-        self.assertIn(why, said.err)
 
     def views(self, group: str = "pair") -> list[tuple[str, str]]:
         """State and reason of each node of a group."""
@@ -93,8 +76,7 @@ class Groups(unittest.IsolatedAsyncioTestCase):
         self.refused("failed over already", "ha", "failover", "1")
         self.refused("failed over itself", "ha", "failover", "2")
         self.refused("not failed over to each other", "ha", "recover", "pair")
-        await asyncio.sleep(FALLBACK_S + 1)  # what an operator moved stays
-        self.assertEqual("Idle", self.views()[0][0])
+        await self.stays(lambda: self.views()[0][0] == "Idle", FALLBACK_S + 1)
         self.ok("ha", "fallback", "1")
         await self.until(NORMAL, NORMAL)
         self.refused("not failed over", "ha", "fallback", "1")

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.lib.cluster import POLL_S, TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import USAGE, ClusterCtl
 
 TIMEOUT_S = 20.0
 REPLACE_S = 3
-REFUSED, USAGE = 1, 2
 Rows = dict[int, dict[str, Any]]
 
 
-class MembersTest(unittest.IsolatedAsyncioTestCase):
+class MembersTest(ClusterCtl, unittest.IsolatedAsyncioTestCase):
     """A cluster, and musterctl for it."""
 
     async def asyncSetUp(self) -> None:
@@ -26,22 +25,6 @@ class MembersTest(unittest.IsolatedAsyncioTestCase):
         """The cluster of the test."""
         self.cluster = TestCluster(*options)
         self.addCleanup(self.cluster.close)
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
-
-    def refused(self, why: str, *arguments: str) -> None:
-        """A call that must be refused, with the reason."""
-        said = self.ctl(*arguments)
-        self.assertEqual(REFUSED, said.code, said)
-        self.assertIn(why, said.err)
 
     def rows(self) -> Rows:
         """The members, by node."""

@@ -16,18 +16,17 @@ from tests.lib.cluster import TestCluster
 from tests.lib.recorder import Chat, Judgement, befriend
 from tests.lib.xmpp_client import Client
 from tests.lib.xmpp_stream import StreamError
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import ClusterCtl, make_group
 
 TIMEOUT_S = 30.0
 POLL_S = 0.05
-REFUSED = 1
 PAIRS = 2
 IDLERS = 28
 MESSAGE_INTERVAL_S = 0.02
 PACE_ERROR = 0.1
 
 
-class Moves(unittest.IsolatedAsyncioTestCase):
+class Moves(ClusterCtl, unittest.IsolatedAsyncioTestCase):
     """One cluster for all tests; each begins and ends with a group that is Normal."""
 
     cluster: ClassVar[TestCluster]
@@ -38,31 +37,12 @@ class Moves(unittest.IsolatedAsyncioTestCase):
         cls.cluster = TestCluster("--nodes", "3", "--timer", "fallback_s=0")
         cls.addClassCleanup(cls.cluster.close)
         cls.numbers = itertools.count()
-        for words in (("create", "pair"), ("add-node", "pair", "1"), ("add-node", "pair", "2"),
-                      ("enable", "pair")):
-            said = musterctl("--cluster", str(cls.cluster.folder), "group", *words)
-            assert said.code == 0, said
+        make_group(cls.cluster, "pair", (1, 2))
 
     async def asyncSetUp(self) -> None:
         asyncio.get_running_loop().set_debug(False)
         self.clients: list[Client] = []
         self.chats: list[Chat] = []
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
-
-    def refused(self, why: str, *arguments: str) -> None:
-        """A call that must be refused, with the reason."""
-        said = self.ctl(*arguments)
-        self.assertEqual(REFUSED, said.code, said)
-        self.assertIn(why, said.err)
 
     def row(self, node_id: int) -> Any:
         """What ha status says of a node."""
@@ -197,8 +177,7 @@ class Moves(unittest.IsolatedAsyncioTestCase):
         self.ok("ha", "abort", "1")
         self.assertEqual("Normal", self.row(1)["state"])
         dropped = len(self.drops(begin))
-        await asyncio.sleep(1)
-        self.assertLessEqual(len(self.drops(begin)), dropped + 1)
+        await self.stays(lambda: len(self.drops(begin)) <= dropped + 1, 1)
         await self.end()
 
     async def test_the_mover_dies(self) -> None:

@@ -6,14 +6,13 @@ import unittest
 from typing import ClassVar
 
 from tests.lib.cluster import POLL_S, TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import REFUSED, ClusterCtl
 
 TIMEOUT_S = 20.0
-REFUSED = 1
 WITNESS = 3
 
 
-class Witness(unittest.TestCase):
+class Witness(ClusterCtl):
     """Two nodes that serve, and a witness."""
 
     cluster: ClassVar[TestCluster]
@@ -22,16 +21,6 @@ class Witness(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.cluster = TestCluster("--nodes", "2", "--witnesses", "1")
         cls.addClassCleanup(cls.cluster.close)
-
-    def ctl(self, *arguments: str) -> Said:
-        """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
-
-    def ok(self, *arguments: str) -> Said:
-        """A call that must succeed."""
-        said = self.ctl(*arguments)
-        self.assertEqual(0, said.code, said)
-        return said
 
     def nodes(self) -> dict[int, dict]:
         """What cluster status says of each node, once all have told of themselves."""

@@ -26,19 +26,6 @@ static int teardown(void **state)
 
 /* ---- helpers */
 
-static void granted(const char *line)
-{
-    world_expect(&world, line, "outcome done\n");
-}
-
-static void refused(const char *line, enum err reason)
-{
-    char expected[64];
-
-    (void)snprintf(expected, sizeof(expected), "outcome done: %s\n", err_text(reason));
-    world_expect(&world, line, expected);
-}
-
 static bool append_group(void *ctx, const char *name, const Pb__GroupRow *row)
 {
     struct buf *text = ctx;
@@ -66,18 +53,18 @@ static void expect_groups(const char *expected)
 static void test_a_life(void **state)
 {
     (void)state;
-    granted("1 group_set name=b create=1");
-    granted("1 group_set name=a create=1");
-    granted("1 group_node name=b node=2");
-    granted("1 group_node name=b node=1");
-    granted("1 group_set name=b ha_enabled=1");
+    world_grant(&world, "1 group_set name=b create=1");
+    world_grant(&world, "1 group_set name=a create=1");
+    world_grant(&world, "1 group_node name=b node=2");
+    world_grant(&world, "1 group_node name=b node=1");
+    world_grant(&world, "1 group_set name=b ha_enabled=1");
     expect_groups("a:\nb*: 2 1\n");
-    granted("1 group_set name=b");
-    granted("1 group_node name=b node=2 remove=1");
+    world_grant(&world, "1 group_set name=b");
+    world_grant(&world, "1 group_node name=b node=2 remove=1");
     expect_groups("a:\nb: 1\n");
-    granted("1 group_node name=a node=2");
-    granted("1 group_node name=b node=1 remove=1");
-    granted("1 group_remove name=b");
+    world_grant(&world, "1 group_node name=a node=2");
+    world_grant(&world, "1 group_node name=b node=1 remove=1");
+    world_grant(&world, "1 group_remove name=b");
     expect_groups("a: 2\n");
 }
 
@@ -85,24 +72,24 @@ static void test_a_life(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    granted("1 group_set name=a create=1");
-    granted("1 group_set name=b create=1");
-    granted("1 group_node name=a node=1");
-    refused("1 group_set name=a create=1", ERR_EXISTS);
-    refused("1 group_set name=c create=1 ha_enabled=1", ERR_NOT_ALLOWED);
-    refused("1 group_set name=a ha_enabled=1", ERR_NOT_ALLOWED);
-    refused("1 group_set name=c", ERR_NOT_FOUND);
-    refused("1 group_node name=c node=1", ERR_NOT_FOUND);
-    refused("1 group_node name=a node=9", ERR_NOT_FOUND);
-    refused("1 group_node name=b node=1", ERR_EXISTS);
-    refused("1 group_node name=a node=1", ERR_EXISTS);
-    refused("1 group_node name=b node=1 remove=1", ERR_NOT_FOUND);
-    refused("1 group_remove name=a", ERR_NOT_ALLOWED);
-    refused("1 group_remove name=c", ERR_NOT_FOUND);
-    granted("1 group_node name=a node=2");
-    refused("1 group_node name=a node=3", ERR_LIMIT);
-    granted("1 group_set name=a ha_enabled=1");
-    refused("1 group_node name=a node=2 remove=1", ERR_NOT_ALLOWED);
+    world_grant(&world, "1 group_set name=a create=1");
+    world_grant(&world, "1 group_set name=b create=1");
+    world_grant(&world, "1 group_node name=a node=1");
+    world_refuse(&world, "1 group_set name=a create=1", ERR_EXISTS);
+    world_refuse(&world, "1 group_set name=c create=1 ha_enabled=1", ERR_NOT_ALLOWED);
+    world_refuse(&world, "1 group_set name=a ha_enabled=1", ERR_NOT_ALLOWED);
+    world_refuse(&world, "1 group_set name=c", ERR_NOT_FOUND);
+    world_refuse(&world, "1 group_node name=c node=1", ERR_NOT_FOUND);
+    world_refuse(&world, "1 group_node name=a node=9", ERR_NOT_FOUND);
+    world_refuse(&world, "1 group_node name=b node=1", ERR_EXISTS);
+    world_refuse(&world, "1 group_node name=a node=1", ERR_EXISTS);
+    world_refuse(&world, "1 group_node name=b node=1 remove=1", ERR_NOT_FOUND);
+    world_refuse(&world, "1 group_remove name=a", ERR_NOT_ALLOWED);
+    world_refuse(&world, "1 group_remove name=c", ERR_NOT_FOUND);
+    world_grant(&world, "1 group_node name=a node=2");
+    world_refuse(&world, "1 group_node name=a node=3", ERR_LIMIT);
+    world_grant(&world, "1 group_set name=a ha_enabled=1");
+    world_refuse(&world, "1 group_node name=a node=2 remove=1", ERR_NOT_ALLOWED);
     expect_groups("a*: 1 2\nb:\n");
 }
 
@@ -111,11 +98,11 @@ static void test_refusals(void **state)
 static void test_a_witness(void **state)
 {
     (void)state;
-    granted("1 group_set name=a create=1");
-    granted("1 node_set node=3 name=n witness=1");
-    refused("1 group_node name=a node=3", ERR_NOT_ALLOWED);
-    granted("1 node_set node=3 name=n");
-    granted("1 group_node name=a node=3");
+    world_grant(&world, "1 group_set name=a create=1");
+    world_grant(&world, "1 node_set node=3 name=n witness=1");
+    world_refuse(&world, "1 group_node name=a node=3", ERR_NOT_ALLOWED);
+    world_grant(&world, "1 node_set node=3 name=n");
+    world_grant(&world, "1 group_node name=a node=3");
     expect_groups("a: 3\n");
 }
 
@@ -125,18 +112,18 @@ static void test_limits(void **state)
     char line[256];
 
     (void)state;
-    refused("1 group_set create=1", ERR_INVALID);
-    refused("1 group_set name=a/b create=1", ERR_INVALID);
-    refused("1 group_set name=-a create=1", ERR_INVALID);
+    world_refuse(&world, "1 group_set create=1", ERR_INVALID);
+    world_refuse(&world, "1 group_set name=a/b create=1", ERR_INVALID);
+    world_refuse(&world, "1 group_set name=-a create=1", ERR_INVALID);
     (void)snprintf(line, sizeof(line), "1 group_set create=1 name=%0*d",
                    STATE_GROUP_NAME_BYTES_MAX + 1, 0);
-    refused(line, ERR_INVALID);
+    world_refuse(&world, line, ERR_INVALID);
     for (int i = 0; i < STATE_GROUPS_MAX; i++) {
         (void)snprintf(line, sizeof(line), "1 group_set create=1 name=%0*d",
                        STATE_GROUP_NAME_BYTES_MAX, i);
-        granted(line);
+        world_grant(&world, line);
     }
-    refused("1 group_set name=a create=1", ERR_LIMIT);
+    world_refuse(&world, "1 group_set name=a create=1", ERR_LIMIT);
 }
 
 int main(void)

@@ -36,19 +36,6 @@ static int teardown(void **state)
 
 /* ---- helpers */
 
-static void granted(const char *line)
-{
-    world_expect(&world, line, "outcome done\n");
-}
-
-static void refused(const char *line, enum err reason)
-{
-    char expected[64];
-
-    (void)snprintf(expected, sizeof(expected), "outcome done: %s\n", err_text(reason));
-    world_expect(&world, line, expected);
-}
-
 static void refused_for(const char *user, int node, enum err reason)
 {
     char expected[64];
@@ -137,14 +124,14 @@ static void test_fewest_moves(void **state)
     make_pair(1);
     (void)rebalance_all();
     expect_users(2, 1, 0, 0);
-    granted("1 user_set user=u1@x create=1");
-    granted("1 user_set user=u2@x create=1");
-    granted("1 user_set user=u3@x create=1");
+    world_grant(&world, "1 user_set user=u1@x create=1");
+    world_grant(&world, "1 user_set user=u2@x create=1");
+    world_grant(&world, "1 user_set user=u3@x create=1");
     expect_users(3, 3, 0, 0);
-    granted("1 user_set user=u1@x");
+    world_grant(&world, "1 user_set user=u1@x");
     assert_int_equal(home_of("u1@x"), 2);
-    granted("1 user_remove user=u1@x");
-    granted("1 user_remove user=u3@x");
+    world_grant(&world, "1 user_remove user=u1@x");
+    world_grant(&world, "1 user_remove user=u3@x");
     expect_users(3, 1, 0, 0);
     assert_int_equal(rebalance_all(), 1);
     expect_users(2, 2, 0, 0);
@@ -161,21 +148,21 @@ static void test_modes(void **state)
     make_pair(1);
     make_pair(3);
     (void)rebalance_all();
-    granted("1 assignment_set mode=ACTIVE_STANDBY sets_mode=1");
+    world_grant(&world, "1 assignment_set mode=ACTIVE_STANDBY sets_mode=1");
     assert_int_equal(rebalance_all(), 1);
     expect_users(2, 0, 1, 0);
-    granted("1 user_set user=u1@x create=1");
+    world_grant(&world, "1 user_set user=u1@x create=1");
     expect_users(2, 0, 2, 0);
-    granted("1 assignment_set mode=NO_ASSIGNMENT sets_mode=1");
-    granted("1 assignment_set policy=REDIRECT sets_policy=1");
+    world_grant(&world, "1 assignment_set mode=NO_ASSIGNMENT sets_mode=1");
+    world_grant(&world, "1 assignment_set policy=REDIRECT sets_policy=1");
     assert_int_equal(mode_now(), PB__ASSIGN_MODE__NO_ASSIGNMENT);
-    granted("1 user_set user=u2@x create=1");
+    world_grant(&world, "1 user_set user=u2@x create=1");
     assert_int_equal(rebalance_all(), 0);
     assert_int_equal(home_of("u2@x"), 0);
     assert_int_equal(state_assignment(world.state, &world.arena)->policy,
                      PB__VISITOR_POLICY__REDIRECT);
-    refused("1 rebalance max=0", ERR_LIMIT);
-    refused("1 rebalance max=501", ERR_LIMIT);
+    world_refuse(&world, "1 rebalance max=0", ERR_LIMIT);
+    world_refuse(&world, "1 rebalance max=501", ERR_LIMIT);
     (void)world_run(&world, "0 rebalance max=500 mode=BALANCED"); /* decided before the mode */
     assert_int_equal(home_of("u2@x"), 0);
 }
@@ -187,13 +174,14 @@ static void test_by_hand(void **state)
     (void)state;
     make_pair(1);
     (void)rebalance_all();
-    granted("1 home_set users.0.user=alice@x users.0.node=2 users.1.user=bob@x users.1.node=2 "
-            "users.2.user=carol@x users.2.node=2");
+    world_grant(&world,
+                "1 home_set users.0.user=alice@x users.0.node=2 users.1.user=bob@x users.1.node=2 "
+                "users.2.user=carol@x users.2.node=2");
     expect_users(0, 3, 0, 0);
     assert_int_equal(rebalance_all(), 0);
-    granted("1 user_set user=u1@x create=1");
+    world_grant(&world, "1 user_set user=u1@x create=1");
     expect_users(1, 3, 0, 0);
-    granted("1 home_set users.0.user=bob@x");
+    world_grant(&world, "1 home_set users.0.user=bob@x");
     assert_int_equal(home_of("bob@x"), 0);
     assert_int_equal(rebalance_all(), 1);
     expect_users(2, 2, 0, 0);
@@ -211,13 +199,13 @@ static void test_nodes_leave(void **state)
     make_pair(1);
     make_pair(3);
     (void)rebalance_all();
-    granted("1 group_set name=g3");
+    world_grant(&world, "1 group_set name=g3");
     assert_int_equal(rebalance_all(), 0);
-    granted("1 user_set user=u1@x create=1");
-    granted("1 user_set user=u2@x create=1");
+    world_grant(&world, "1 user_set user=u1@x create=1");
+    world_grant(&world, "1 user_set user=u2@x create=1");
     expect_users(2, 1, 1, 1);
-    granted("1 home_set users.0.user=u2@x users.0.node=3");
-    granted("1 group_node name=g3 node=3 remove=1");
+    world_grant(&world, "1 home_set users.0.user=u2@x users.0.node=3");
+    world_grant(&world, "1 group_node name=g3 node=3 remove=1");
     assert_int_equal(rebalance_all(), 2);
     assert_int_equal(users_of(3), 0);
     assert_int_equal(rebalance_all(), 0);
@@ -232,12 +220,12 @@ static void test_visitors(void **state)
 
     (void)state;
     world_run(&world, "0 start node=2 nonce=n2");
-    granted("2 node_set node=2 name=two client_address=two.x:5222");
-    granted("1 node_set node=1 name=one client_address=one.x:5222");
+    world_grant(&world, "2 node_set node=2 name=two client_address=two.x:5222");
+    world_grant(&world, "1 node_set node=1 name=one client_address=one.x:5222");
     make_pair(1);
-    granted("1 home_set users.0.user=alice@x users.0.node=1");
+    world_grant(&world, "1 home_set users.0.user=alice@x users.0.node=1");
     assert_non_null(strstr(world_run(&world, at_two), "outcome bound"));
-    granted("1 assignment_set policy=REDIRECT sets_policy=1");
+    world_grant(&world, "1 assignment_set policy=REDIRECT sets_policy=1");
     world_expect(&world, at_two, "outcome elsewhere one.x:5222\n");
     assert_non_null(strstr(world_run(&world, at_two), "outcome bound")); /* it cannot go */
     world.now_ms += STATE_SENT_AWAY_MS;
@@ -259,20 +247,20 @@ static void test_a_witness_is_nobodys_home(void **state)
     world_run(&world, "0 start node=2 nonce=n2");
     make_pair(1);
     (void)rebalance_all();
-    granted("1 home_set users.0.user=alice@x users.0.node=1");
-    granted("1 assignment_set policy=REDIRECT");
-    granted("1 node_set node=1 name=one client_address=one.x:5222 witness=1");
+    world_grant(&world, "1 home_set users.0.user=alice@x users.0.node=1");
+    world_grant(&world, "1 assignment_set policy=REDIRECT");
+    world_grant(&world, "1 node_set node=1 name=one client_address=one.x:5222 witness=1");
     assert_non_null(strstr(
         world_run(&world, "2 bind owner=2:0:9:1 user=alice@x resource=r credential_version=$"),
         "outcome bound"));
     refused_for("bob@x", 1, ERR_NOT_ALLOWED);
-    granted("1 home_set users.0.user=alice@x users.0.node=0");
+    world_grant(&world, "1 home_set users.0.user=alice@x users.0.node=0");
     (void)rebalance_all();
     assert_int_equal(users_of(1), 0);
     assert_int_equal(users_of(2), 3);
-    granted("1 assignment_set mode=ACTIVE_STANDBY");
+    world_grant(&world, "1 assignment_set mode=ACTIVE_STANDBY");
     assert_int_equal(rebalance_all(), 0);
-    granted("1 user_set user=u1@x create=1");
+    world_grant(&world, "1 user_set user=u1@x create=1");
     assert_int_equal(users_of(2), 4);
 }
 
@@ -285,11 +273,11 @@ static void test_stands_by(void **state)
     make_pair(1);
     make_pair(3);
     assert_false(state_stands_by(world.state, &world.arena, 2));
-    granted("1 assignment_set mode=ACTIVE_STANDBY sets_mode=1");
+    world_grant(&world, "1 assignment_set mode=ACTIVE_STANDBY sets_mode=1");
     assert_true(state_stands_by(world.state, &world.arena, 2));
     assert_false(state_stands_by(world.state, &world.arena, 1));
     assert_false(state_stands_by(world.state, &world.arena, 5));
-    granted("1 group_set name=g1");
+    world_grant(&world, "1 group_set name=g1");
     assert_false(state_stands_by(world.state, &world.arena, 2));
     assert_true(state_stands_by(world.state, &world.arena, 4));
 }

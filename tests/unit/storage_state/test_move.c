@@ -33,15 +33,8 @@ static int teardown(void **state)
 
 /* ---- helpers */
 
-static void refused(const char *line, enum err reason)
-{
-    char expected[64];
-
-    (void)snprintf(expected, sizeof(expected), "outcome done: %s\n", err_text(reason));
-    world_expect(&world, line, expected);
-}
-
-static void granted(const char *line)
+/* Whatever else comes of it. */
+static void carried_out(const char *line)
 {
     assert_non_null(strstr(world_run(&world, line), "outcome done\n"));
 }
@@ -74,22 +67,23 @@ static void expect_sent_to(unsigned node, const char *address)
 static void test_what_a_move_holds_for(void **state)
 {
     (void)state;
-    refused("1 node_move node=3 away=1 reason=ADMIN_REQUEST", ERR_NOT_ALLOWED);
-    refused("1 node_move node=9 away=1 reason=ADMIN_REQUEST", ERR_NOT_FOUND);
-    refused("1 node_move node=1 away=1", ERR_INVALID);
-    refused("1 node_move node=1 reason=ADMIN_REQUEST drain=1", ERR_INVALID);
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST deadline_s=86401", ERR_INVALID);
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
-    refused("1 node_move node=1 away=1 reason=PEER_DOWN", ERR_CONFLICT);
-    granted("0 node_down incarnation=2\n1 node_move node=2 away=1 reason=PEER_DOWN");
-    refused("1 node_move node=2 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
-    refused("1 node_move node=2 reason=ADMIN_REQUEST", ERR_CONFLICT);
-    refused("1 node_move node=2 reason=AUTOMATIC_FALLBACK moves=1", ERR_CONFLICT);
-    refused("1 node_move node=1 away=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
+    world_refuse(&world, "1 node_move node=3 away=1 reason=ADMIN_REQUEST", ERR_NOT_ALLOWED);
+    world_refuse(&world, "1 node_move node=9 away=1 reason=ADMIN_REQUEST", ERR_NOT_FOUND);
+    world_refuse(&world, "1 node_move node=1 away=1", ERR_INVALID);
+    world_refuse(&world, "1 node_move node=1 reason=ADMIN_REQUEST drain=1", ERR_INVALID);
+    world_refuse(&world, "1 node_move node=1 away=1 reason=ADMIN_REQUEST deadline_s=86401",
+                 ERR_INVALID);
+    world_refuse(&world, "1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
+    world_refuse(&world, "1 node_move node=1 away=1 reason=PEER_DOWN", ERR_CONFLICT);
+    carried_out("0 node_down incarnation=2\n1 node_move node=2 away=1 reason=PEER_DOWN");
+    world_refuse(&world, "1 node_move node=2 away=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
+    world_refuse(&world, "1 node_move node=2 reason=ADMIN_REQUEST", ERR_CONFLICT);
+    world_refuse(&world, "1 node_move node=2 reason=AUTOMATIC_FALLBACK moves=1", ERR_CONFLICT);
+    world_refuse(&world, "1 node_move node=1 away=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
     world_run(&world, "0 start node=2 nonce=again");
     world_expect(&world, "1 node_move node=2 reason=AUTOMATIC_FALLBACK moves=1",
                  "moved node=2 home reason=5\noutcome done\n");
-    granted("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
+    carried_out("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
     world_expect(&world, "1 group_set name=a", "moved node=1 home reason=1\noutcome done\n");
 }
 
@@ -98,19 +92,19 @@ static void test_what_a_move_holds_for(void **state)
 static void test_who_drops_sessions(void **state)
 {
     (void)state;
-    granted("1 node_move node=1 away=1 reason=ADMIN_REQUEST rate=7 deadline_s=60");
+    carried_out("1 node_move node=1 away=1 reason=ADMIN_REQUEST rate=7 deadline_s=60");
     assert_int_equal(row_of(1)->moving_by, 1);
     assert_int_equal(row_of(1)->move_rate, 7);
     assert_int_equal(row_of(1)->move_by_ms, state_time_ms(world.state) + 60000);
-    refused("2 move_report node=1 moves=1 over=1 counts.found=5", ERR_CONFLICT);
-    refused("1 move_report node=1 moves=0 over=1 counts.found=5", ERR_CONFLICT);
-    granted("1 move_report node=1 moves=1 counts.found=5 counts.moved=2");
+    world_refuse(&world, "2 move_report node=1 moves=1 over=1 counts.found=5", ERR_CONFLICT);
+    world_refuse(&world, "1 move_report node=1 moves=0 over=1 counts.found=5", ERR_CONFLICT);
+    carried_out("1 move_report node=1 moves=1 counts.found=5 counts.moved=2");
     assert_int_equal(row_of(1)->counts->moved, 2);
     assert_int_equal(row_of(1)->moving_by, 1);
-    granted("1 move_report node=1 moves=1 over=1 counts.found=5 counts.moved=5");
+    carried_out("1 move_report node=1 moves=1 over=1 counts.found=5 counts.moved=5");
     assert_int_equal(row_of(1)->moving_by, 0);
-    refused("1 move_report node=1 moves=1 counts.found=6", ERR_CONFLICT);
-    granted("2 node_move node=1 reason=ADMIN_REQUEST moves=1");
+    world_refuse(&world, "1 move_report node=1 moves=1 counts.found=6", ERR_CONFLICT);
+    carried_out("2 node_move node=1 reason=ADMIN_REQUEST moves=1");
     assert_int_equal(row_of(1)->moving_by, 2);
     assert_null(row_of(1)->counts);
 }
@@ -120,7 +114,7 @@ static void test_who_drops_sessions(void **state)
 static void test_the_dead_drop_nothing(void **state)
 {
     (void)state;
-    granted("0 node_down incarnation=2\n1 node_move node=2 away=1 reason=PEER_DOWN");
+    carried_out("0 node_down incarnation=2\n1 node_move node=2 away=1 reason=PEER_DOWN");
     assert_int_equal(row_of(2)->moving_by, 0);
 }
 
@@ -129,17 +123,17 @@ static void test_the_dead_drop_nothing(void **state)
 static void test_abort(void **state)
 {
     (void)state;
-    refused("1 move_abort node=1", ERR_CONFLICT);
-    refused("1 move_abort node=9", ERR_NOT_FOUND);
-    granted("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
-    refused("1 move_abort node=1 moves=2", ERR_CONFLICT);
+    world_refuse(&world, "1 move_abort node=1", ERR_CONFLICT);
+    world_refuse(&world, "1 move_abort node=9", ERR_NOT_FOUND);
+    carried_out("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
+    world_refuse(&world, "1 move_abort node=1 moves=2", ERR_CONFLICT);
     world_expect(&world, "1 move_abort node=1 moves=1",
                  "moved node=1 home reason=1\noutcome done\n");
     assert_false(row_of(1)->away);
     assert_int_equal(row_of(1)->moving_by, 0);
-    granted("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=2");
-    granted("1 node_move node=1 reason=ADMIN_REQUEST moves=3");
-    granted("1 move_abort node=1 moves=4");
+    carried_out("1 node_move node=1 away=1 reason=ADMIN_REQUEST moves=2");
+    carried_out("1 node_move node=1 reason=ADMIN_REQUEST moves=3");
+    carried_out("1 move_abort node=1 moves=4");
     assert_int_equal(row_of(1)->moving_by, 0);
     assert_false(row_of(1)->away);
 }
@@ -149,21 +143,22 @@ static void test_abort(void **state)
 static void test_drain(void **state)
 {
     (void)state;
-    granted("1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST");
+    carried_out("1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST");
     assert_true(row_of(3)->drained);
     expect_sent_to(3, "one.x:5222");
-    refused("1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST moves=1", ERR_CONFLICT);
-    granted("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
-    granted("1 node_move node=1 away=1 drain=1 reason=ADMIN_REQUEST moves=1");
+    world_refuse(&world, "1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST moves=1",
+                 ERR_CONFLICT);
+    carried_out("1 node_move node=1 away=1 reason=ADMIN_REQUEST");
+    carried_out("1 node_move node=1 away=1 drain=1 reason=ADMIN_REQUEST moves=1");
     expect_sent_to(1, "n2.x:5222");
     expect_sent_to(3, "n2.x:5222");
-    refused("1 node_move node=2 away=1 drain=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
-    granted("1 group_set name=a");
+    world_refuse(&world, "1 node_move node=2 away=1 drain=1 reason=ADMIN_REQUEST", ERR_CONFLICT);
+    carried_out("1 group_set name=a");
     assert_true(row_of(1)->drained);
-    granted("1 node_move node=3 reason=ADMIN_REQUEST moves=1");
+    carried_out("1 node_move node=3 reason=ADMIN_REQUEST moves=1");
     assert_non_null(strstr(bind_at(3), "outcome bound"));
-    granted("1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST moves=2");
-    granted("1 node_move node=2 away=1 drain=1 reason=ADMIN_REQUEST");
+    carried_out("1 node_move node=3 away=1 drain=1 reason=ADMIN_REQUEST moves=2");
+    carried_out("1 node_move node=2 away=1 drain=1 reason=ADMIN_REQUEST");
     assert_non_null(strstr(bind_at(3), "outcome bound")); /* nobody else would */
 }
 

@@ -78,6 +78,19 @@ static struct entry_stamp stamp_of(const struct world *world)
     return stamp;
 }
 
+void world_grant(struct world *world, const char *line)
+{
+    world_expect(world, line, "outcome done\n");
+}
+
+void world_refuse(struct world *world, const char *line, int reason)
+{
+    char expected[64];
+
+    (void)snprintf(expected, sizeof(expected), "outcome done: %s\n", err_text(reason));
+    world_expect(world, line, expected);
+}
+
 int world_apply(struct world *world, struct slice entry)
 {
     int rc;

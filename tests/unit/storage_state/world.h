@@ -41,6 +41,10 @@ const char *world_runf(struct world *world, const char *format, ...)
 /** Run, and fail the test unless the effects are exactly these lines. */
 #define world_expect(world, lines, effects)                                                        \
     assert_string_equal(world_run((world), (lines)), effects)
+/** Run one command that must be carried out, and have no other effect. */
+void world_grant(struct world *world, const char *line);
+/** Run one command that must be refused for this reason, and have no other effect. */
+void world_refuse(struct world *world, const char *line, int reason);
 /** Apply bytes as the next entry, as another replica would. */
 int world_apply(struct world *world, struct slice entry);
 /** Apply a mark, which closes the window. */
