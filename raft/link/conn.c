@@ -112,6 +112,15 @@ static bool shut(struct link_conn *conn)
     return was_up;
 }
 
+bool link_complains(struct link_peer *peer, enum conn_state state)
+{
+    unsigned bit = 1u << state;
+    bool is_first = (peer->complaints & bit) == 0;
+
+    peer->complaints |= bit;
+    return is_first;
+}
+
 /* One line when a link goes down or cannot be made; none for each further try, which come 20 times
  * a second, and at most one a second for strangers. */
 static void log_failure(struct link_conn *conn, const char *reason)
@@ -122,8 +131,7 @@ static void log_failure(struct link_conn *conn, const char *reason)
     if (conn->state == CONN_UP) {
         log_warn("link.down", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason));
     } else if (conn->dialled) {
-        if (!conn->peer->complained) {
-            conn->peer->complained = true;
+        if (link_complains(conn->peer, conn->state)) {
             log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
                      LOG_STR("cause", reason));
         }
@@ -350,7 +358,7 @@ static void go_up(struct link_conn *conn)
         link_conn_fail(peer->conn, "replaced by a new link");
     }
     peer->conn = conn;
-    peer->complained = false;
+    peer->complaints = 0;
     conn->heard_ms = clock_mono_ms();
     conn->probed_ms = 0; /* measure the round trip at once */
     move(conn, CONN_UP);

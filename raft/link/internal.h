@@ -95,7 +95,7 @@ struct link_peer {
     bool address_valid;
     bool dropped; /* to be freed before the loop polls again */
     unsigned dials;
-    bool complained;        /* a failed dial was logged since the link was up last */
+    unsigned complaints; /* logged since the link was up last: a bit for each state it failed in */
     struct link_conn *conn; /* dialled in any state, or accepted and up */
     uint64_t retry_ms;      /* do not dial before */
     bool resolving;
@@ -182,6 +182,9 @@ void link_listener_turn(struct link_set *set);
 void link_conn_dial(struct link_set *set, struct link_peer *peer,
                     const struct sockaddr_storage *address);
 void link_conn_accept(struct link_set *set, uv_tcp_t *door);
+/** Is this the first time since the link was up last that it cannot be made in this state? That is
+ * worth a line: a refusal does not hide behind a node that was down before. */
+bool link_complains(struct link_peer *peer, enum conn_state state);
 /** Close now; tells on_down when it was up. */
 void link_conn_fail(struct link_conn *conn, const char *reason);
 /** Close without an event, after what fits into the kernel at once. */

@@ -173,8 +173,7 @@ static void on_resolved(void *ctx, const struct resolve_result *result)
     peer->resolved_next = 0;
     peer->resolved_ms = clock_mono_ms();
     peer->retry_ms = result->count > 0 ? 0 : peer->resolved_ms + LINK_RESOLVE_MS;
-    if (result->count == 0 && !peer->complained) {
-        peer->complained = true;
+    if (result->count == 0 && link_complains(peer, CONN_CONNECT)) {
         log_warn("link.name_unknown", LOG_UINT("node", peer->node_id),
                  LOG_STR("host", peer->address.host));
     }

@@ -336,6 +336,7 @@ void rlog_follow_members(struct rlog *rlog)
     rlog->members_known = true;
     rlog->members_index = index;
     rlog->members_committed = committed;
+    rlog->status_ms = 0; /* shown at once: a node that serves knows who its cluster is */
     for (size_t i = 0; i < rlog->peer_count; i++) {
         rlog->peers[i].wanted = !committed; /* a removal counts when it is committed */
     }
