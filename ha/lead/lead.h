@@ -63,7 +63,7 @@ enum lead_role { LEAD_VOTER, LEAD_STANDBY, LEAD_SPARE };
 
 struct lead_member {
     enum lead_role role;
-    bool is_connected;
+    bool is_ready; /* a spare: it is there, and its program understands the log */
     bool is_witness;
     bool answers;         /* the leader, within the lease */
     bool may_lead;        /* a voter that answers, and whose store takes entries */

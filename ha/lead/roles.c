@@ -102,7 +102,7 @@ static bool promote_spare(const struct lead_member *members, size_t count,
     size_t voters = count_voters(members, count);
 
     for (size_t i = 0; i < count; i++) {
-        if (members[i].role == LEAD_SPARE && members[i].is_connected) {
+        if (members[i].role == LEAD_SPARE && members[i].is_ready) {
             *member_out = i;
             *role_out = voters < rules->voters_max ? LEAD_VOTER : LEAD_STANDBY;
             return true;

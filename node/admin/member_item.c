@@ -38,7 +38,7 @@ json_t *member_alarm_names(uint32_t alarms)
     return names(alarms, health_alarm_name);
 }
 
-json_t *member_state_text(const struct member_view *member)
+json_t *member_state_text(const struct members *members, const struct member_view *member)
 {
     const char *reason;
 
@@ -47,6 +47,9 @@ json_t *member_state_text(const struct member_view *member)
     }
     if (member->report == NULL) {
         return json_string("no report");
+    }
+    if (!members_understands(members, member)) {
+        return json_string("waiting: its program is too old for the log");
     }
     if (member->report->serves) {
         return json_string("serving");
@@ -84,7 +87,7 @@ json_t *member_item(const struct members *members, const struct member_view *mem
     json_t *item = json_pack("{s:I,s:s,s:s,s:b,s:o}", "node", (json_int_t)peer->node_id, "name",
                              member->row == NULL ? "" : member->row->name, "role",
                              member_role_text(members, member), "connected", (int)peer->connected,
-                             "state", member_state_text(member));
+                             "state", member_state_text(members, member));
 
     if (peer->rtt_us != 0) {
         set_number(item, "rtt_us", peer->rtt_us);

@@ -13,7 +13,7 @@ const char *member_role_text(const struct members *members, const struct member_
 /** Names of the alarms in a set. */
 json_t *member_alarm_names(uint32_t alarms);
 /** What the member is, for people: "serving", "waiting: why", "down", "no report". */
-json_t *member_state_text(const struct member_view *member);
+json_t *member_state_text(const struct members *members, const struct member_view *member);
 /** All of it; values that nobody knows are left out. */
 json_t *member_item(const struct members *members, const struct member_view *member);
 

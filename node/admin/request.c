@@ -300,6 +300,10 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
     *link = request->next_waiting;
     request->rc = outcome->rc;
     request->row = outcome->row;
+    if (request->counts != NULL) {
+        (void)json_object_set_new(request->result, request->counts,
+                                  json_integer((json_int_t)outcome->row));
+    }
     answer_with_result(request);
 }
 

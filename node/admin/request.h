@@ -22,7 +22,8 @@ struct request {
     int rc;                                   /* of that work */
     char *fault;                              /* of that work; NULL: what rc says */
     json_t *result;                           /* of that work */
-    size_t row; /* of the list in args that it failed for, from 1; 0: of none */
+    size_t row;         /* of the list in args that it failed for, from 1; 0: of none */
+    const char *counts; /* the name of the rows that a command changed, in result; NULL: none */
 
     unsigned kind;     /* of verbs that share a read() */
     Pb__NodeMove move; /* granted, not yet in the log */

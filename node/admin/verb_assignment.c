@@ -89,14 +89,14 @@ static Pb__AssignMode mode_to_plan(struct core *core)
 static void read_plan(struct request *request, struct core *core)
 {
     json_t *rows = json_array();
-    struct state_move *moves;
-    size_t count = state_plan_moves(core_state(core), core_arena(core), mode_to_plan(core),
-                                    LIST_ROWS_MAX + 1, &moves);
+    struct state_rehoming *rehomings;
+    size_t count = state_plan_rehomings(core_state(core), core_arena(core), mode_to_plan(core),
+                                        LIST_ROWS_MAX + 1, &rehomings);
 
     for (size_t i = 0; i < count && i < LIST_ROWS_MAX; i++) {
-        (void)json_array_append_new(rows, json_pack("{s:s,s:I,s:I}", "user", moves[i].user, "from",
-                                                    (json_int_t)moves[i].from, "to",
-                                                    (json_int_t)moves[i].to));
+        (void)json_array_append_new(rows, json_pack("{s:s,s:I,s:I}", "user", rehomings[i].user,
+                                                    "from", (json_int_t)rehomings[i].from, "to",
+                                                    (json_int_t)rehomings[i].to));
     }
     request->result = json_pack("{s:o,s:b}", "moves", rows, "more", (int)(count > LIST_ROWS_MAX));
 }
@@ -112,7 +112,7 @@ static void submit_rebalance(struct request *request)
     Pb__Rebalance rebalance = PB__REBALANCE__INIT;
 
     rebalance.mode = (Pb__AssignMode)request->kind;
-    rebalance.max = STATE_MOVES_MAX;
+    rebalance.max = STATE_REHOMINGS_MAX;
     command.body_case = PB__COMMAND__BODY_REBALANCE;
     command.rebalance = &rebalance;
     request_submit(request, &command);
@@ -120,16 +120,12 @@ static void submit_rebalance(struct request *request)
 
 static void read_mode(struct request *request, struct core *core)
 {
-    struct state_move *moves;
-
     request->kind = mode_to_plan(core);
-    request->result =
-        json_pack("{s:I}", "moved",
-                  (json_int_t)state_plan_moves(core_state(core), core_arena(core),
-                                               mode_to_plan(core), STATE_MOVES_MAX, &moves));
+    request->result = json_object();
+    request->counts = "moved";
 }
 
-/* At most STATE_MOVES_MAX: who asks goes on asking until nobody moved. */
+/* At most STATE_REHOMINGS_MAX: who asks goes on asking until nobody moved. */
 void verb_assignment_rebalance(struct request *request)
 {
     request_read_then(request, read_mode, submit_rebalance);
@@ -185,7 +181,7 @@ void verb_user_assign(struct request *request)
     size_t count = json_array_size(rows);
     struct arena arena;
 
-    if (count == 0 || count > STATE_MOVES_MAX) {
+    if (count == 0 || count > STATE_REHOMINGS_MAX) {
         request_fail_usage(request, "rows must be a list of 1 to 500 addresses with nodes");
         return;
     }

@@ -2,6 +2,7 @@
 #include "node/admin/verbs.h"
 #include "node/base/address.h"
 #include "node/base/clock.h"
+#include "node/core/members.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -133,18 +134,43 @@ static uint64_t named_member(struct request *request)
     return peer->raft_id;
 }
 
+/* A voter whose vote is not on record could come back without its log, and vote a second time. */
+static void read_vote(struct request *request, struct core *core)
+{
+    struct members members;
+
+    members_read(core, &members);
+    for (size_t i = 0; i < members.count; i++) {
+        const struct member_view *member = &members.items[i];
+        bool is_noted = member->row != NULL && member->row->voter_raft_id >= member->peer->raft_id;
+
+        if (member->peer->raft_id == request->raft_id && member->peer->role == RLOG_VOTER &&
+            !is_noted && request->kind != RLOG_VOTER &&
+            members.log_version >= STATE_LOG_VERSION_VOTES) {
+            request_deny(request, ERR_BUSY,
+                         "the vote of node %u is not on record yet: ask again in a second",
+                         member->peer->node_id);
+        }
+    }
+}
+
+static void assign(struct request *request)
+{
+    rlog_member_assign(core_log(request->admin->core), request->raft_id,
+                       (enum rlog_role)request->kind, request_on_log_done, request);
+}
+
 void verb_member_assign(struct request *request)
 {
     enum rlog_role role;
-    uint64_t raft_id;
 
     if (!read_role(request, &role)) {
         return;
     }
-    raft_id = named_member(request);
-    if (raft_id != 0) {
-        rlog_member_assign(core_log(request->admin->core), raft_id, role, request_on_log_done,
-                           request);
+    request->kind = role;
+    request->raft_id = named_member(request);
+    if (request->raft_id != 0) {
+        request_read_then(request, read_vote, assign);
     }
 }
 

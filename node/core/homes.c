@@ -6,13 +6,13 @@ void core_decide_homes(struct core *core)
     Pb__AssignMode mode = state_assignment(core->state, &core->arena)->mode;
     Pb__Command command = PB__COMMAND__INIT;
     Pb__Rebalance rebalance = PB__REBALANCE__INIT;
-    struct state_move *moves;
+    struct state_rehoming *rehomings;
 
-    if (state_plan_moves(core->state, &core->arena, mode, 1, &moves) == 0) {
+    if (state_plan_rehomings(core->state, &core->arena, mode, 1, &rehomings) == 0) {
         return;
     }
     rebalance.mode = mode;
-    rebalance.max = STATE_MOVES_MAX;
+    rebalance.max = STATE_REHOMINGS_MAX;
     command.body_case = PB__COMMAND__BODY_REBALANCE;
     command.rebalance = &rebalance;
     core_decide(core, &command, COOKIE_NONE);

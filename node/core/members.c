@@ -43,4 +43,12 @@ void members_read(struct core *core, struct members *out)
         out->items[out->count++] = view_of(core, out, &out->log.peers[i]);
     }
     out->commit_index = find_commit_index(out);
+    out->log_version = state_cluster(core->state, &core->arena)->log_version;
+}
+
+/* Reports have not always told this. */
+bool members_understands(const struct members *members, const struct member_view *member)
+{
+    return members->log_version == 0 ||
+           (member->report != NULL && member->report->log_version >= members->log_version);
 }

@@ -19,9 +19,12 @@ struct members {
     struct member_view items[RLOG_MEMBERS_MAX];
     size_t count;
     uint64_t commit_index; /* of the leader, as far as it is known here */
+    uint32_t log_version;  /* of the commands that may be written (versions.c) */
 };
 
 /** Fill in out; it points into itself. */
 void members_read(struct core *core, struct members *out);
+/** Does the member's program know all commands that may be in the log? */
+bool members_understands(const struct members *members, const struct member_view *member);
 
 #endif

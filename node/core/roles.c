@@ -2,6 +2,7 @@
  * leadership. ha/lead decides; here are its facts, and what it takes to carry a decision out. */
 #include "node/base/log.h"
 #include "node/core/core_private.h"
+#include "node/core/members.h"
 
 static const enum lead_role lead_roles[] = {
     [RLOG_VOTER] = LEAD_VOTER, [RLOG_STANDBY] = LEAD_STANDBY, [RLOG_SPARE] = LEAD_SPARE};
@@ -14,38 +15,41 @@ static const char *const role_names[] = {
 
 /* Silent, or presumed dead: a node whose disk stands still answers, but its vote is worth nothing.
  */
-static bool is_dead(struct core *core, const struct rlog_peer_status *peer, const Pb__NodeRow *row,
-                    uint64_t time_ms)
+static bool is_dead(const struct core *core, const struct member_view *member, uint64_t time_ms)
 {
-    bool is_down = row != NULL && row->incarnation != 0 &&
-                   !state_is_up(core->state, &core->arena, row->incarnation);
+    const Pb__NodeRow *row = member->row;
+    bool is_down = row != NULL && row->incarnation != 0 && !member->is_up;
 
-    if (peer->node_id == core->node_id || core->replace_ms == 0) {
+    if (member->peer->node_id == core->node_id || core->replace_ms == 0) {
         return false;
     }
-    return peer->silent_ms >= core->replace_ms ||
+    return member->peer->silent_ms >= core->replace_ms ||
            (is_down && time_ms >= row->life_ms + core->replace_ms);
 }
 
 /* False: the picture is not of this leadership yet. */
 static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_status *log,
-                             struct lead_member members[RLOG_MEMBERS_MAX])
+                             struct lead_member out[RLOG_MEMBERS_MAX])
 {
-    rlog_get_status(core->log, log);
-    for (size_t i = 0; i < log->peer_count; i++) {
-        const struct rlog_peer_status *peer = &log->peers[i];
-        const Pb__NodeRow *row = state_node(core->state, &core->arena, peer->node_id);
+    struct members members;
 
-        members[i] =
-            (struct lead_member){.role = lead_roles[peer->role],
-                                 .is_connected = peer->connected,
-                                 .is_witness = row != NULL && row->witness,
-                                 .answers = peer->answers,
-                                 .may_lead = peer->may_lead,
-                                 .is_dead = is_dead(core, peer, row, time_ms),
-                                 .is_noted = row != NULL && row->voter_raft_id >= peer->raft_id,
-                                 .match_index = peer->match_index};
+    members_read(core, &members);
+    for (size_t i = 0; i < members.count; i++) {
+        const struct member_view *member = &members.items[i];
+        const struct rlog_peer_status *peer = member->peer;
+        const Pb__NodeRow *row = member->row;
+
+        out[i] = (struct lead_member){
+            .role = lead_roles[peer->role],
+            .is_ready = peer->connected && members_understands(&members, member),
+            .is_witness = row != NULL && row->witness,
+            .answers = peer->answers,
+            .may_lead = peer->may_lead,
+            .is_dead = is_dead(core, member, time_ms),
+            .is_noted = row != NULL && row->voter_raft_id >= peer->raft_id,
+            .match_index = peer->match_index};
     }
+    *log = members.log;
     return log->is_leader && log->term == core->leader.term;
 }
 

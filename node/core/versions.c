@@ -3,8 +3,8 @@
 #include "node/core/core_private.h"
 #include "node/core/members.h"
 
-/* A spare has no log yet. A member that reports nothing may run a program from before reports told
- * this: it counts as version 0. */
+/* A member that reports nothing may run a program from before reports told this: it counts as
+ * version 0. A spare that does has no log yet, and gets none before it says what it understands. */
 static uint32_t common_version(const struct members *members)
 {
     uint32_t common = STATE_LOG_VERSION;
@@ -13,7 +13,7 @@ static uint32_t common_version(const struct members *members)
         const struct member_view *member = &members->items[i];
         uint32_t version = member->report == NULL ? 0 : member->report->log_version;
 
-        if (member->peer->role != RLOG_SPARE && version < common) {
+        if (version < common && (member->peer->role != RLOG_SPARE || member->report != NULL)) {
             common = version;
         }
     }

@@ -1,9 +1,9 @@
 /* Bind a resource (RFC 6120 §7) and switch XEP-0198 on. */
 #include "storage/state/account.h"
-#include "storage/state/home.h"
 #include "storage/state/node.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
+#include "storage/state/visitor.h"
 
 #define RESOURCE_RANDOM_BYTES  8
 #define RESUME_ID_RANDOM_BYTES 16
@@ -70,7 +70,7 @@ int session_bind(struct apply *a, const Pb__Bind *command)
     if (!session_is_senders(a, command->owner)) {
         return ERR_INVALID;
     }
-    elsewhere = home_send_away(a, command->user, command->owner->incarnation);
+    elsewhere = visitor_send_away(a, command->user, command->owner->incarnation);
     if (elsewhere[0] != '\0') {
         a->outcome.kind = OUTCOME_ELSEWHERE;
         a->outcome.location = elsewhere;

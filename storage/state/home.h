@@ -26,15 +26,19 @@ struct homes {
     size_t count;
 };
 
+/** By the mode of the cluster. */
 void homes_open(struct homes *homes, struct state *state, struct arena *arena);
+/** By another one. */
+void homes_open_as(struct homes *homes, struct state *state, struct arena *arena,
+                   Pb__AssignMode mode);
 /** Store the numbers of users. */
 void homes_close(struct homes *homes);
+/** The one that takes users and has the fewest; NULL: none takes any. */
+struct place *homes_find_least(struct homes *homes);
+/** Where the users of a node stand in TABLE_HOME: those placed by hand, or the others. */
+struct key home_users_key(uint32_t node, bool by_hand);
 /** Give a user the home that the mode says, if any. The caller stores the row. */
 void home_begin(struct homes *homes, const char *user, Pb__AccountRow *row);
-/** Where a client of user that logs in at the node of this incarnation is to go instead (RFC 6120
- * §4.9.3.19): "host:port", or "" when it is served here. Who comes back to this node soon after it
- * was sent away cannot go, or came back from there: it is served. */
-const char *home_send_away(struct apply *a, const char *user, uint64_t incarnation);
 /** The user has no home any more. The caller stores the row, or deletes it. */
 void home_end(struct homes *homes, const char *user, Pb__AccountRow *row);
 

@@ -59,7 +59,7 @@ struct state;
 #define STATE_SESSIONS_MAX           32    /* per user */
 #define STATE_SENT_AWAY_MS           60000 /* who comes back to a node so soon is served there */
 #define STATE_MOVE_DEADLINE_S_MAX    86400
-#define STATE_MOVES_MAX              500 /* users that get another home, per command */
+#define STATE_REHOMINGS_MAX          500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
 #define STATE_ALARMS_MAX             256 /* active ones and those that have ended */
 #define STATE_ALARM_NAME_BYTES_MAX   64
@@ -189,14 +189,15 @@ bool state_stands_by(struct state *state, struct arena *arena, uint32_t node);
 
 /** How users get a home; never NULL. */
 Pb__AssignmentRow *state_assignment(struct state *state, struct arena *arena);
-struct state_move {
+
+struct state_rehoming {
     const char *user;
     uint32_t from; /* node, 0: no home */
     uint32_t to;
 };
-/** What Rebalance would do: at most max moves, in the arena. */
-size_t state_plan_moves(struct state *state, struct arena *arena, Pb__AssignMode mode, size_t max,
-                        struct state_move **moves_out);
+/** What Rebalance would do: at most max users get another home; in the arena. */
+size_t state_plan_rehomings(struct state *state, struct arena *arena, Pb__AssignMode mode,
+                            size_t max, struct state_rehoming **rehomings_out);
 
 /** The leader's expiry decision: up to max items whose deadline is at or before now_ms, oldest
  * first, then steps of erasures; no more than touch STATE_EXPIRE_ROWS_MAX rows (but one at least).

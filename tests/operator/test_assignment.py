@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from tests.lib.cluster import TestCluster
 from tests.lib.xmpp_stream import StreamError
-from tests.operator.ctl import REFUSED, USAGE, ClusterCtl, make_group
+from tests.operator.ctl import REFUSED, USAGE, ClusterCtl, Said, make_group
 
 TIMEOUT_S = 20.0
 POLL_S = 0.1
@@ -72,19 +72,27 @@ class Assignment(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         planned = self.ok("assignment", "rebalance", "--dry-run", "--json").json()["moves"]
         self.assertEqual(sorted(jids), sorted(move["user"] for move in planned))
         self.assertEqual({1: 0, 2: 0, 3: 0}, self.users())
-        self.ok("assignment", "rebalance")
+        self.assertIn("6 users have another home", self.ok("assignment", "rebalance").out)
         self.assertEqual({1: 3, 2: 3, 3: 0}, self.users())
 
         said = self.ctl("user", "assign", jids[0], "3")
         self.assertEqual(REFUSED, said.code, said)
+        said = self._assign_file([f"{jids[0]},1", f"{jids[1]},3", f"{jids[2]},1"])
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn(f"rows.csv:3: {jids[1]}: ", said.err)
+        self.assertIn("0 users assigned", said.out)
         self.assertEqual(USAGE, self.ctl("assignment", "mode", "fair").code)
         self.assertEqual(USAGE, self.ctl("user", "assign", jids[0]).code)
 
-    def _free(self, jids: list[str]) -> None:
+    def _assign_file(self, rows: list[str]) -> Said:
         with tempfile.TemporaryDirectory() as folder:
-            rows = Path(folder) / "rows.csv"
-            rows.write_text("jid,node\n" + "".join(f"{jid},auto\n" for jid in jids))
-            said = self.ok("user", "assign", "--csv", str(rows))
+            file = Path(folder) / "rows.csv"
+            file.write_text("\n".join(["jid,node", *rows, ""]))
+            return self.ctl("user", "assign", "--csv", str(file))
+
+    def _free(self, jids: list[str]) -> None:
+        said = self._assign_file([f"{jid},auto" for jid in jids])
+        self.assertEqual(0, said.code, said)
         self.assertIn(f"{len(jids)} users assigned", said.out)
 
 

@@ -82,10 +82,11 @@ class Members(MembersTest):
         self.cluster.start_and_leave(4)  # it waits, and harms nobody
 
     async def test_promote(self) -> None:
-        """A standby becomes a voter when it is there, and not before."""
+        """A voter whose vote is on record becomes a standby, and that a voter when it is there, and
+        not before."""
         self.make_cluster("--nodes", "3", "--timer", "replace_s=0")
         await self.cluster.wait_leader()
-        self.ok("member", "assign", "3", "standby")
+        await self.until(lambda rows: self._becomes_standby(3))
         await self.until(lambda rows: rows[3]["role"] == "standby")
         self.cluster.kill(3)
         await self.until(lambda rows: not rows[3]["connected"])
@@ -94,6 +95,12 @@ class Members(MembersTest):
         await self.until(lambda rows: rows[3]["connected"])
         self.ok("node", "promote", "3")
         await self.until(lambda rows: rows[3]["role"] == "voter")
+
+    def _becomes_standby(self, node_id: int) -> bool:
+        said = self.ctl("member", "assign", str(node_id), "standby")
+        if said.code != 0:
+            self.assertIn("is not on record yet", said.err)
+        return said.code == 0
 
     async def test_last_to_serve(self) -> None:
         """The only node that serves is not removed, whatever number of witnesses votes."""

@@ -129,6 +129,7 @@ class Moves(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         for client in self.clients:
             self.assertEqual(2, self.cluster.node_at(client.address))
             self.ok("user", "assign", client.jid, "1")
+        self.refused("no group with nodes is named none", "ha", "status", "none", "--watch")
         said = await asyncio.to_thread(self.ok, "ha", "fallback", "1", "--watch")
         self.assertIn(f"{len(self.clients)} of {len(self.clients)} dropped", said.out)
         self.assertFalse(self.row(1)["moving"])

@@ -39,6 +39,11 @@ int ha_ask_rows(const struct options *options, const char *group, json_t **rows_
         }
     }
     json_decref(result);
+    if (group != NULL && json_array_size(*rows_out) == 0) {
+        (void)fprintf(stderr, "musterctl: no group with nodes is named %s\n", group);
+        json_decref(*rows_out);
+        return EXIT_REFUSED;
+    }
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "tools/ctl/ask.h"
 #include "tools/ctl/csv.h"
 #include "tools/ctl/print.h"
+#include "tools/ctl/rows.h"
 #include "xmpp/sasl/sasl.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH_ROWS_MAX  500 /* what one command takes */
 #define BATCHES_AT_ONCE 16
 #define PROGRESS_MS     200
 
@@ -80,11 +80,9 @@ static bool has_mechanism(const json_t *keys, const char *mechanism)
 /* Takes row; NULL: a text in it is none. */
 static int append_row(struct import *import, json_t *row)
 {
-    if (row == NULL) {
+    if (!rows_add(import->rows, row, import->csv.line)) {
         return fail_line(import, "is not UTF-8");
     }
-    (void)json_object_set_new(row, "line", json_integer((json_int_t)import->csv.line));
-    (void)json_array_append_new(import->rows, row);
     import->last = row;
     return 0;
 }
@@ -153,47 +151,24 @@ static const char *batch_key(json_int_t number, char text[32])
     return text;
 }
 
-static json_int_t line_of(const json_t *rows, size_t index)
-{
-    return json_integer_value(json_object_get(json_array_get(rows, index), "line"));
-}
-
-/* A batch is refused as a whole; the node knows for which row, counted from 1, or for none. */
-static void say_refusal(const struct import *import, const json_t *answer)
-{
-    char key[32];
-    const json_t *rows = json_object_get(
-        import->sent, batch_key(json_integer_value(json_object_get(answer, "id")), key));
-    size_t row = (size_t)json_integer_value(json_object_get(answer, "row"));
-    const char *text = json_string_value(json_object_get(answer, "text"));
-    const char *address = json_string_value(json_object_get(json_array_get(rows, row - 1), "jid"));
-
-    if (row > 0 && address != NULL) {
-        (void)fprintf(stderr, "musterctl: %s:%" JSON_INTEGER_FORMAT ": %s: %s\n", import->file,
-                      line_of(rows, row - 1), address, text);
-    } else {
-        (void)fprintf(stderr, "musterctl: %s:%" JSON_INTEGER_FORMAT " and the lines after it: %s\n",
-                      import->file, line_of(rows, 0), text);
-    }
-}
-
 static int take_answer(struct import *import)
 {
     json_t *answer = NULL;
-    char key[32];
     enum link_result result = link_receive(import->link, &answer);
+    const char *number;
+    char key[32];
     int code = 0;
 
     if (result != LINK_OK) {
         (void)fprintf(stderr, "musterctl: the connection was lost, import it again\n");
         return EXIT_UNKNOWN;
     }
+    number = batch_key(json_integer_value(json_object_get(answer, "id")), key);
     if (!json_is_true(json_object_get(answer, "ok"))) {
-        say_refusal(import, answer);
+        rows_say_refusal(import->file, json_object_get(import->sent, number), answer);
         code = ask_code_of(answer);
     }
-    (void)json_object_del(import->sent,
-                          batch_key(json_integer_value(json_object_get(answer, "id")), key));
+    (void)json_object_del(import->sent, number);
     import->batches_done++;
     import->imported +=
         json_integer_value(json_object_get(json_object_get(answer, "result"), "imported"));
@@ -223,7 +198,7 @@ static int send_batch(struct import *import)
 /* A batch ends where a new address begins, so that the keys of one stay together. */
 static bool is_full(const struct import *import)
 {
-    return json_array_size(import->rows) >= BATCH_ROWS_MAX &&
+    return json_array_size(import->rows) >= ROWS_MAX &&
            !(import->csv.count == 6 && joins_last(import, import->csv.fields[0]));
 }
 

@@ -20,12 +20,12 @@ static const struct lead_rules rules = {
 
 /* What a member can be. */
 static const struct lead_member kinds[] = {
-    {.role = LEAD_VOTER, .is_connected = true, .answers = true, .match_index = COMMIT},
+    {.role = LEAD_VOTER, .answers = true, .match_index = COMMIT},
     {.role = LEAD_VOTER, .is_dead = true},
     {.role = LEAD_VOTER}, /* silent, for a moment only */
-    {.role = LEAD_STANDBY, .is_connected = true, .answers = true, .match_index = COMMIT},
+    {.role = LEAD_STANDBY, .answers = true, .match_index = COMMIT},
     {.role = LEAD_STANDBY, .is_dead = true},
-    {.role = LEAD_SPARE, .is_connected = true},
+    {.role = LEAD_SPARE, .is_ready = true},
     {.role = LEAD_SPARE, .is_dead = true},
 };
 
@@ -35,7 +35,7 @@ struct tally {
 
 static bool is_there(const struct lead_member *member)
 {
-    return member->answers || (member->role == LEAD_SPARE && member->is_connected);
+    return member->answers || (member->role == LEAD_SPARE && member->is_ready);
 }
 
 static struct tally tally(const struct lead_member *members, size_t count)

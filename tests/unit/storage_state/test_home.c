@@ -81,11 +81,11 @@ static Pb__AssignMode mode_now(void)
 /* What the leader does while it finds something. Returns how many users moved. */
 static size_t rebalance_all(void)
 {
-    struct state_move *moves;
+    struct state_rehoming *moves;
     size_t total = 0;
     size_t count;
 
-    while ((count = state_plan_moves(world.state, &world.arena, mode_now(), 7, &moves)) > 0) {
+    while ((count = state_plan_rehomings(world.state, &world.arena, mode_now(), 7, &moves)) > 0) {
         (void)world_runf(&world, "1 rebalance max=7 mode=%s", mode_names[mode_now()]);
         assert_int_equal(world.effects.items[0].outcome.row, count);
         total += count;
