@@ -34,7 +34,8 @@ static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_st
     struct members members;
 
     members_read(core, &members);
-    for (size_t i = 0; i < members.count; i++) {
+    *log = members.log;
+    for (size_t i = 0; i < log->peer_count; i++) {
         const struct member_view *member = &members.items[i];
         const struct rlog_peer_status *peer = member->peer;
         const Pb__NodeRow *row = member->row;
@@ -49,7 +50,6 @@ static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_st
             .is_noted = row != NULL && row->voter_raft_id >= peer->raft_id,
             .match_index = peer->match_index};
     }
-    *log = members.log;
     return log->is_leader && log->term == core->leader.term;
 }
 
