@@ -5,9 +5,11 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <stdio.h>
 
 /* Half of what an urgent frame may wait for stands in our buffer, half unsent in the kernel's. */
 #define CHUNK_BYTES (LINK_WRITE_BYTES_MAX / 2)
@@ -15,6 +17,9 @@
 #define CONTROL_BYTES_MAX (4 * 1024)
 /* A peer that was heard is not asked whether it lives, but how far it is, now and then. */
 #define ROUND_TRIP_AGE_IN_SILENCES 3
+/* Between lines about links that are refused; and about one that comes again and again. */
+#define REFUSED_MS       1000
+#define REFUSED_AGAIN_MS 60000
 
 static void move(struct link_conn *conn, enum conn_state to)
 {
@@ -121,24 +126,45 @@ bool link_complains(struct link_peer *peer, enum conn_state state)
     return is_first;
 }
 
+/* A node that was removed does not stop to knock: what was said is said again once a minute. */
+static bool is_worth_a_line(struct link_conn *conn, const char *reason, uint64_t now_ms)
+{
+    struct link_refusal *last = &conn->set->refusal;
+    bool is_same = conn->named != 0 && conn->named == last->node &&
+                   strncmp(reason, last->reason, sizeof(last->reason) - 1) == 0;
+
+    if (last->logged_ms != 0 &&
+        now_ms - last->logged_ms < (is_same ? REFUSED_AGAIN_MS : REFUSED_MS)) {
+        return false;
+    }
+    *last = (struct link_refusal){.logged_ms = now_ms, .node = conn->named};
+    (void)snprintf(last->reason, sizeof(last->reason), "%s", reason);
+    return true;
+}
+
+static void log_refusal(const struct link_conn *conn, const char *reason)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    const char *text = inet_ntop(AF_INET6, &conn->host, host, sizeof(host));
+
+    log_warn("link.refused", LOG_UINT("node", conn->named),
+             LOG_STR("from", text == NULL ? "" : text), LOG_STR("cause", reason));
+}
+
 /* One line when a link goes down or cannot be made; none for each further try, which come 20 times
  * a second, and at most one a second for strangers. */
 static void log_failure(struct link_conn *conn, const char *reason)
 {
-    struct link_set *set = conn->set;
-    uint64_t now_ms = clock_mono_ms();
-
     if (conn->state == CONN_UP) {
         log_warn("link.down", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason));
     } else if (conn->dialled) {
         if (link_complains(conn->peer, conn->state)) {
-            log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
-                     LOG_STR("cause", reason));
+            log_warn(
+                "link.dial_failed", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason),
+                LOG_STR("hint", conn->state == CONN_HELLO ? "the log of that node says why" : ""));
         }
-    } else if (now_ms - set->refused_logged_ms >= 1000) {
-        set->refused_logged_ms = now_ms;
-        log_warn("link.refused", LOG_UINT("node", conn->peer == NULL ? 0 : conn->peer->node_id),
-                 LOG_STR("cause", reason));
+    } else if (is_worth_a_line(conn, reason, clock_mono_ms())) {
+        log_refusal(conn, reason);
     }
 }
 
@@ -401,6 +427,7 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
         return reason;
     }
     conn->raft_id = hello.raft_id;
+    conn->log_was_empty = hello.log_is_empty;
     conn->version = hello.version < LINK_VERSION ? hello.version : LINK_VERSION;
     if (conn->dialled) {
         frame_put_control(&conn->control, FRAME_READY, slice_make(NULL, 0));
@@ -492,6 +519,7 @@ static const char *identify(struct link_conn *conn)
     if (link_tls_peer_node(conn->ssl, &node_id) != 0) {
         return "certificate names no node";
     }
+    conn->named = node_id;
     if (conn->dialled) {
         if (node_id != conn->peer->node_id) {
             return "certificate names another node";

@@ -66,6 +66,7 @@ struct link_conn {
     bool dialled;
     enum link_guest guest; /* accepted only, as is host */
     struct in6_addr host;
+    uint32_t named; /* the node that the certificate of an accepted one names; 0: not known yet */
     bool condemned; /* to be closed before the loop polls again */
     uv_tcp_t tcp;
     uv_connect_t connect;
@@ -79,7 +80,8 @@ struct link_conn {
     struct out_queue queues[FRAME_CLASSES];
     struct frame_reader reader;
     uint64_t raft_id;
-    uint16_t version; /* the lower one of both sides */
+    uint16_t version;   /* the lower one of both sides */
+    bool log_was_empty; /* that of the peer, as it said hello */
     uint64_t opened_ms;
     uint64_t heard_ms;
     uint64_t probed_ms;
@@ -122,6 +124,8 @@ struct link_listener {
     bool complained;
 };
 
+#define REFUSAL_BYTES 64 /* of a reason, to know it again */
+
 struct link_set {
     uv_loop_t *loop;
     uint32_t node_id;
@@ -145,7 +149,11 @@ struct link_set {
     uv_prepare_t prepare;
     uv_idle_t idle;
     uint64_t ticked_ms;
-    uint64_t refused_logged_ms;
+    struct link_refusal {
+        uint64_t logged_ms;
+        uint32_t node;
+        char reason[REFUSAL_BYTES];
+    } refusal; /* the one that was said last */
 
     bool closing;
     unsigned handles; /* not yet closed */

@@ -90,6 +90,8 @@ void link_set_peer(struct link_set *set, uint32_t node_id, const char *address);
 void link_drop_peer(struct link_set *set, uint32_t node_id);
 /** Told to peers from now on: this node's log holds nothing (the default: it does). */
 void link_set_log_is_empty(struct link_set *set, bool is_empty);
+/** End the link to a node that said that its log is empty, if refuse() would not let it up now. */
+void link_ask_again(struct link_set *set, uint32_t node_id);
 /** Refuse links of this membership from now on (a removed raft id, DESIGN 4). */
 void link_retire(struct link_set *set, uint64_t raft_id);
 bool link_is_up(const struct link_set *set, uint32_t node_id);

@@ -91,6 +91,19 @@ void link_set_log_is_empty(struct link_set *set, bool is_empty)
     set->log_is_empty = is_empty;
 }
 
+void link_ask_again(struct link_set *set, uint32_t node_id)
+{
+    const struct link_events *events = &set->events;
+
+    for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
+        if (conn->state >= CONN_READY && conn->state != CONN_CLOSED && conn->log_was_empty &&
+            conn->peer->node_id == node_id && events->refuse != NULL &&
+            events->refuse(events->ctx, node_id, conn->raft_id, true) != NULL) {
+            condemn(set, conn);
+        }
+    }
+}
+
 void link_retire(struct link_set *set, uint64_t raft_id)
 {
     if (link_set_is_retired(set, raft_id)) {

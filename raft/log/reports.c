@@ -110,6 +110,17 @@ static void keep(struct rlog *rlog, uint32_t node_id, const struct rlog_report *
     }
 }
 
+void rlog_ask_empty_again(struct rlog *rlog)
+{
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        const struct rlog_heard *heard = find(rlog, rlog->peers[i].node_id);
+
+        if (heard == NULL || heard->report.last_index == 0) {
+            link_ask_again(rlog->links, rlog->peers[i].node_id);
+        }
+    }
+}
+
 /* Only the newest is kept, so that many do no harm. */
 int rlog_on_report(struct rlog *rlog, uint32_t node_id, struct slice bytes)
 {
@@ -120,6 +131,9 @@ int rlog_on_report(struct rlog *rlog, uint32_t node_id, struct slice bytes)
         (void)pthread_mutex_lock(&rlog->status_mutex);
         keep(rlog, node_id, &report);
         (void)pthread_mutex_unlock(&rlog->status_mutex);
+        if (report.last_index == 0) {
+            link_ask_again(rlog->links, node_id);
+        }
     }
     return rc;
 }

@@ -35,6 +35,7 @@ void rlog_follow_role(struct rlog *rlog)
         begin_with_leader(rlog);
     }
     if (now.is_leader && (!was.is_leader || now.term != was.term)) {
+        rlog_ask_empty_again(rlog);
         stamp_begin(&rlog->clock, clock_mono_ms());
         rlog->role_index = rlog->raft.last_applied;
         rlog_lease_elected(rlog);

@@ -12,6 +12,7 @@ from tests.operator.ctl import USAGE, ClusterCtl
 
 TIMEOUT_S = 20.0
 REPLACE_S = 3
+REFUSED_S = 1.0
 Rows = dict[int, dict[str, Any]]
 
 
@@ -139,8 +140,12 @@ class Replacement(MembersTest):
         await self.cluster.start(third)
         await self._until_replaced(second, third)
         self.cluster.wipe(second)
+        others = [node for node in self.cluster.ids if node != second]
+        said = {node: len(self._log(node)) for node in others}
         self.cluster.start_and_leave(second)
-        await self._until_refused(second)
+        for node in others:
+            await self._until_refused(node, said[node])
+        await self.stays(lambda: not self.rows()[second]["connected"], REFUSED_S, "taken back")
         self.cluster.kill(second)
         await self.cluster.rejoin(second, "standby")
         await self.cluster.wait_equal()
@@ -149,12 +154,13 @@ class Replacement(MembersTest):
         await self.until(lambda rows: rows[dead]["role"] == "standby"
                          and rows[other]["role"] in ("voter", "leader"), REPLACE_S + TIMEOUT_S)
 
-    async def _until_refused(self, node_id: int) -> None:
+    def _log(self, node_id: int) -> str:
+        return Path(self.cluster.node(node_id).log).read_text()
+
+    async def _until_refused(self, node_id: int, since: int) -> None:
         deadline = time.monotonic() + TIMEOUT_S
-        said = "its log is lost"
-        while not any(said in Path(self.cluster.node(other).log).read_text()
-                      for other in self.cluster.ids if other != node_id):
-            self.assertLess(time.monotonic(), deadline, "taken back")
+        while "its log is lost" not in self._log(node_id)[since:]:
+            self.assertLess(time.monotonic(), deadline, f"taken back by node {node_id}")
             await asyncio.sleep(POLL_S)
 
 

@@ -33,6 +33,7 @@ struct node {
     uint64_t down_ms;
     bool corrupt; /* a large frame did not hold what was sent */
     bool closed;
+    const char *refusal; /* of peers whose log is empty; NULL: they are welcome */
 };
 
 struct world {
@@ -57,6 +58,15 @@ static inline void on_down(void *ctx, uint32_t node_id)
     node->downs++;
     assert_int_equal(node->ups, node->downs);
     node->down_ms = clock_mono_ms();
+}
+
+static inline const char *refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty)
+{
+    const struct node *node = ctx;
+
+    (void)node_id;
+    (void)raft_id;
+    return log_is_empty ? node->refusal : NULL;
 }
 
 static inline void on_frame(void *ctx, uint32_t node_id, uint8_t type, struct slice bytes)
@@ -92,7 +102,7 @@ static inline int try_open(struct world *world, const struct options *options, s
     struct pki_files trusted;
     char name[32];
     const struct link_events events = {
-        .ctx = node, .on_up = on_up, .on_down = on_down, .on_frame = on_frame};
+        .ctx = node, .on_up = on_up, .on_down = on_down, .refuse = refuse, .on_frame = on_frame};
     struct link_config config = {.loop = &world->loop,
                                  .node_id = options->id,
                                  .raft_id = options->raft_id != 0 ? options->raft_id

@@ -228,6 +228,37 @@ static void test_retired_raft_id_is_refused(void **state)
     close_pair(world, &low, &again);
 }
 
+/* Goal: a link that came up before it was known that an empty log is a lost one goes down when that
+ * is known, and stays down while the log is empty; one to a node that has a log stays.
+ * Method: the owner changes its mind, and asks again. */
+static void test_asked_again(void **state)
+{
+    struct world *world = *state;
+    struct node low;
+    struct node high;
+
+    open_node(world, &(struct options){.id = 1}, &low);
+    open_node(world, &(struct options){.id = 2}, &high);
+    link_set_log_is_empty(high.set, true);
+    introduce(&low, &high, "127.0.0.1");
+    introduce(&high, &low, "127.0.0.1");
+    assert_true(turn_until(world, &low.ups, 1));
+    link_ask_again(low.set, 2);
+    turn_for(world, 200);
+    assert_int_equal(low.downs, 0); /* there is no reason yet */
+    low.refusal = "its log is lost";
+    link_ask_again(low.set, 2);
+    assert_true(turn_until(world, &low.downs, 1));
+    turn_for(world, 200);
+    assert_int_equal(low.ups, 1);
+    link_set_log_is_empty(high.set, false);
+    assert_true(turn_until(world, &low.ups, 2));
+    link_ask_again(low.set, 2);
+    turn_for(world, 200);
+    assert_int_equal(low.downs, 1);
+    close_pair(world, &low, &high);
+}
+
 /* Goal: a clean close is seen at once, and the node that comes back is linked again.
  * Method: close one side, time on_down of the other, open it anew at the same port. */
 static void test_close_and_reconnect(void **state)
@@ -595,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dns_name_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_and_dropped_peers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retired_raft_id_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_and_reconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_certificates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unusable_certificates, setup, teardown),
