@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define IDENTITY_FILE      "node.json"
@@ -75,19 +77,43 @@ static int replace_file(const char *dir, const char *name, const char *text)
 
 /* ---- node.json */
 
+static int read_members(const json_t *list, struct identity *out)
+{
+    size_t count = json_array_size(list);
+
+    for (size_t i = 0; i < count && i < RLOG_MEMBERS_MAX; i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *address = json_string_value(json_object_get(item, "address"));
+        json_int_t node = json_integer_value(json_object_get(item, "node"));
+        struct rlog_member *member = &out->members[out->member_count];
+
+        if (address == NULL || strlen(address) > RLOG_ADDRESS_MAX || node < 1 || node > INT32_MAX) {
+            return ERR_CONFIG;
+        }
+        member->node_id = (uint32_t)node;
+        (void)snprintf(member->address, sizeof(member->address), "%s", address);
+        out->member_count++;
+    }
+    return count > RLOG_MEMBERS_MAX ? ERR_CONFIG : 0;
+}
+
 static int read_identity(const char *path, uint32_t node_id, struct identity *out)
 {
-    json_error_t error;
+    json_error_t error = {.text = "its members are malformed"};
     json_t *root = json_load_file(path, 0, &error);
+    const json_t *members = NULL;
     json_int_t stored_node = 0;
     json_int_t raft_id = 0;
     int bootstrap = 0;
     int begun = 0;
     int rc = 0;
 
+    *out = (struct identity){.node_id = node_id};
     if (root == NULL ||
-        json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b,s?b}", "node", &stored_node, "raft_id",
-                       &raft_id, "bootstrap", &bootstrap, "begun", &begun) != 0) {
+        json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b,s?b,s?o}", "node", &stored_node, "raft_id",
+                       &raft_id, "bootstrap", &bootstrap, "begun", &begun, "members",
+                       &members) != 0 ||
+        read_members(members, out) != 0) {
         log_error("identity.unreadable", LOG_STR("file", path), LOG_STR("cause", error.text));
         rc = ERR_CONFIG;
     } else if ((uint64_t)stored_node != node_id || (uint64_t)raft_id >> 32 != node_id) {
@@ -96,10 +122,42 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
         rc = ERR_CONFIG;
     }
     json_decref(root);
-    *out = (struct identity){.node_id = node_id,
-                             .raft_id = (uint64_t)raft_id,
-                             .bootstrap = bootstrap != 0 && begun == 0,
-                             .begun = begun != 0};
+    out->raft_id = (uint64_t)raft_id;
+    out->bootstrap = bootstrap != 0 && begun == 0;
+    out->begun = begun != 0;
+    return rc;
+}
+
+static json_t *pack_members(const struct identity *identity)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < identity->member_count; i++) {
+        (void)json_array_append_new(list, json_pack("{s:I,s:s}", "node",
+                                                    (json_int_t)identity->members[i].node_id,
+                                                    "address", identity->members[i].address));
+    }
+    return list;
+}
+
+/* That its log has begun. */
+static int write_begun(const struct identity *identity, const char *dir)
+{
+    json_t *root = json_pack("{s:I,s:I,s:b}", "node", (json_int_t)identity->node_id, "raft_id",
+                             (json_int_t)identity->raft_id, "begun", 1);
+    struct buf text = BUF_EMPTY;
+    char *json;
+    int rc;
+
+    if (identity->member_count > 0) {
+        (void)json_object_set_new(root, "members", pack_members(identity));
+    }
+    json = json_dumps(root, JSON_PRESERVE_ORDER);
+    buf_printf(&text, "%s\n", json);
+    rc = replace_file(dir, IDENTITY_FILE, buf_text(&text));
+    buf_deinit(&text);
+    free(json);
+    json_decref(root);
     return rc;
 }
 
@@ -189,9 +247,7 @@ int identity_begin(struct identity *identity, const char *dir, const char *log_d
     format_membership(identity, text);
     rc = replace_file(log_dir, MEMBERSHIP_FILE, text);
     if (rc == 0) {
-        (void)snprintf(text, sizeof(text), "{\"node\": %u, \"raft_id\": %llu, \"begun\": true}\n",
-                       identity->node_id, (unsigned long long)identity->raft_id);
-        rc = replace_file(dir, IDENTITY_FILE, text);
+        rc = write_begun(identity, dir);
     }
     if (rc == 0) {
         identity->bootstrap = false;

@@ -4,12 +4,17 @@
  * 4). So the log carries the raft id too, and a node whose log is gone does not start.
  *
  *   founder  {"node": 1, "raft_id": 4294967297, "bootstrap": true}   by "musterctl cluster init"
- *   joiner   {"node": 2, "raft_id": 8589934594}                      by "musterctl node join"
- *      `--first start--> {..., "begun": true}, and raft/membership in the log's folder */
+ *   joiner   {"node": 2, "raft_id": 8589934594, "members": [{"node": 1, "address": "a:7101"}]}
+ *                                                                    by "musterctl node join"
+ *      `--first start--> {..., "begun": true}, and raft/membership in the log's folder
+ *
+ * Whom a joiner links with until the log has told it who the members are is said here: a
+ * configuration that is kept may name none of those that are left. */
 #ifndef NODE_CORE_IDENTITY_H
 #define NODE_CORE_IDENTITY_H
 
 #include "node/base/err.h"
+#include "raft/log/rlog.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +29,10 @@ static inline uint64_t identity_raft_id(uint32_t node_id, uint32_t membership)
 struct identity {
     uint32_t node_id;
     uint64_t raft_id;
-    bool bootstrap; /* founds its cluster, and has not begun to */
-    bool begun;     /* its log was there once */
+    bool bootstrap;                               /* founds its cluster, and has not begun to */
+    bool begun;                                   /* its log was there once */
+    struct rlog_member members[RLOG_MEMBERS_MAX]; /* the others, by node and address */
+    size_t member_count;
 };
 
 /** Is this the first membership of its node, that of a founder? */

@@ -95,6 +95,10 @@ static int open_log(struct core *core, const struct core_config *config, const c
     int rc;
 
     set_founders(&log, config, identity);
+    if (identity->member_count > 0) {
+        log.peers = identity->members;
+        log.peer_count = identity->member_count;
+    }
     rc = rlog_start(&log, &events, &core->log);
     if (rc == 0) {
         snapshot_start(core->copies, core->log);

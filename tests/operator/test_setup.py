@@ -49,13 +49,25 @@ class MachinesTest(unittest.IsolatedAsyncioTestCase):
         self.assertIn(reason, said.err)
 
     def token(self, joining: Machine, number: int, verb: str = "add", *options: str) -> Path:
-        """The token of a node, in a file of its machine; made on the first machine."""
+        """The token of a node, in a file of its machine; made on the first machine, which has the
+        authority, with the help of another one when it is the first itself that joins."""
         first = self.machines[0]
-        token = self.ok(musterctl("--control", first.control, "node", verb, str(number),
+        asked = self.machines[1] if joining is first else first
+        if verb == "replace":
+            self._wait_gone(asked, number)
+        token = self.ok(musterctl("--control", asked.control, "node", verb, str(number),
                                   joining.link, "--dir", str(first.conf), *options)).out
         file = joining.folder / "token"
         file.write_text(token)
         return file
+
+    def _wait_gone(self, asked: Machine, number: int) -> None:
+        """Until it is known that a node is not connected: it may have been killed just now."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while any(row["node"] == number and row["connected"] for row in
+                  self.ok(asked.ctl("--json", "node", "list")).json()["nodes"]):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
 
     def init(self) -> None:
         """All that the first node of a new cluster needs."""
@@ -265,6 +277,37 @@ class Replace(MachinesTest):
         for client in (romeo, juliet):
             await client.close()
         self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
+
+    async def test_first_node(self) -> None:
+        """The node that founded the cluster knew nobody then, and its configuration still says so:
+        it is replaced like any other. One that runs is not, nor one at another address than the
+        configuration that is kept says."""
+        await asyncio.to_thread(self.found)
+        for number in (2, 3):
+            await asyncio.to_thread(self.join, number)
+        first, second, _ = self.machines
+        await asyncio.to_thread(self._wait_voter, 3)
+        self.refused(second.ctl("node", "replace", "1", first.link, "--dir", str(first.conf)),
+                     "is up and connected")
+        first.kill()
+        first.wipe()
+        self._wait_gone(second, 1)
+        self.refused(second.ctl("node", "replace", "1", first.link, "--dir", str(second.conf)),
+                     "cluster-ca.key is not here")
+        moved = await asyncio.to_thread(self._moved_token, second, first)
+        self.refused(first.setup("node", "join", str(moved), "--replace"), "change it there")
+        token = await asyncio.to_thread(self.token, first, 1, "replace")
+        self.ok(first.setup("node", "join", str(token), "--replace"))
+        await asyncio.to_thread(first.start)
+        await asyncio.to_thread(self._wait_voter, 1)
+        self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
+
+    def _moved_token(self, asked: Machine, joining: Machine) -> Path:
+        self._wait_gone(asked, 1)
+        file = joining.folder / "moved"
+        file.write_text(self.ok(asked.ctl("node", "replace", "1", "moved.test:7101", "--dir",
+                                          str(joining.conf))).out)
+        return file
 
     async def test_token_again_after_all_is_lost(self) -> None:
         """A voter of which nothing is left, not even the memory of its token, comes back by that

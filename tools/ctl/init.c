@@ -35,7 +35,7 @@ static int make_first_node(struct place *place, const struct setup *setup)
         rc = place_write_conf(place, setup);
     }
     if (rc == 0) {
-        rc = place_write_identity(place, setup->node, FOUNDER_RAFT_ID(setup->node), true);
+        rc = place_write_identity(place, setup->node, FOUNDER_RAFT_ID(setup->node), NULL);
     }
     pki_pair_deinit(&node);
     pki_pair_deinit(&authority);
@@ -98,6 +98,7 @@ int run_cluster_init(const struct options *options, char **arguments, int count)
             json_pack("{s:i,s:s,s:s}", "node", 1, "dir", place.conf_dir, "data", place.data_dir));
     } else if (rc == 0) {
         (void)printf("Made the first node of %s in %s. Next:\n"
+                     "  copy tls/" CA_KEY_FILE " to a safe place: nodes are made with it\n"
                      "  put the certificate of %s into %s\n"
                      "  systemctl start musterd\n"
                      "  musterctl node add 2 HOST:PORT      (for each further node)\n",

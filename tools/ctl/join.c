@@ -6,6 +6,7 @@
 #include "node/base/clock.h"
 #include "node/base/crypto.h"
 #include "node/base/jid.h"
+#include "node/conf/conf.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -145,6 +146,29 @@ static int check_no_data(const struct place *place)
     return rc;
 }
 
+/* The others dial the address in the token, so this node has to be there. */
+static int check_kept_conf(struct place *place, const struct grant *grant)
+{
+    const char *file = place_conf_path(place, CONF_FILE);
+    char fault[CONF_FAULT_BYTES_MAX];
+    struct conf *conf;
+    int rc = conf_load(file, &conf, fault);
+
+    if (rc != 0) {
+        (void)fprintf(stderr, "musterctl: %s\n", fault);
+        return rc;
+    }
+    if (strcmp(conf->cluster.address, grant->setup.address) != 0) {
+        (void)fprintf(stderr,
+                      "musterctl: %s has cluster.address %s, and the token is for %s: change it "
+                      "there, or make another token: musterctl node replace\n",
+                      file, conf->cluster.address, grant->setup.address);
+        rc = ERR_NOT_ALLOWED;
+    }
+    conf_free(&conf);
+    return rc;
+}
+
 /* The installation that is there must be this node's, of this cluster. */
 static int check_kept(struct place *place, const struct grant *grant)
 {
@@ -175,7 +199,7 @@ static int check_kept(struct place *place, const struct grant *grant)
     }
     pki_pair_deinit(&kept);
     buf_deinit(&ca);
-    return rc;
+    return rc == 0 ? check_kept_conf(place, grant) : rc;
 }
 
 /* ---- join */
@@ -232,7 +256,8 @@ static int join(struct place *place, const struct grant *grant, bool replaces)
     if (rc == 0) {
         rc = remember(place, grant);
     }
-    return rc == 0 ? place_write_identity(place, grant->node, grant->raft_id, false) : rc;
+    return rc == 0 ? place_write_identity(place, grant->node, grant->raft_id, grant->setup.members)
+                   : rc;
 }
 
 static void print_joined(const struct options *options, const struct grant *grant)

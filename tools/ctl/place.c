@@ -3,6 +3,7 @@
 #include "node/base/jid.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONF_DIR_DEFAULT "/etc/muster"
@@ -142,16 +143,26 @@ int place_make_domain_certificate(struct place *place, const char *domain)
 
 /* ---- node.json */
 
-int place_write_identity(struct place *place, json_int_t node, json_int_t raft_id, bool bootstrap)
+int place_write_identity(struct place *place, json_int_t node, json_int_t raft_id,
+                         const json_t *members)
 {
+    json_t *root = json_pack("{s:I,s:I}", "node", node, "raft_id", raft_id);
     struct buf text = BUF_EMPTY;
+    char *json;
     int rc;
 
-    buf_printf(&text, "{\"node\": %lld, \"raft_id\": %lld%s}\n", (long long)node,
-               (long long)raft_id, bootstrap ? ", \"bootstrap\": true" : "");
+    if (members == NULL) {
+        (void)json_object_set_new(root, "bootstrap", json_true());
+    } else {
+        (void)json_object_set(root, "members", (json_t *)(uintptr_t)members);
+    }
+    json = json_dumps(root, JSON_PRESERVE_ORDER);
+    buf_printf(&text, "%s\n", json);
     buf_clear(&place->path);
     buf_printf(&place->path, "%s/node.json", place->data_dir);
     rc = files_write(buf_text(&place->path), buf_slice(&text), FILE_PRIVATE);
     buf_deinit(&text);
+    free(json);
+    json_decref(root);
     return rc;
 }

@@ -43,9 +43,10 @@ NODISCARD int place_write_pair(struct place *place, const char *certificate_file
 NODISCARD int place_make_domain_certificate(struct place *place, const char *domain);
 /** muster.yaml */
 NODISCARD int place_write_conf(struct place *place, const struct setup *setup);
-/** node.json: which member the node is. bootstrap: it founds the cluster; said here and not in
- * muster.yaml, so that a node that lost its data does not found another one. */
+/** node.json: which member the node is, and the others, [{node, address}]; NULL: it founds the
+ * cluster. That is said here and not in muster.yaml, so that a node that lost its data does not
+ * found another one, and finds those that are members now. */
 NODISCARD int place_write_identity(struct place *place, json_int_t node, json_int_t raft_id,
-                                   bool bootstrap);
+                                   const json_t *members);
 
 #endif

@@ -61,7 +61,7 @@ const struct command commands[] = {
     {"node", "promote", "ID", "make a standby a voter", 0, run_node_promote},
     {"node", "remove", "ID", "take a node out of the cluster", 0, run_node_remove},
     {"node", "replace", "ID HOST:PORT", "a node lost its data; prints what it joins with anew",
-     OPTION_DIR, run_node_replace},
+     OPTION_DIR | OPTION_WITNESS, run_node_replace},
     {"node", "status", "", "what a node, or each node, says of itself", 0, run_node_status},
     {"reload", NULL, "", "read the configuration again, all or nothing", 0, run_reload},
     {"replication", "monitor", "ACTION", "alarms for replicas behind: enable, disable or show", 0,

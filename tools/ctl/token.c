@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TOKEN_VALID_S (24 * 3600) /* time to carry it over; a key that lies about is a risk */
 
@@ -52,8 +53,16 @@ static int issue_certificate(struct place *place, uint32_t node, json_t *token)
 {
     struct pki_pair authority = {0};
     struct pki_pair pair = {0};
-    int rc = files_read(place_tls_path(place, CA_FILE), &authority.certificate);
+    int rc;
 
+    if (access(place_tls_path(place, CA_KEY_FILE), F_OK) != 0) {
+        (void)fprintf(stderr,
+                      "musterctl: %s is not here: a token is made where the cluster's authority "
+                      "is, the machine of cluster init, or one that has a copy of this file\n",
+                      place_tls_path(place, CA_KEY_FILE));
+        return EXIT_REFUSED;
+    }
+    rc = files_read(place_tls_path(place, CA_FILE), &authority.certificate);
     if (rc == 0) {
         rc = files_read(place_tls_path(place, CA_KEY_FILE), &authority.key);
     }
@@ -139,13 +148,14 @@ static int give_token(const struct options *options, json_int_t node, bool repla
     return code;
 }
 
-/* A node that is replaced is what it was; list: what node list says. */
+/* A node that is replaced is what it was, unless it never came, and nobody knows; list: what node
+ * list says. */
 static int make_token(const struct options *options, json_int_t node, const char *address,
                       bool replaces, const json_t *status, const json_t *list)
 {
     const json_t *member = find_member(list, node);
-    bool is_witness = replaces ? json_is_true(json_object_get(member, "witness"))
-                               : (options->given & OPTION_WITNESS) != 0;
+    bool is_witness = (options->given & OPTION_WITNESS) != 0 ||
+                      (replaces && json_is_true(json_object_get(member, "witness")));
 
     if (member != NULL && !replaces) {
         (void)fprintf(stderr,
@@ -156,6 +166,14 @@ static int make_token(const struct options *options, json_int_t node, const char
     }
     if (member == NULL && replaces) {
         (void)fprintf(stderr, "musterctl: node %lld is no member: node add\n", (long long)node);
+        return EXIT_REFUSED;
+    }
+    if (replaces && json_is_true(json_object_get(member, "connected")) &&
+        json_is_true(json_object_get(member, "up"))) {
+        (void)fprintf(stderr,
+                      "musterctl: node %lld is up and connected, and would have to begin without "
+                      "its data; if that is meant, stop it first\n",
+                      (long long)node);
         return EXIT_REFUSED;
     }
     return give_token(options, node, replaces, new_token(status, node, address, is_witness));

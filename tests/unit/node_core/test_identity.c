@@ -95,6 +95,27 @@ static void test_founder(void **state)
     remove_folder(&folder);
 }
 
+/* Goal: a joiner keeps whom it was told of, also when its log has begun.
+ * Method: one with two others; what it writes is read again. */
+static void test_members(void **state)
+{
+    struct folder folder = new_folder();
+    struct identity identity;
+
+    (void)state;
+    write_file(&folder, "{\"node\": 7, \"raft_id\": 30064771074, \"members\": [{\"node\": 2, "
+                        "\"address\": \"b:7101\"}, {\"node\": 9, \"address\": \"[::9]:7101\"}]}");
+    for (int reads = 0; reads < 2; reads++) {
+        assert_int_equal(identity_open(folder.dir, 7, &identity), 0);
+        assert_int_equal(identity.begun, reads == 1);
+        assert_int_equal(identity.member_count, 2);
+        assert_int_equal(identity.members[0].node_id, 2);
+        assert_string_equal(identity.members[1].address, "[::9]:7101");
+        assert_int_equal(identity_begin(&identity, folder.dir, folder.log), 0);
+    }
+    remove_folder(&folder);
+}
+
 static void write_mark(const struct folder *folder, const char *text)
 {
     FILE *file = fopen(folder->mark, "we");
@@ -141,8 +162,13 @@ static void test_no_member(void **state)
 static void test_refused(void **state)
 {
     static const char *const texts[] = {"{\"node\": 8, \"raft_id\": 34359738369}",
-                                        "{\"node\": 7, \"raft_id\": 34359738369}", "{\"node\": 7}",
-                                        "{", ""};
+                                        "{\"node\": 7, \"raft_id\": 34359738369}",
+                                        "{\"node\": 7}",
+                                        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": "
+                                        "[{\"node\": 0, \"address\": \"a:1\"}]}",
+                                        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": [7]}",
+                                        "{",
+                                        ""};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
@@ -159,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_founder),
+        cmocka_unit_test(test_members),
         cmocka_unit_test(test_first_start_cut_short),
         cmocka_unit_test(test_no_member),
         cmocka_unit_test(test_refused),

@@ -95,7 +95,7 @@ static void test_faults(void **state)
         {"user add a@b secret", "usage: musterctl user add ADDRESS"},
         {"reload now", "usage: musterctl reload\n"},
         {"user add a@b --replace", "takes no --replace"},
-        {"node replace 2 a:1 --witness", "takes no --witness"},
+        {"node promote 2 --witness", "takes no --witness"},
         {"--flying user list", "musterctl --help lists the options"},
         {"--timeout 0 user list", "--timeout 0: a number from 1 to 86400"},
         {"--node two --cluster /d user list", "--node two: a number"},
