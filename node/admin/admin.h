@@ -3,7 +3,7 @@
  * log, so that "ok" means: applied here, and kept (P1).
  *
  *   {"id": 7, "verb": "user.add", "args": {"user": "a@b", "password": "..."}}
- *   {"id": 7, "ok": true, "result": {...}}
+ *   {"id": 7, "ok": true, "current": true, "result": {...}}
  *   {"id": 7, "ok": false, "error": "exists", "text": "..."} */
 #ifndef NODE_ADMIN_ADMIN_H
 #define NODE_ADMIN_ADMIN_H

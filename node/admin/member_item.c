@@ -63,14 +63,17 @@ static void set_number(json_t *item, const char *name, uint64_t value)
     (void)json_object_set_new(item, name, json_integer((json_int_t)value));
 }
 
+/* commit_index 0: nobody leads, so nobody knows. */
 static void add_report(json_t *item, const struct rlog_report *report, uint64_t commit_index)
 {
     set_number(item, "term", report->term);
     set_number(item, "last_index", report->last_index);
     set_number(item, "applied_index", report->applied_index);
     set_number(item, "durable_index", report->durable_index);
-    set_number(item, "lag",
-               commit_index > report->applied_index ? commit_index - report->applied_index : 0);
+    if (commit_index != 0) {
+        set_number(item, "lag",
+                   commit_index > report->applied_index ? commit_index - report->applied_index : 0);
+    }
     set_number(item, "sessions", report->sessions);
     set_number(item, "log_version", report->log_version);
     set_number(item, "schema_version", report->schema_version);
@@ -94,7 +97,7 @@ json_t *member_item(const struct members *members, const struct member_view *mem
     }
     set_number(item, "queue_bytes", peer->queue_bytes);
     if (member->report != NULL) {
-        add_report(item, member->report, members->commit_index);
+        add_report(item, member->report, members->log.leader_node == 0 ? 0 : members->commit_index);
     }
     return item;
 }

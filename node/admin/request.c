@@ -52,10 +52,17 @@ static void end(struct request *request, json_t *answer)
     mem_free(&request);
 }
 
+/* Does what is read here hold for the cluster, or is it what this node knew last? A witness serves
+ * nobody, and knows what the cluster does. */
+static bool is_current(const struct admin *admin)
+{
+    return admin->is_witness ? rlog_lease_held(core_log(admin->core)) : core_may_serve(admin->core);
+}
+
 void request_ok(struct request *request, json_t *result)
 {
-    end(request,
-        json_pack("{s:b,s:o}", "ok", 1, "result", result != NULL ? result : json_object()));
+    end(request, json_pack("{s:b,s:b,s:o}", "ok", 1, "current", (int)is_current(request->admin),
+                           "result", result != NULL ? result : json_object()));
 }
 
 static void fail_named(struct request *request, const char *name, const char *text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.lib.cluster import ROOT, TestCluster
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import TIMEOUT_S, Said, musterctl
 from tools.local.main import find_program
 
 MAN_PAGE = ROOT / "docs" / "man" / "musterctl.1.scd"
@@ -194,6 +194,25 @@ class Answers(unittest.TestCase):
             self.assertEqual(UNREACHED, self.ctl("state", "hash", "--timeout", "5").code)
         finally:
             asyncio.run(self.cluster.start(down))
+
+    def test_without_majority(self) -> None:
+        """The one node that is left answers, and says that this is what it knew last; how far
+        behind a node is, nobody knows. With a majority again the warning is gone."""
+        *down, left = self.cluster.ids
+        for node in down:
+            self.cluster.kill(node)
+        try:
+            asyncio.run(self.cluster.wait_serving(left, TIMEOUT_S, wanted=False))
+            said = self.ctl("node", "list")
+            self.assertEqual(0, said.code, said)
+            self.assertIn("does not serve now: this is what it knew last", said.err)
+            said = self.ctl("--json", "replication", "runtimestate")
+            self.assertIn("does not serve now", said.err)
+            self.assertFalse(any("lag" in row for row in said.json()["nodes"]), said.out)
+        finally:
+            for node in down:
+                asyncio.run(self.cluster.start(node))
+        self.assertEqual("", self.ctl("node", "list").err)
 
     def test_hostile_csv(self) -> None:
         """A fault names file and line and ends the import; what came before is counted."""

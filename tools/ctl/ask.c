@@ -95,8 +95,10 @@ static int lost(enum ask_kind kind, enum link_result result, char **fault_out)
     return kind == ASK_CHANGE ? EXIT_UNKNOWN : EXIT_UNREACHABLE;
 }
 
-int ask_one(const struct options *options, const struct target *target, enum ask_kind kind,
-            const char *verb, json_t *args, json_t **result_out, char **fault_out)
+/* is_old_out: what the node says is from before it lost its lease. */
+static int ask_target(const struct options *options, const struct target *target,
+                      enum ask_kind kind, const char *verb, json_t *args, json_t **result_out,
+                      char **fault_out, bool *is_old_out)
 {
     const char *fault = NULL;
     struct link *link = link_open(target->path, options->timeout_s, &fault);
@@ -114,9 +116,18 @@ int ask_one(const struct options *options, const struct target *target, enum ask
         result = link_receive(link, &answer);
     }
     code = result == LINK_OK ? judge(answer, result_out, fault_out) : lost(kind, result, fault_out);
+    *is_old_out = json_is_false(json_object_get(answer, "current"));
     json_decref(answer);
     link_close(&link);
     return code;
+}
+
+int ask_one(const struct options *options, const struct target *target, enum ask_kind kind,
+            const char *verb, json_t *args, json_t **result_out, char **fault_out)
+{
+    bool is_old;
+
+    return ask_target(options, target, kind, verb, args, result_out, fault_out, &is_old);
 }
 
 json_t *ask_each(const struct options *options, const struct targets *targets, const char *verb,
@@ -139,36 +150,52 @@ json_t *ask_each(const struct options *options, const struct targets *targets, c
     return rows;
 }
 
-static bool serves(const struct options *options, const struct target *target)
+enum standing { IS_SILENT, ANSWERS, SERVES };
+
+static enum standing look_at(const struct options *options, const struct target *target)
 {
     json_t *status = NULL;
     char *fault = NULL;
-    bool serving;
+    bool serves;
 
     if (ask_one(options, target, ASK_READ, "node.status", NULL, &status, &fault) != 0) {
         mem_free(&fault);
-        return false;
+        return IS_SILENT;
     }
-    serving = json_is_true(json_object_get(status, "serving"));
+    serves = json_is_true(json_object_get(status, "serving"));
     json_decref(status);
-    return serving;
+    return serves ? SERVES : ANSWERS;
 }
 
-/* With several nodes to choose from, one that serves and is not ruled out; the first when none
- * does. */
+/* With several nodes to choose from, the first that serves and is not ruled out; when none does,
+ * one that answers, and else any. */
 static const struct target *choose(const struct options *options, const struct targets *targets)
 {
-    const struct target *first = &targets->items[0];
+    const struct target *best = NULL;
+    enum standing best_standing = IS_SILENT;
 
-    for (size_t i = 0; targets->count > 1 && i < targets->count; i++) {
+    for (size_t i = 0; i < targets->count && best_standing != SERVES; i++) {
         const struct target *target = &targets->items[i];
+        enum standing standing;
 
-        if (target->node != options->not_node && serves(options, target)) {
-            return target;
+        if (targets->count > 1 && target->node == options->not_node) {
+            continue;
         }
-        first = first->node == options->not_node ? target : first;
+        standing = targets->count == 1 ? SERVES : look_at(options, target);
+        if (best == NULL || standing > best_standing) {
+            best = target;
+            best_standing = standing;
+        }
     }
-    return first;
+    return best;
+}
+
+/* A node without a lease answers from what it has: that may be from long ago. */
+static void warn_of_age(const struct target *target)
+{
+    (void)fprintf(stderr,
+                  "musterctl: the node at %s does not serve now: this is what it knew last\n",
+                  target->path);
 }
 
 void ask_say(const struct target *target, int code, const char *fault)
@@ -186,6 +213,7 @@ int ask(const struct options *options, enum ask_kind kind, const char *verb, jso
     struct targets targets;
     const struct target *target;
     char *fault = NULL;
+    bool is_old = false;
     int code = targets_find(options, &targets);
 
     if (code != 0) {
@@ -193,7 +221,10 @@ int ask(const struct options *options, enum ask_kind kind, const char *verb, jso
         return code;
     }
     target = choose(options, &targets);
-    code = ask_one(options, target, kind, verb, args, result_out, &fault);
+    code = ask_target(options, target, kind, verb, args, result_out, &fault, &is_old);
+    if (code == 0 && kind == ASK_READ && is_old) {
+        warn_of_age(target);
+    }
     if (code != 0) {
         ask_say(target, code, fault);
         mem_free(&fault);
