@@ -1,8 +1,10 @@
 /* musterd - one node of a cluster: its command line. */
+#include "node/base/address.h"
 #include "node/process.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CONF_FILE_DEFAULT "/etc/muster/muster.yaml"
 
@@ -16,16 +18,35 @@ static int usage(FILE *out, int code)
     return code;
 }
 
+static bool is_there(const char *key, const char *host)
+{
+    char text[RLOG_ADDRESS_MAX + 1];
+    struct sockaddr_storage address;
+
+    (void)snprintf(text, sizeof(text), strchr(host, ':') == NULL ? "%s:1" : "[%s]:1", host);
+    if (address_lookup(text, &address) == 0) {
+        return true;
+    }
+    (void)fprintf(stderr, "%s: %s is no address, and no name that is known\n", key, host);
+    return false;
+}
+
+/* All that keeps a node from its start but what only a start tells: a port that is taken, data of
+ * another node. */
 static int check_only(const struct conf *conf)
 {
     struct tls_set *certificates;
     char fault[TLS_FAULT_BYTES_MAX] = "";
 
-    if (process_load_certificates(conf, fault, &certificates) != 0) {
+    if (process_check_links(conf, fault) != 0 ||
+        process_load_certificates(conf, fault, &certificates) != 0) {
         (void)fprintf(stderr, "%s\n", fault);
         return EXIT_START_FAILED;
     }
     tls_set_free(&certificates);
+    if (conf->node.witness != CONF_YES && !is_there("c2s.bind", conf->c2s.bind)) {
+        return EXIT_START_FAILED;
+    }
     (void)printf("configuration ok\n");
     return 0;
 }

@@ -42,6 +42,8 @@ struct process {
 /* settings.c */
 NODISCARD int process_load_certificates(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX],
                                         struct tls_set **out);
+/** Would other nodes take the certificate of this one? */
+NODISCARD int process_check_links(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX]);
 uint32_t process_count_workers(const struct conf *conf);
 /** files_max: what the kernel lets this process open. Warns when that is too few. */
 struct worker_settings process_worker_settings(const struct conf *conf, uint64_t files_max);

@@ -36,6 +36,20 @@ int process_load_certificates(const struct conf *conf, char fault[TLS_FAULT_BYTE
     return rc;
 }
 
+_Static_assert(RLOG_FAULT_BYTES_MAX <= TLS_FAULT_BYTES_MAX, "one buffer takes both");
+
+int process_check_links(const struct conf *conf, char fault[TLS_FAULT_BYTES_MAX])
+{
+    struct rlog_certificates *links;
+    int rc = rlog_certificates_load(conf->node.id, conf->cluster.ca, conf->cluster.certificate,
+                                    conf->cluster.key, fault, &links);
+
+    if (rc == 0) {
+        rlog_certificates_free(&links);
+    }
+    return rc;
+}
+
 uint32_t process_count_workers(const struct conf *conf)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -170,7 +170,10 @@ int process_start(struct process *process)
     process->addresses = addresses_new();
     process->failures = failures_new(clock_mono_ms());
     process->login_helpers = helpers_start("login");
-    rc = process_load_certificates(process->conf, fault, &certificates);
+    rc = process_check_links(process->conf, fault);
+    if (rc == 0) {
+        rc = process_load_certificates(process->conf, fault, &certificates);
+    }
     if (rc != 0) {
         log_error("node.certificate_unusable", LOG_STR("cause", fault));
     } else {

@@ -7,6 +7,8 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
 
 #define NODE_ID_MAX 0x7fffffffu
 
@@ -187,6 +189,16 @@ static int check_timers(const struct conf *conf, const char *file, char *fault)
     return 0;
 }
 
+/* unix(7): one byte more for the end of it. */
+static int check_control(const struct conf *conf, const char *file, char *fault)
+{
+    const struct sockaddr_un *address = NULL;
+
+    return strlen(conf->control.socket) < sizeof(address->sun_path)
+               ? 0
+               : check_tell(file, "control.socket", "is longer than 107 bytes", fault);
+}
+
 static int check_limits(const struct conf *conf, const char *file, char *fault)
 {
     if (conf->limits.reserve_mib / 1024 >= conf->limits.map_gib) {
@@ -203,6 +215,9 @@ int check_all(struct conf *conf, const char *file, char fault[CONF_FAULT_BYTES_M
 
     if (rc == 0) {
         rc = check_c2s(conf, file, fault);
+    }
+    if (rc == 0) {
+        rc = check_control(conf, file, fault);
     }
     if (rc == 0) {
         rc = check_timers(conf, file, fault);

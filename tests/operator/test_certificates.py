@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.operator.test_setup import DOMAIN, MachinesTest
+from tools.local.main import find_program
 
 OTHER = "other.test"
 TIMEOUT_S = 10.0
@@ -78,6 +79,34 @@ class Certificates(MachinesTest):
                 return line
             self.assertLess(time.monotonic(), deadline, lines[-5:])
             await asyncio.sleep(0.05)
+
+    def _check(self) -> str:
+        """What musterd -t says against the configuration; "" when it is good."""
+        done = subprocess.run([find_program("musterd"), "-t", "-c",
+                               str(self.node.conf / "muster.yaml")],
+                              capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        self.assertEqual(done.returncode != 0, done.stderr != "")
+        return done.stderr
+
+    async def test_check_before_start(self) -> None:
+        """musterd -t finds what would keep the node from its start, or from the other nodes: a
+        certificate of the links that is missing, or another node's; an address that is none, a
+        control socket with too long a name."""
+        conf = self.node.conf / "muster.yaml"
+        good = conf.read_text()
+        other = self.machines[1]
+        self.assertEqual("", self._check())
+        self.ok(other.setup("node", "join", str(self.token(other, 2))))
+        for old, new, fault in (
+                (f"{self.node.conf}/tls/node", f"{other.conf}/tls/node", "not the certificate"),
+                (f"{self.node.conf}/tls/node.key", f"{other.conf}/tls/node.key", "node"),
+                ("tls/cluster-ca.pem", "tls/none.pem", "none.pem"),
+                (f'bind: "{self.node.host}"', 'bind: "999.1.1.1"', "c2s.bind"),
+                (self.node.control, "/" + "x" * 120, "control.socket")):
+            self.assertIn(old, good)
+            conf.write_text(good.replace(old, new))
+            self.assertIn(fault, self._check())
+        conf.write_text(good)
 
     async def test_hanging_file(self) -> None:
         """A file that hangs holds up its reload, and nothing else: the control socket answers, a
