@@ -3,21 +3,15 @@
 #include "node/base/address.h"
 #include "node/base/jid.h"
 #include "node/base/mem.h"
-#include "node/conf/place.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
-#define NODE_ID_MAX 0x7fffffffu
-
-int check_tell(const char *file, const char *path, const char *text,
-               char fault[CONF_FAULT_BYTES_MAX])
+int check_tell_at(const char *file, struct place place, const char *path, const char *text,
+                  char fault[CONF_FAULT_BYTES_MAX])
 {
-    struct place place = {0};
-
-    (void)place_of_path(file, path, &place);
     if (place.line != 0) {
         (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s:%zu:%zu: %s: %s", file, place.line,
                        place.column, path, text);
@@ -25,6 +19,15 @@ int check_tell(const char *file, const char *path, const char *text,
         (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: %s: %s", file, path, text);
     }
     return ERR_CONFIG;
+}
+
+int check_tell(const char *file, const char *path, const char *text,
+               char fault[CONF_FAULT_BYTES_MAX])
+{
+    struct place place = {0};
+
+    (void)place_of_path(file, path, &place);
+    return check_tell_at(file, place, path, text, fault);
 }
 
 /* ---- addresses */
@@ -72,7 +75,7 @@ static int check_member(const struct conf_cluster *cluster, uint32_t index, cons
 {
     const struct conf_member *member = &cluster->members[index];
 
-    if (member->node == 0 || member->node > NODE_ID_MAX) {
+    if (member->node == 0 || member->node > CONF_NODE_ID_MAX) {
         return check_tell(file, "cluster.members", "a node is not between 1 and 2147483647", fault);
     }
     for (uint32_t i = 0; i < index; i++) {
@@ -106,7 +109,7 @@ static int check_cluster(struct conf *conf, const char *file, char *fault)
     struct address address;
     int rc;
 
-    if (conf->node.id == 0 || conf->node.id > NODE_ID_MAX) {
+    if (conf->node.id == 0 || conf->node.id > CONF_NODE_ID_MAX) {
         return check_tell(file, "node.id", "is not between 1 and 2147483647", fault);
     }
     if (jid_prep_domain(slice_str(conf->cluster.domain), domain) != 0) {

@@ -9,8 +9,10 @@
 #include "node/conf/schema.h"
 #include "node/conf/strict.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define C2S_PORT_DEFAULT     5222
 #define LINE_BYTES_MAX       300
@@ -58,10 +60,6 @@ static void describe_load(const char *file, cyaml_err_t rc, struct report *repor
 {
     const size_t prefix = sizeof(CONF_MESSAGE_UNKNOWN) - 1;
 
-    if (rc == CYAML_ERR_FILE_OPEN) {
-        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: cannot be read", file);
-        return;
-    }
     if (strncmp(report->first, CONF_MESSAGE_UNKNOWN, prefix) == 0) {
         /* libcyaml names the place before the key */
         (void)place_of_key(file, report->first + prefix, report->place.line, &report->place);
@@ -146,14 +144,36 @@ static void fill_defaults(struct conf *conf, const char *file)
 
 /* ---- */
 
+/* Whoever reads the file later does not say why it could not. */
+static int check_readable(const char *file, char *fault)
+{
+    FILE *stream = fopen(file, "re");
+    bool is_readable = stream != NULL && (getc(stream) != EOF || ferror(stream) == 0);
+
+    if (!is_readable) {
+        (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: cannot be read: %s", file,
+                       strerror(errno));
+    }
+    if (stream != NULL) {
+        (void)fclose(stream);
+    }
+    return is_readable ? 0 : ERR_CONFIG;
+}
+
 int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_MAX])
 {
     struct report report = {0};
     cyaml_config_t config = reader_config(&report);
     struct conf *conf = NULL;
     cyaml_err_t loaded;
-    int rc;
+    int rc = check_readable(file, fault);
 
+    if (rc == 0) {
+        rc = strict_check(file, fault);
+    }
+    if (rc != 0) {
+        return rc;
+    }
     loaded = cyaml_load_file(file, &config, &conf_schema, (cyaml_data_t **)&conf, NULL);
     if (loaded != CYAML_OK) {
         describe_load(file, loaded, &report, fault);
@@ -163,11 +183,8 @@ int conf_load(const char *file, struct conf **out, char fault[CONF_FAULT_BYTES_M
         (void)snprintf(fault, CONF_FAULT_BYTES_MAX, "%s: is empty", file);
         return ERR_CONFIG;
     }
-    rc = strict_check(file, fault);
-    if (rc == 0) {
-        fill_defaults(conf, file);
-        rc = check_numbers(conf, file, fault);
-    }
+    fill_defaults(conf, file);
+    rc = check_numbers(conf, file, fault);
     if (rc == 0) {
         rc = check_all(conf, file, fault);
     }

@@ -13,6 +13,8 @@
  * memory of presence that ended outlasts it. */
 #define CONF_SILENCE_S_MAX 600
 
+#define CONF_NODE_ID_MAX 0x7fffffffu
+
 /* When a changed value counts: at a reload, or at the next start only. */
 enum conf_moment { CONF_RELOAD, CONF_RESTART };
 

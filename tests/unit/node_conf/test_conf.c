@@ -70,53 +70,84 @@ static void test_defaults(void **state)
     assert_null(conf);
 }
 
-/* Goal: each fault is told with file, line and column of the key or value that is wrong.
- * Method: one fault at a time after a good file; line and column counted by hand. */
+/* One fault at a time after a good file; line and column counted by hand. */
+static const struct {
+    const char *text;
+    const char *fault;
+} faults[] = {
+    {GOOD "timers:\n  lease_ms: 2000\n  lease: 1\n", ":14:3: Unexpected key: lease"},
+    {GOOD "time: {}\n", ":12:1: Unexpected key: time"},
+    {GOOD "timers: {lease_ms: 5}\n", ":12:10: timers.lease_ms: 5 is not between 200 and 60000"},
+    {GOOD "timers: {lease_ms: 0}\n", ":12:10: timers.lease_ms: 0 is not between 200 and 60000"},
+    {GOOD "timers: {lease_ms: -1}\n",
+     ":12:20: timers.lease_ms: '-1' is not a decimal number between 200 and 60000"},
+    {GOOD "timers: {lease_ms: soon}\n",
+     ":12:20: timers.lease_ms: 'soon' is not a decimal number between 200 and 60000"},
+    {GOOD "limits: {map_gib: 1, reserve_mib: 1024}\n",
+     ":12:22: limits.reserve_mib: is not less than map_gib"},
+    {GOOD "timers: {resume_window_s: 3601}\n",
+     ":12:10: timers.resume_window_s: 3601 is not between 10 and 3600"},
+    {GOOD "timers: {confirm_s: 26}\n", ":12:10: timers.confirm_s: 26 is not between 5 and 25"},
+    {GOOD "timers: {heartbeat_ms: 300}\n",
+     ":12:10: timers.heartbeat_ms: is more than a third of election_ms"},
+    {GOOD "timers: {idle_probe_s: 571}\n",
+     ":12:10: timers.idle_probe_s: and idle_dead_s are more than 600 s together"},
+    {GOOD "timers: {lease_ms: 4294967296}\n",
+     ":12:20: timers.lease_ms: 4294967296 is not between 200 and 60000"},
+    {GOOD "timers: {lease_ms: 99999999999999999999}\n",
+     ":12:20: timers.lease_ms: 99999999999999999999 is not between 200 and 60000"},
+    {GOOD "  port: 70000\n", ":12:9: c2s.port: 70000 is not between 1 and 65535"},
+    {GOOD "  tls_port: x\n",
+     ":12:13: c2s.tls_port: 'x' is not a decimal number between 0 and 65535"},
+    {GOOD "log: {level: loud}\n",
+     ":12:14: log.level: 'loud' is not one of debug, info, warn, error"},
+    {GOOD "log: {level: 1}\n", ":12:14: log.level: '1' is not one of debug, info"},
+    {"node: {id: 2, data: d, witness: yes}\n",
+     ":1:33: node.witness: 'yes' is not one of true, false"},
+    {GOOD "timers: {scrub_s: 10m}\n", ":12:19: timers.scrub_s: '10m' is not a decimal number"},
+    {GOOD "timers:\n  mark_ms: 1000.7\n",
+     ":13:12: timers.mark_ms: '1000.7' is not a decimal number"},
+    {GOOD "timers: {lease_ms: 01750}\n", "lease_ms: '01750' is not a decimal number"},
+    {GOOD "timers: {lease_ms: 0x400}\n", "lease_ms: '0x400' is not a decimal number"},
+    {GOOD "limits: {map_gib: \"2 \"}\n", ":12:19: limits.map_gib: '2 ' is not a decimal number"},
+    {GOOD "limits: [{[x]: 1}]\n", ":12:9: Expecting MAPPING"},
+    {GOOD "---\nlog: {level: debug}\n", ":12:1: more follows the first document"},
+    {GOOD "---\nlog: [\n", ":14:1: more follows the first document"},
+    {"node: {id: 1}\n", "Missing required mapping field: data"},
+    {"node: [\n", ":"},
+    {"", ": is empty"},
+};
+
+/* Goal: each fault is told with file, line and column, and of a value also the key and what is
+ * allowed.
+ * Method: load each of the table. */
 static void test_faults(void **state)
 {
-    static const struct {
-        const char *text;
-        const char *fault;
-    } cases[] = {
-        {GOOD "timers:\n  lease_ms: 2000\n  lease: 1\n", ":14:3: Unexpected key: lease"},
-        {GOOD "time: {}\n", ":12:1: Unexpected key: time"},
-        {GOOD "timers: {lease_ms: 5}\n", ":12:10: timers.lease_ms: 5 is not between 200 and 60000"},
-        {GOOD "timers: {lease_ms: 0}\n", ":12:10: timers.lease_ms: 0 is not between 200 and 60000"},
-        {GOOD "timers: {lease_ms: -1}\n", ":12:20: Invalid UINT value: '-1'"},
-        {GOOD "timers: {lease_ms: soon}\n", ":12:20: Invalid uint64_t value: 'soon'"},
-        {GOOD "limits: {map_gib: 1, reserve_mib: 1024}\n",
-         ":12:22: limits.reserve_mib: is not less than map_gib"},
-        {GOOD "timers: {resume_window_s: 3601}\n",
-         ":12:10: timers.resume_window_s: 3601 is not between 10 and 3600"},
-        {GOOD "timers: {confirm_s: 26}\n", ":12:10: timers.confirm_s: 26 is not between 5 and 25"},
-        {GOOD "timers: {heartbeat_ms: 300}\n",
-         ":12:10: timers.heartbeat_ms: is more than a third of election_ms"},
-        {GOOD "timers: {idle_probe_s: 571}\n",
-         ":12:10: timers.idle_probe_s: and idle_dead_s are more than 600 s together"},
-        {GOOD "log: {level: loud}\n", ":12:14: Invalid INT value: 'loud'"},
-        {GOOD "timers: {scrub_s: 10m}\n", ":12:19: '10m' is not a decimal number"},
-        {GOOD "timers:\n  mark_ms: 1000.7\n", ":13:12: '1000.7' is not a decimal number"},
-        {GOOD "timers: {lease_ms: 01750}\n", ":12:20: '01750' is not a decimal number"},
-        {GOOD "timers: {lease_ms: 0x400}\n", ":12:20: '0x400' is not a decimal number"},
-        {GOOD "limits: {map_gib: \"2 \"}\n", ":12:19: '2 ' is not a decimal number"},
-        {GOOD "---\nlog: {level: debug}\n", ":12:1: more follows the first document"},
-        {GOOD "---\nlog: [\n", ":14:1: more follows the first document"},
-        {"node: {id: 1}\n", "Missing required mapping field: data"},
-        {"node: [\n", ":"},
-        {"", ": is empty"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(faults); i++) {
         char fault[CONF_FAULT_BYTES_MAX] = "";
         struct conf *conf = NULL;
 
-        assert_int_equal(load(cases[i].text, &conf, fault), ERR_CONFIG);
+        assert_int_equal(load(faults[i].text, &conf, fault), ERR_CONFIG);
         assert_int_equal(strncmp(fault, path, strlen(path)), 0);
-        if (strstr(fault, cases[i].fault) == NULL) {
-            fail_msg("case %zu: '%s' lacks '%s'", i, fault, cases[i].fault);
+        if (strstr(fault, faults[i].fault) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s'", i, fault, faults[i].fault);
         }
     }
+}
+
+/* Goal: a file that cannot be read is told with the reason.
+ * Method: one that is not there, and a directory. */
+static void test_unreadable(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(conf_load("/nix", &conf, fault), ERR_CONFIG);
+    assert_string_equal(fault, "/nix: cannot be read: No such file or directory");
+    assert_int_equal(conf_load("/", &conf, fault), ERR_CONFIG);
+    assert_string_equal(fault, "/: cannot be read: Is a directory");
 }
 
 /* Goal: what only shows when keys are looked at together is refused too.
@@ -133,7 +164,7 @@ static void test_cluster_faults(void **state)
         {"{domain: example.org", "{domain: exa mple", ":11:3: c2s.certificates: of what is not"},
         {"a.example.org:7101", "a.example.org", "is not host:port"},
         {"a.example.org:7101", "\"[::0]:7101\"", ":5:3: cluster.address: is no address that other"},
-        {"node: 1,", "node: 1x,", ":9:20: '1x' is not a decimal number"},
+        {"node: 1,", "node: 1x,", ":9:20: cluster.members.node: '1x' is not a decimal number"},
         {"node: 1,", "node: 0,", ":9:3: cluster.members: a node is not between 1 and"},
         {"node: 1,", "node: 2,", ":9:3: cluster.members: a node or an address is there twice"},
         {"\"b:7101\"", "\"a:7101\"", ":9:3: cluster.members: a node or an address is there"},
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
         cmocka_unit_test(test_domains),        cmocka_unit_test(test_client_address),
         cmocka_unit_test(test_example),        cmocka_unit_test(test_witness),
+        cmocka_unit_test(test_unreadable),
     };
     int rc;
 
