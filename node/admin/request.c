@@ -3,6 +3,7 @@
 #include "node/admin/verbs.h"
 #include "node/base/jid.h"
 #include "node/base/mem.h"
+#include "node/base/utf8.h"
 #include "storage/state/command.h"
 
 #include <ctype.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFUSAL_BYTES_MAX 300
+#define REFUSAL_BYTES_MAX 1000
 #define RETRY_MS          20
 
 /* ---- answers */
@@ -65,10 +66,28 @@ void request_ok(struct request *request, json_t *result)
                            "result", result != NULL ? result : json_object()));
 }
 
+/* JSON is UTF-8; a text may be cut within a character, or have the bytes of a file's name in it. */
+static void make_valid(char *text)
+{
+    while (*text != '\0') {
+        size_t len = utf8_sequence_len(slice_str(text));
+
+        if (len == 0) {
+            *text = '?';
+            len = 1;
+        }
+        text += len;
+    }
+}
+
 static void fail_named(struct request *request, const char *name, const char *text)
 {
-    json_t *answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "error", name, "text", text);
+    char *valid = mem_strdup(text);
+    json_t *answer;
 
+    make_valid(valid);
+    answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "error", name, "text", valid);
+    mem_free(&valid);
     if (request->row != 0) {
         (void)json_object_set_new(answer, "row", json_integer((json_int_t)request->row));
     }
@@ -311,7 +330,11 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
         (void)json_object_set_new(request->result, request->counts,
                                   json_integer((json_int_t)outcome->row));
     }
-    answer_with_result(request);
+    if (request->rc != 0 && request->explain != NULL) {
+        request_read_state(request, request->explain);
+    } else {
+        answer_with_result(request);
+    }
 }
 
 void request_all_unknown(struct admin *admin)

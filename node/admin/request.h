@@ -24,6 +24,9 @@ struct request {
     json_t *result;                           /* of that work */
     size_t row;         /* of the list in args that it failed for, from 1; 0: of none */
     const char *counts; /* the name of the rows that a command changed, in result; NULL: none */
+    /* Of a command that was refused: a read() that gives rc words by request_deny(), or leaves it
+     * to say what it says when the state has become another since. NULL: there are none. */
+    void (*explain)(struct request *request, struct core *core);
 
     unsigned kind;     /* of verbs that share a read() */
     Pb__NodeMove move; /* granted, not yet in the log */
@@ -55,13 +58,14 @@ void request_read_state(struct request *request,
 void request_read_then(struct request *request,
                        void (*read)(struct request *request, struct core *core),
                        void (*then)(struct request *request));
-/** In a read(): refuse with rc, in these words. */
+/** In a read() or an explain(): refuse with rc, in these words. */
 __attribute__((format(printf, 3, 4))) void request_deny(struct request *request, int rc,
                                                         const char *format, ...);
 /** The same as request_read_state() after a scrub of the store. */
 void request_scrub(struct request *request,
                    void (*read)(struct request *request, struct core *core));
-/** Submit command (its ref is set here) and answer when it was applied here. */
+/** Submit command (its ref is set here) and answer when it was applied here; when it was refused,
+ * in the words of request->explain. */
 void request_submit(struct request *request, Pb__Command *command);
 /** Let the derivers make keys for request->derivation, then go on with then(). */
 void request_derive(struct request *request, void (*then)(struct request *request));

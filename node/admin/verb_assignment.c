@@ -155,6 +155,26 @@ static Pb__UserHome *read_home(struct arena *arena, const json_t *row)
     return home;
 }
 
+static void explain_homes(struct request *request, struct core *core)
+{
+    const json_t *rows = json_object_get(request->args, "rows");
+    const json_t *row = request->row == 0 ? NULL : json_array_get(rows, request->row - 1);
+    const uint32_t node = (uint32_t)json_integer_value(json_object_get(row, "node"));
+    const Pb__NodeRow *home = state_node(core_state(core), core_arena(core), node);
+
+    if (row != NULL && request->rc == ERR_NOT_FOUND) {
+        request_deny(request, request->rc, "there is no account %s",
+                     json_string_value(json_object_get(row, "jid")));
+    } else if (request->rc == ERR_NOT_ALLOWED && home == NULL) {
+        request_deny(request, request->rc, "there is no node %u", node);
+    } else if (request->rc == ERR_NOT_ALLOWED && home->witness) {
+        request_deny(request, request->rc, "node %u is a witness, which serves nobody", node);
+    } else if (request->rc == ERR_NOT_ALLOWED) {
+        request_deny(request, request->rc, "node %u is in no group; first: group add-node GROUP %u",
+                     node, node);
+    }
+}
+
 static void submit_homes(struct request *request, struct arena *arena, const json_t *rows)
 {
     Pb__Command command = PB__COMMAND__INIT;
@@ -172,6 +192,7 @@ static void submit_homes(struct request *request, struct arena *arena, const jso
     }
     command.body_case = PB__COMMAND__BODY_HOME_SET;
     command.home_set = &set;
+    request->explain = explain_homes;
     request_submit(request, &command);
 }
 

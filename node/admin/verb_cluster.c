@@ -2,6 +2,7 @@
 #include "node/admin/verbs.h"
 #include "node/base/address.h"
 #include "node/base/clock.h"
+#include "node/base/mem.h"
 #include "node/core/members.h"
 
 #include <stdio.h>
@@ -183,6 +184,39 @@ void verb_member_remove(struct request *request)
     }
 }
 
+static void read_heir(struct request *request, struct core *core)
+{
+    const json_int_t node = request_number(request, "node", 0);
+    const struct rlog_peer_status *peer;
+    struct rlog_status status;
+
+    rlog_get_status(core_log(core), &status);
+    peer = find_member(&status, node);
+    if (node != 0 && peer == NULL) {
+        request_deny(request, ERR_NOT_FOUND, "node %lld is no member", (long long)node);
+    } else if (node != 0 && peer->role != RLOG_VOTER) {
+        request_deny(request, ERR_NOT_FOUND, "node %lld is no voter, so it cannot lead",
+                     (long long)node);
+    }
+}
+
+/* Raft thread. */
+static void on_transferred(void *ctx, int status)
+{
+    struct request *request = ctx;
+
+    if (status == ERR_NOT_FOUND) {
+        request->fault = mem_strdup("there is no other voter to lead");
+    }
+    request_on_log_done(request, status);
+}
+
+static void transfer(struct request *request)
+{
+    rlog_transfer(core_log(request->admin->core), (uint32_t)request_number(request, "node", 0),
+                  on_transferred, request);
+}
+
 void verb_cluster_transfer(struct request *request)
 {
     json_int_t node = request_number(request, "node", 0);
@@ -191,5 +225,5 @@ void verb_cluster_transfer(struct request *request)
         request_fail_usage(request, "node must be a node id");
         return;
     }
-    rlog_transfer(core_log(request->admin->core), (uint32_t)node, request_on_log_done, request);
+    request_read_then(request, read_heir, transfer);
 }

@@ -70,6 +70,36 @@ static Pb__UserSet *user_set_derived(struct arena *arena, const struct jid *user
     return set;
 }
 
+/* ---- refusals */
+
+/* Of the command for one account, or of the row of an import that it failed for. */
+static void explain_account(struct request *request, struct core *core)
+{
+    const json_t *rows = json_object_get(request->args, "rows");
+    const json_t *row = request->row == 0 ? NULL : json_array_get(rows, request->row - 1);
+    const char *address = row == NULL ? request_text(request, "user")
+                                      : json_string_value(json_object_get(row, "jid"));
+    struct jid user;
+
+    if (address == NULL || jid_parse(slice_str(address), &user) != 0) {
+        return; /* it could be read when the command was sent */
+    }
+    if (request->rc == ERR_NOT_FOUND && !state_has_domain(core_state(core), user.domain)) {
+        request_deny(request, request->rc, "domain %s is not served; first: domain add %s",
+                     user.domain, user.domain);
+    } else if (request->rc == ERR_NOT_FOUND) {
+        request_deny(request, request->rc, "there is no account %s", address);
+    } else if (request->rc == ERR_EXISTS) {
+        request_deny(request, request->rc, "account %s exists already", address);
+    } else if (request->rc == ERR_BUSY) {
+        request_deny(request, request->rc,
+                     "what the former owner of %s had is still being erased: ask again in a while",
+                     address);
+    } else if (request->rc == ERR_LIMIT) {
+        request_deny(request, request->rc, "an address has %d bytes at most", STATE_USER_BYTES_MAX);
+    }
+}
+
 /* ---- add, passwd, remove */
 
 static void submit_password(struct request *request, bool create)
@@ -90,6 +120,7 @@ static void submit_password(struct request *request, bool create)
     scratch.command.user_set =
         user_set_derived(&scratch.arena, &user, derived, request->derivation.iterations);
     scratch.command.user_set->create = create;
+    request->explain = explain_account;
     request_submit(request, &scratch.command);
     arena_deinit(&scratch.arena);
 }
@@ -145,6 +176,7 @@ void verb_user_remove(struct request *request)
     remove.user = (char *)(uintptr_t)bare_text(&scratch.arena, &user);
     scratch.command.body_case = PB__COMMAND__BODY_USER_REMOVE;
     scratch.command.user_remove = &remove;
+    request->explain = explain_account;
     request_submit(request, &scratch.command);
     arena_deinit(&scratch.arena);
 }
@@ -259,6 +291,7 @@ static void submit_import(struct request *request)
     }
     scratch.command.body_case = PB__COMMAND__BODY_USER_IMPORT;
     scratch.command.user_import = &import;
+    request->explain = explain_account;
     request->result = json_pack("{s:I}", "imported", (json_int_t)count);
     request_submit(request, &scratch.command);
     arena_deinit(&scratch.arena);
@@ -357,7 +390,7 @@ static void read_user(struct request *request, struct core *core)
     json_t *keys;
 
     if (account == NULL) {
-        request->rc = ERR_NOT_FOUND;
+        request_deny(request, ERR_NOT_FOUND, "there is no account %s", user);
         return;
     }
     keys = json_array();

@@ -44,9 +44,9 @@ class ClusterCtl(unittest.TestCase):
 
     cluster: TestCluster
 
-    def ctl(self, *arguments: str) -> Said:
+    def ctl(self, *arguments: str, stdin: str = "") -> Said:
         """musterctl for this cluster."""
-        return musterctl("--cluster", str(self.cluster.folder), *arguments)
+        return musterctl("--cluster", str(self.cluster.folder), *arguments, stdin=stdin)
 
     def ok(self, *arguments: str) -> Said:
         """A call that must succeed."""

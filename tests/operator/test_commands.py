@@ -243,7 +243,7 @@ class Answers(unittest.TestCase):
         keys = "".join(f"two@example.test,{mechanism}{key.format(text)}" for mechanism, text in (
             ("SCRAM-SHA-1", "A" * 27 + "="), ("SCRAM-SHA-256", "A" * 43 + "=")))
         for number, (row, what) in enumerate((
-                ("x@nowhere.test,word\n", "x@nowhere.test: not found"),
+                ("x@nowhere.test,word\n", "x@nowhere.test: domain nowhere.test is not served"),
                 ("@,word\n", "@: jid is no local@domain"),
                 ("x@example.test,\x01\n", "x@example.test: this password cannot be used"),
                 ("x@example.test,SCRAM-SHA-1,4096,!,AA==,AA==\n", "x@example.test: neither a"))):

@@ -40,8 +40,8 @@ class Groups(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         """create, add-node, enable, list, show, and back; what would break a group is refused."""
         self.ok("group", "create", "one")
         self.refused("exists already", "group", "create", "one")
-        self.refused("not allowed", "group", "enable", "one")
-        self.refused("not found", "group", "add-node", "one", "7")
+        self.refused("has 0 of the 2 nodes", "group", "enable", "one")
+        self.refused("there is no node 7", "group", "add-node", "one", "7")
         self.assertEqual(USAGE, self.ctl("group", "add-node", "one", "x").code)
         self.ok("group", "add-node", "one", "3")
         self.assertEqual([("Unknown", "High Availability Not Enabled")], self.views("one"))
@@ -49,7 +49,7 @@ class Groups(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         self.assertIn({"group": "one", "ha_enabled": False, "nodes": [3]}, listed)
         self.assertEqual(["one", "no", "3"], self.ok("group", "show", "one").out.split()[-3:])
         self.refused("no group is named two", "group", "show", "two")
-        self.refused("not allowed", "group", "delete", "one")
+        self.refused("first: group remove-node one 3", "group", "delete", "one")
         self.ok("group", "remove-node", "one", "3")
         self.ok("group", "delete", "one")
 

@@ -169,7 +169,7 @@ class Setup(MachinesTest):
         await client.start()
         await client.close()
         self.assertEqual(f"{DOMAIN}\n", first.ctl("domain", "list").out)
-        self.refused(first.ctl("domain", "remove", DOMAIN), "busy")
+        self.refused(first.ctl("domain", "remove", DOMAIN), "has accounts, as a@")
 
 
 class Tokens(MachinesTest):
