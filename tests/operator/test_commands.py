@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import ClassVar
@@ -26,9 +27,9 @@ def commands_of_help() -> dict[str, str]:
     return {" ".join(filter(None, match.group(1, 2))): match.group(3).strip() for match in found}
 
 
-def options_of_help() -> set[str]:
-    """Every option, without its dashes."""
-    return set(re.findall(r"^  --([a-z-]+)", musterctl("--help").out, re.MULTILINE))
+def options_of_help(*words: str) -> set[str]:
+    """Every option, or those of a command, without dashes."""
+    return set(re.findall(r"^  --([a-z-]+)", musterctl("--help", *words).out, re.MULTILINE))
 
 
 def section(name: str) -> str:
@@ -69,15 +70,24 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(options_of_help(), options)
 
     def test_completion(self) -> None:
-        """Completion offers every noun, the verbs of each, and every option."""
+        """Completion offers every noun, the verbs of each, and the options that it takes."""
         commands = [command.split() for command in commands_of_help()]
-        self.assertEqual({words[0] for words in commands}, completions("musterctl "))
+        self.assertEqual({words[0] for words in commands} | {"utils"}, completions("musterctl "))
         for noun in {words[0] for words in commands if len(words) == 2}:
             verbs = {words[1] for words in commands if words[0] == noun and len(words) == 2}
             self.assertEqual(verbs, completions(f"musterctl --cluster /tmp {noun} "))
         self.assertEqual({f"--{option}" for option in options_of_help()},
-                         completions("musterctl user add -"))
+                         completions("musterctl -"))
+        for words in commands:
+            taken = options_of_help(*words)
+            self.assertIn("json", taken)
+            self.assertEqual({f"--{option}" for option in taken},
+                             completions(f"musterctl {' '.join(words)} x -"))
         self.assertEqual({"show"}, completions("musterctl user sh"))
+        self.assertEqual({"ha"}, completions("musterctl utils "))
+        self.assertEqual(completions("musterctl ha "), completions("musterctl utils ha "))
+        self.assertEqual(completions("musterctl ha drain 1 -"),
+                         completions("musterctl utils ha drain 1 -"))
 
     def test_documents(self) -> None:
         """The commands that README and man pages tell readers to type are there."""
@@ -107,6 +117,42 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(1, len(shown), said.out)
             self.assertTrue(shown[0].strip().startswith(command), said.out)
         self.assertEqual(USAGE, musterctl("--help", "usr").code)
+
+    def test_usage(self) -> None:
+        """Whoever leaves out an argument is shown the options, too, and which one is needed."""
+        for words, usage in (
+                ("cluster init",
+                 "HOST:PORT [--data DIR] [--dir DIR] --domain DOMAIN [--name NAME]"),
+                ("node add", "ID HOST:PORT [--dir DIR] [--witness]"),
+                ("user assign", "[ADDRESS] [NODE] [--csv FILE] [--node NODE]"),
+                ("domain add", "DOMAIN")):
+            shown = f"usage: musterctl {words} {usage}\n"
+            self.assertIn(shown, musterctl(*words.split(), *"xyz").err)
+            self.assertIn(shown, musterctl("--help", *words.split()).out)
+        self.assertIn("--node NODE            of user assign: the home",
+                      musterctl("--help", "user", "assign").out)
+        self.assertNotIn("with --cluster: this node only",
+                         musterctl("--help", "user", "assign").out)
+        self.assertIn("with --cluster: this node only", musterctl("--help", "user", "show").out)
+        self.assertRegex(musterctl("--help").out, r"exit: 0 done,[^.]* 5 done, but")
+
+    def test_faults(self) -> None:
+        """What is wrong is named once, as it was given."""
+        for rate in ("50/m", "0", "0/s", "x", "100001", "99999999999999999999"):
+            self.assertIn(f"--rate {rate}: a number from 1 to 100000 is needed",
+                          musterctl("ha", "failover", "1", "--rate", rate).err)
+        self.assertEqual("musterctl: unable to open /nix/cluster.json: No such file or directory\n",
+                         musterctl("--cluster", "/nix", "user", "list").err)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "cluster.json"
+            file.write_text("{\n]")
+            self.assertIn(f"musterctl: {file}:2: ", musterctl("--cluster", folder, "reload").err)
+            for nodes in ("0", "-1", "x"):
+                done = subprocess.run([str(ROOT / "tools" / "cluster"), "up", "--dir", folder,
+                                       "--nodes", nodes], capture_output=True, text=True,
+                                      check=False)
+                self.assertEqual(USAGE, done.returncode)
+                self.assertRegex(done.stderr, f"{nodes} is not 1 or more|invalid.*{nodes}")
 
     def test_unknown(self) -> None:
         """An unknown noun or verb: exit 2, nothing on standard output, and what there is."""
@@ -196,8 +242,9 @@ class Answers(unittest.TestCase):
             asyncio.run(self.cluster.start(down))
 
     def test_without_majority(self) -> None:
-        """The one node that is left answers, and says that this is what it knew last; how far
-        behind a node is, nobody knows. With a majority again the warning is gone."""
+        """The one node that is left answers, and says that this is what it knew last: that nobody
+        leads, not even node 0, and so nobody knows how far behind a node is. With a majority again
+        the warning is gone."""
         *down, left = self.cluster.ids
         for node in down:
             self.cluster.kill(node)
@@ -206,6 +253,7 @@ class Answers(unittest.TestCase):
             said = self.ctl("node", "list")
             self.assertEqual(0, said.code, said)
             self.assertIn("does not serve now: this is what it knew last", said.err)
+            self.assertIn("leader: none, term ", self.ctl("cluster", "status").out)
             said = self.ctl("--json", "replication", "runtimestate")
             self.assertIn("does not serve now", said.err)
             self.assertFalse(any("lag" in row for row in said.json()["nodes"]), said.out)

@@ -1,6 +1,7 @@
 """Redundancy groups by musterctl: made, watched while a node dies, failed over by hand."""
 
 import asyncio
+import json
 import time
 import unittest
 from typing import ClassVar
@@ -77,7 +78,8 @@ class Groups(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         self.refused("failed over itself", "ha", "failover", "2")
         self.refused("not failed over to each other", "ha", "recover", "pair")
         await self.stays(lambda: self.views()[0][0] == "Idle", FALLBACK_S + 1)
-        self.ok("ha", "fallback", "1")
+        told = self.ok("--json", "ha", "fallback", "1", "--watch").out.splitlines()
+        self.assertEqual({1}, {json.loads(line)["node"] for line in told})
         await self.until(NORMAL, NORMAL)
         self.refused("not failed over", "ha", "fallback", "1")
         self.refused("not enabled", "ha", "failover", "3")

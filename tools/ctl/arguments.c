@@ -117,15 +117,20 @@ static bool read_number_option(const char *name, const char *text, long most, lo
 
 static bool read_rate(const char *text, long *out)
 {
-    char digits[16];
+    char digits[16] = "";
     size_t len = strspn(text, "0123456789");
 
-    if (len >= sizeof(digits) || (text[len] != '\0' && strcmp(text + len, RATE_UNIT) != 0)) {
-        return read_number_option("rate", "", RATE_MAX, out);
+    if (len < sizeof(digits) && (text[len] == '\0' || strcmp(text + len, RATE_UNIT) == 0)) {
+        memcpy(digits, text, len);
     }
-    memcpy(digits, text, len);
-    digits[len] = '\0';
-    return read_number_option("rate", digits, RATE_MAX, out);
+    if (!arguments_read_number(digits, RATE_MAX, out)) {
+        (void)fprintf(stderr,
+                      "musterctl: --rate %s: a number from 1 to %ld is needed, with or without "
+                      "\"" RATE_UNIT "\"\n",
+                      text, RATE_MAX);
+        return false;
+    }
+    return true;
 }
 
 static bool take_option(struct options *options, int letter, const char *name)

@@ -22,7 +22,11 @@ static int read_cluster(const struct options *options, struct targets *out)
     (void)snprintf(path, sizeof(path), "%s/" CLUSTER_FILE, options->cluster_dir);
     root = json_load_file(path, 0, &error);
     if (root == NULL) {
-        (void)fprintf(stderr, "musterctl: %s: %s\n", path, error.text);
+        if (json_error_code(&error) == json_error_cannot_open_file) {
+            (void)fprintf(stderr, "musterctl: %s\n", error.text); /* names the file */
+        } else {
+            (void)fprintf(stderr, "musterctl: %s:%d: %s\n", path, error.line, error.text);
+        }
         return EXIT_USAGE;
     }
     json_array_foreach(json_object_get(root, "nodes"), i, item)

@@ -37,7 +37,8 @@ enum option_flag {
     OPTION_DEADLINE = 1 << 10,
     OPTION_WATCH = 1 << 11,
     OPTION_ALL = 1 << 12,
-    OPTION_WITNESS = 1 << 13
+    OPTION_WITNESS = 1 << 13,
+    OPTION_NEEDS_DOMAIN = 1 << 14 /* beside OPTION_DOMAIN: it cannot be left out */
 };
 
 struct options {
@@ -72,7 +73,8 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
-/** Every option, for help and completion. */
+/** Every option, for help and completion; one that some commands mean otherwise is there once more,
+ * with their flag. */
 struct option_help {
     const char *name;
     const char *value; /* NULL: a switch */

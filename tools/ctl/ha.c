@@ -97,9 +97,12 @@ static int show_plan(const struct options *options, const char *wanted, json_int
     return 0;
 }
 
-/* verb: "ha." and the word of the plan. */
+/* What is printed is the plan, or how it goes, or the answer. verb: "ha." and the word of the
+ * plan. */
 static int ask_to_move(const struct options *options, const char *verb, const char *text)
 {
+    const bool watches = (options->given & OPTION_WATCH) != 0;
+    struct options asking = *options;
     json_int_t node;
     int code;
 
@@ -109,10 +112,11 @@ static int ask_to_move(const struct options *options, const char *verb, const ch
     if (options->given & OPTION_DRY_RUN) {
         return show_plan(options, strchr(verb, '.') + 1, node);
     }
-    code = ask_change(options, verb,
+    asking.json = options->json && !watches;
+    code = ask_change(&asking, verb,
                       json_pack("{s:I,s:I,s:I}", "node", node, "rate", (json_int_t)options->rate,
                                 "deadline_s", (json_int_t)options->deadline_s));
-    return code == 0 && (options->given & OPTION_WATCH) ? ha_watch(options, NULL, node) : code;
+    return code == 0 && watches ? ha_watch(options, NULL, node) : code;
 }
 
 int run_ha_failover(const struct options *options, char **arguments, int count)

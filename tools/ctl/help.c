@@ -27,18 +27,69 @@ static bool is_noun(const char *word)
 
 /* ---- what there is */
 
-static void print_options(FILE *out, unsigned taken)
+bool help_takes(const struct command *command, const struct option_help *help)
+{
+    if (help->flag != 0) {
+        return (help->flag & command->options) != 0;
+    }
+    for (size_t i = 0; i < option_help_count; i++) {
+        if ((option_helps[i].flag & command->options) != 0 &&
+            strcmp(option_helps[i].name, help->name) == 0) {
+            return false; /* it means something else there */
+        }
+    }
+    return true;
+}
+
+static bool is_asked_about(const struct command *command, char **words, int count)
+{
+    const struct command *one = help_find(words, count);
+
+    return one == NULL ? count == 0 || strcmp(words[0], command->noun) == 0 : one == command;
+}
+
+static bool is_taken(const struct option_help *help, char **words, int count)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        if (is_asked_about(&commands[i], words, count) && help_takes(&commands[i], help)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_options(char **words, int count)
 {
     for (size_t i = 0; i < option_help_count; i++) {
         const struct option_help *help = &option_helps[i];
         char left[40];
 
-        if (help->flag == 0 || (help->flag & taken) != 0) {
+        if (is_taken(help, words, count)) {
             (void)snprintf(left, sizeof(left), "--%s%s%s", help->name,
                            help->value == NULL ? "" : " ", help->value == NULL ? "" : help->value);
-            (void)fprintf(out, "  %-22s %s\n", left, help->text);
+            (void)printf("  %-22s %s\n", left, help->text);
         }
     }
+}
+
+/* Those that any command takes are left out. */
+static void print_use(FILE *out, const struct command *command)
+{
+    (void)fprintf(out, "usage: musterctl %s%s%s%s%s", command->noun,
+                  command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb,
+                  command->arguments[0] == '\0' ? "" : " ", command->arguments);
+    for (size_t i = 0; i < option_help_count; i++) {
+        const struct option_help *help = &option_helps[i];
+        const bool needed =
+            help->flag == OPTION_DOMAIN && (command->options & OPTION_NEEDS_DOMAIN) != 0;
+
+        if (help->flag != 0 && help_takes(command, help)) {
+            (void)fprintf(out, " %s--%s%s%s%s", needed ? "" : "[", help->name,
+                          help->value == NULL ? "" : " ", help->value == NULL ? "" : help->value,
+                          needed ? "" : "]");
+        }
+    }
+    (void)fprintf(out, "\n");
 }
 
 static void print_command(const struct command *command)
@@ -53,19 +104,22 @@ static void print_command(const struct command *command)
 static void print_matching(char **words, int count)
 {
     const struct command *one = help_find(words, count);
-    unsigned taken = 0;
 
-    (void)printf("usage: musterctl [OPTIONS] NOUN VERB [ARGUMENTS]\n\n");
+    if (one != NULL) {
+        print_use(stdout, one);
+    } else {
+        (void)printf("usage: musterctl [OPTIONS] NOUN VERB [ARGUMENTS]\n");
+    }
+    (void)printf("\n");
     for (size_t i = 0; i < command_count; i++) {
-        if (count == 0 || one == &commands[i] ||
-            (one == NULL && strcmp(words[0], commands[i].noun) == 0)) {
+        if (is_asked_about(&commands[i], words, count)) {
             print_command(&commands[i]);
-            taken |= commands[i].options;
         }
     }
     (void)printf("\n");
-    print_options(stdout, taken);
-    (void)printf("\nexit: 0 done, 1 refused, 2 usage, 3 no node reached, 4 outcome unknown\n");
+    print_options(words, count);
+    (void)printf("\nexit: 0 done, 1 refused, 2 usage, 3 no node reached, 4 outcome unknown,\n"
+                 "      5 done, but the answer could not be written\n");
 }
 
 int help_print(char **words, int count)
@@ -80,9 +134,7 @@ int help_print(char **words, int count)
 
 void help_print_use(FILE *out, const struct command *command)
 {
-    (void)fprintf(out, "usage: musterctl %s%s%s%s%s\n", command->noun,
-                  command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb,
-                  command->arguments[0] == '\0' ? "" : " ", command->arguments);
+    print_use(out, command);
     (void)fprintf(out, "musterctl --help %s%s%s tells more\n", command->noun,
                   command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb);
 }

@@ -12,7 +12,10 @@ const struct command *help_find(char **words, int count);
 /** Print what the words ask about: all commands, those of a noun, or one. An exit code. */
 int help_print(char **words, int count);
 
-/** One line: how to call the command. */
+/** Does the command take the option, as it is described here? */
+bool help_takes(const struct command *command, const struct option_help *help);
+
+/** How to call the command, and where more is told. */
 void help_print_use(FILE *out, const struct command *command);
 
 /** Say on stderr that the words name no command, and which do. */

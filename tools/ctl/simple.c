@@ -107,8 +107,14 @@ static void print_nodes(const json_t *result)
                                             {"LINK", "link_address"},
                                             {"CLIENTS", "client_address"}};
 
-    (void)printf("leader: node %" JSON_INTEGER_FORMAT ", term %" JSON_INTEGER_FORMAT "\n\n",
-                 json_integer_value(json_object_get(result, "leader")),
+    const json_int_t leader = json_integer_value(json_object_get(result, "leader"));
+
+    if (leader == 0) {
+        (void)printf("leader: none");
+    } else {
+        (void)printf("leader: node %" JSON_INTEGER_FORMAT, leader);
+    }
+    (void)printf(", term %" JSON_INTEGER_FORMAT "\n\n",
                  json_integer_value(json_object_get(result, "term")));
     print_table(json_object_get(result, "nodes"), columns, ARRAY_COUNT(columns));
 }

@@ -207,6 +207,14 @@ def down(options: argparse.Namespace) -> None:
         shutil.rmtree(options.dir)
 
 
+def positive(text: str) -> int:
+    """A number from 1 on, of the command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="tools/cluster", description=__doc__)
@@ -221,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     up_verb = verb("up", up)
-    up_verb.add_argument("--nodes", type=int, default=3)
+    up_verb.add_argument("--nodes", type=positive, default=3)
     up_verb.add_argument("--witnesses", type=int, default=0, metavar="N",
                          help="so many nodes more that vote and serve nobody")
     up_verb.add_argument("--domain", default="example.test")
