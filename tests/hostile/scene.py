@@ -26,7 +26,8 @@ SILENCE_S = 3.0              # a bystander that waits longer for an ack has noti
 SANITIZED = bool({"ASAN_OPTIONS", "TSAN_OPTIONS"} & os.environ.keys())
 GROWTH_MIB_SANITIZED = 1024
 WARNING_INTERVAL_S = 1.0     # a warning that repeats comes no faster
-LINES_MAX = 60               # in the node's log, by one test
+LINES_MAX = 60               # in the node's log, by one test, and one more a second: whoever
+                             # guesses at passwords is forgiven so many
 
 
 class HostileCase(unittest.IsolatedAsyncioTestCase):
@@ -87,14 +88,15 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
 
     def _check_log(self) -> None:
         """At most one warning of a kind and second; what a stranger does is nobody's error."""
+        elapsed_s = time.monotonic() - self.began
         lines = self._log_lines()[self.log_begin:]
         levels = [line.split()[1:3] for line in lines if len(line.split()) > 2]
         warned = collections.Counter(event for level, event in levels if level == "warn")
-        allowed = 1 + (time.monotonic() - self.began) / WARNING_INTERVAL_S
+        allowed = 1 + elapsed_s / WARNING_INTERVAL_S
         repeated = (warned - self.due_warnings).values()
         self.assertLessEqual(max(repeated, default=0), allowed, warned)
         self.assertEqual([], [event for level, event in levels if level == "error"])
-        self.assertLess(len(lines), LINES_MAX, "the log is flooded")
+        self.assertLess(len(lines), LINES_MAX + elapsed_s, "the log is flooded")
 
     async def _check_doors(self) -> None:
         """The node still serves whoever comes, at both doors."""
