@@ -111,10 +111,19 @@ static uint64_t since(const struct rule *rule, const struct pair_node *own,
     return asks_of_peer ? later(own_ms, peer->moved_ms) : own_ms;
 }
 
+/* That its peer is gone is what the other node says. The one that was gone begins anew when it is
+ * back. */
+static enum pair_reason own_reason(const struct pair_node *own)
+{
+    const bool was_gone = own->moved_for == PAIR_PEER_DOWN || own->moved_for == PAIR_PEER_REBOOT;
+
+    return was_gone ? PAIR_INITIALIZATION : own->moved_for;
+}
+
 static enum pair_reason reason(const struct rule *rule, const struct pair_node *own,
                                const struct pair_node *peer)
 {
-    return rule->reason_of == OWN_MOVE    ? own->moved_for
+    return rule->reason_of == OWN_MOVE    ? own_reason(own)
            : rule->reason_of == PEER_MOVE ? peer->moved_for
                                           : rule->reason;
 }

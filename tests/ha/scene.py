@@ -127,7 +127,7 @@ class HaTest(ClusterCtl, KillTest):
         """kill -9, and its restart."""
         orphans = await self.lose(scene, victim, self.cluster.kill, DOWN)
         await self.cluster.start(victim)
-        await self.until({victim: ("Failed Over", "Peer Down")})
+        await self.until({victim: ("Failed Over", "Initialization")})
         await self.until_normal()
         await scene.return_clients(victim, orphans)
 

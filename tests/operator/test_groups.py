@@ -68,7 +68,8 @@ class Groups(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         self.refused("not running", "ha", "fallback", "1")
         self.refused("not running", "ha", "failover", "2")
         await self.cluster.start(1)
-        await self.until(("Failed Over", "Peer Down"), ("Running in Backup Mode", "Peer Down"))
+        await self.until(("Failed Over", "Initialization"),
+                         ("Running in Backup Mode", "Peer Down"))
         await self.until(NORMAL, NORMAL)
 
         self.ok("ha", "failover", "1")

@@ -70,7 +70,10 @@ static void carry_out(struct pair_facts *facts, const struct pair_move *move)
     node->moved_for = move->reason;
 }
 
-/* Goal: every combination of facts has a state and a reason, and every state is that of some. */
+/* Goal: every combination of facts has a state and a reason, and every state is that of some. That
+ * its peer is, or was, gone is said by a node that has to do with the peer's users, not with its
+ * own.
+ */
 static void test_every_combination_has_a_state(void **state)
 {
     bool seen_states[PAIR_STATE_COUNT] = {false};
@@ -90,6 +93,10 @@ static void test_every_combination_has_a_state(void **state)
             if (view.state == PAIR_NORMAL) {
                 assert_true(can_serve(&facts.nodes[i]) && !facts.nodes[i].is_away &&
                             !facts.nodes[1 - i].is_away);
+            }
+            if (view.reason == PAIR_PEER_DOWN || view.reason == PAIR_PEER_REBOOT) {
+                assert_int_equal(facts.nodes[1 - i].moved_for, view.reason);
+                assert_true(facts.nodes[1 - i].is_away || facts.nodes[1 - i].is_moving);
             }
             seen_states[view.state] = true;
         }
@@ -270,7 +277,7 @@ static void test_death_and_return(void **state)
     facts.nodes[0].life = PAIR_UP;
     facts.nodes[0].life_ms = facts.now_ms;
     facts.now_ms += WAIT_MS - 1;
-    expect(&facts, PAIR_FAILED_OVER, PAIR_PEER_DOWN, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_DOWN);
+    expect(&facts, PAIR_FAILED_OVER, PAIR_INITIALIZATION, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_DOWN);
     expect_no_decision(&facts);
     facts.now_ms++;
     decide(&facts);
@@ -288,6 +295,8 @@ static void test_stop(void **state)
     decide(&facts);
     facts.nodes[0].is_moving = false;
     expect(&facts, PAIR_UNKNOWN, PAIR_NODE_STOPPED, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_REBOOT);
+    facts.nodes[0].life = PAIR_UP;
+    expect(&facts, PAIR_FAILED_OVER, PAIR_INITIALIZATION, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_REBOOT);
 }
 
 /* Goal: a critical service that is down fails its node over; without a peer that could serve, the
