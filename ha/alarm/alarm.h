@@ -43,7 +43,7 @@ struct alarm_node {
     bool is_voter;
     bool is_connected; /* to the leader, or the leader itself */
     bool is_up;        /* its incarnation lives */
-    bool is_away;      /* its users are served by its peer */
+    bool is_away;      /* its users are served by its peer, or it is drained */
     uint32_t peer;     /* who is to stand in for it; 0: nobody */
     bool reports;      /* what follows is known */
     bool serves;

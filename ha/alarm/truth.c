@@ -81,6 +81,16 @@ static void name_services(uint32_t set, char reason[ALARM_REASON_BYTES])
     }
 }
 
+/* Without a peer only a node that is drained has its users elsewhere. */
+static void explain_failover(const struct alarm_node *node, char reason[ALARM_REASON_BYTES])
+{
+    if (node->peer == 0) {
+        (void)snprintf(reason, ALARM_REASON_BYTES, "drained: other nodes serve its users");
+    } else {
+        (void)snprintf(reason, ALARM_REASON_BYTES, "node %u serves its users", node->peer);
+    }
+}
+
 static void explain(const struct alarm_node *node, enum alarm_kind kind,
                     char reason[ALARM_REASON_BYTES])
 {
@@ -100,7 +110,7 @@ static void explain(const struct alarm_node *node, enum alarm_kind kind,
         (void)snprintf(reason, ALARM_REASON_BYTES, "waiting: %s", gate_text(node));
         break;
     case ALARM_FAILED_OVER:
-        (void)snprintf(reason, ALARM_REASON_BYTES, "node %u serves its users", node->peer);
+        explain_failover(node, reason);
         break;
     case ALARM_NO_STANDBY:
         (void)snprintf(reason, ALARM_REASON_BYTES, "node %u could not serve its users", node->peer);

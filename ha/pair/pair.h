@@ -87,7 +87,8 @@ struct pair_facts {
 struct pair_view {
     enum pair_state state;
     enum pair_reason reason;
-    uint64_t since_ms; /* of the newest fact that it follows from */
+    uint64_t since_ms; /* of the newest fact about a node that it follows from: nobody notes when
+                          the group got its nodes, and was enabled */
 };
 
 /** What the node (0 or 1) of the group shows. Total: any facts give a state. */

@@ -71,6 +71,16 @@ static void check_report(struct check *check, const struct upgrade_node *node)
     check_alarms(check, node);
 }
 
+static void check_users(struct check *check, const struct upgrade_node *node)
+{
+    if (node->is_drained) {
+        object(check, "node %u is drained; first: ha fallback %u", node->node, node->node);
+    } else if (node->is_away) {
+        object(check, "the users of node %u are served by its peer; first: ha fallback %u",
+               node->node, node->node);
+    }
+}
+
 static void check_node(struct check *check, const struct upgrade_node *node)
 {
     if (node->is_spare) {
@@ -86,9 +96,7 @@ static void check_node(struct check *check, const struct upgrade_node *node)
     } else {
         check_report(check, node);
     }
-    if (node->is_away) {
-        object(check, "the users of node %u are served by its peer", node->node);
-    }
+    check_users(check, node);
 }
 
 /* ---- versions against each other */

@@ -18,8 +18,9 @@ struct upgrade_node {
     bool is_spare; /* it joins: no voter or standby yet */
     bool is_up;
     bool is_connected;
-    bool is_away; /* its users are served by its peer */
-    bool reports; /* what follows is known */
+    bool is_away;    /* its users are served by its peer, or it is drained */
+    bool is_drained; /* it sends new clients elsewhere, whether it has a peer or not */
+    bool reports;    /* what follows is known */
     bool serves;
     unsigned gate;          /* why it does not */
     uint32_t alarms;        /* set of enum health_alarm */

@@ -15,6 +15,7 @@ static struct upgrade_node node_facts(const struct members *members,
                                 .is_up = member->is_up,
                                 .is_connected = member->peer->connected,
                                 .is_away = member->row != NULL && member->row->away,
+                                .is_drained = member->row != NULL && member->row->drained,
                                 .reports = report != NULL,
                                 .program = ""};
 

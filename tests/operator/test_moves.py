@@ -16,7 +16,7 @@ from tests.lib.cluster import TestCluster
 from tests.lib.recorder import Chat, Judgement, befriend
 from tests.lib.xmpp_client import Client
 from tests.lib.xmpp_stream import StreamError
-from tests.operator.ctl import ClusterCtl, make_group
+from tests.operator.ctl import REFUSED, ClusterCtl, make_group
 
 TIMEOUT_S = 30.0
 POLL_S = 0.05
@@ -48,6 +48,14 @@ class Moves(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         """What ha status says of a node."""
         nodes = self.ok("ha", "status", "--json").json()["nodes"]
         return next(node for node in nodes if node["node"] == node_id)
+
+    def shown(self, node_id: int, title: str) -> str:
+        """What the table of ha status shows of a node under a title."""
+        head, *lines = self.ok("ha", "status").out.splitlines()
+        begin = head.index(title)
+        at = head.index("NODE")
+        line = next(line for line in lines if line[at:].split()[0] == str(node_id))
+        return line[begin:].split("  ")[0].strip()
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition."""
@@ -162,6 +170,13 @@ class Moves(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(StreamError, "see-other-host"):
             await newcomer.start()
         self.refused("drained already", "ha", "drain", "3")
+        self.assertEqual("drained", self.shown(3, "NOTE"))
+        number = counts["found"]
+        self.assertEqual(f"{number} of {number} dropped: {number} moved, 0 came back, 0 ended",
+                         self.shown(3, "SESSIONS"))
+        said = self.ctl("cluster", "upgrade-check")
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn("node 3 is drained; first: ha fallback 3", said.err)
         self.ok("ha", "fallback", "3")
         await newcomer.start()
         self.assertEqual(3, self.cluster.node_at(newcomer.address))

@@ -12,22 +12,31 @@
 /* ---- status */
 
 static const struct column status_columns[] = {
-    {"GROUP", "group"},   {"NODE", "node"},       {"NAME", "name"},     {"STATE", "state"},
-    {"REASON", "reason"}, {"SINCE_S", "since_s"}, {"SESSIONS", "moved"}};
+    {"GROUP", "group"},   {"NODE", "node"}, {"NAME", "name"},       {"STATE", "state"},
+    {"REASON", "reason"}, {"NOTE", "note"}, {"SINCE_S", "since_s"}, {"SESSIONS", "moved"}};
 
-/* For people: how long ago, and how far the sessions of the last move have got. */
+static long long count_of(const json_t *sessions, const char *fate)
+{
+    return json_integer_value(json_object_get(sessions, fate));
+}
+
+/* For people: how long ago, and what became of the sessions of the last move. */
 static void add_words(json_t *row, json_int_t time_ms)
 {
     const json_t *sessions = json_object_get(row, "sessions");
     json_int_t since_ms = json_integer_value(json_object_get(row, "since_ms"));
 
     (void)json_object_set_new(row, "since_s", json_integer((time_ms - since_ms) / 1000));
-    if (json_integer_value(json_object_get(row, "moves")) > 0) {
+    if (json_is_true(json_object_get(row, "drained"))) {
+        (void)json_object_set_new(row, "note", json_string("drained")); /* no state tells */
+    }
+    if (count_of(sessions, "found") > 0) {
         (void)json_object_set_new(
             row, "moved",
-            json_sprintf("%lld of %lld moved",
-                         (long long)json_integer_value(json_object_get(sessions, "moved")),
-                         (long long)json_integer_value(json_object_get(sessions, "found"))));
+            json_sprintf("%lld of %lld dropped: %lld moved, %lld came back, %lld ended",
+                         count_of(sessions, "dropped"), count_of(sessions, "found"),
+                         count_of(sessions, "moved"), count_of(sessions, "returned"),
+                         count_of(sessions, "ended")));
     }
 }
 

@@ -193,6 +193,25 @@ static void test_reported_alarms(void **state)
     assert_string_equal(world.changes[0].reason, "xmpp, raft, another one");
 }
 
+static void expect_failed_over(uint32_t node, const char *reason)
+{
+    world.facts.nodes[node - 1].is_away = true;
+    for (int i = 0; i < 10 && world.change_count == 0; i++) {
+        look(true);
+    }
+    assert_int_equal(world.changes[0].kind, ALARM_FAILED_OVER);
+    assert_string_equal(world.changes[0].reason, reason);
+    world.change_count = 0;
+}
+
+/* Goal: who serves the users of a node that is away is named only where that is one. */
+static void test_failed_over(void **state)
+{
+    (void)state;
+    expect_failed_over(1, "node 2 serves its users");
+    expect_failed_over(3, "drained: other nodes serve its users");
+}
+
 /* Goal: a node that does not serve is told apart by what it waits for.
  * Method: every reason, and one that only a newer program has. */
 static void test_not_serving(void **state)
@@ -388,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_well, setup),
         cmocka_unit_test_setup(test_node_dies, setup),
         cmocka_unit_test_setup(test_reported_alarms, setup),
+        cmocka_unit_test_setup(test_failed_over, setup),
         cmocka_unit_test_setup(test_not_serving, setup),
         cmocka_unit_test_setup(test_ignored_replicas, setup),
         cmocka_unit_test_setup(test_silent_node, setup),

@@ -119,7 +119,9 @@ static void test_each_reason(void **state)
            "node 3 has the alarm of a newer program\n");
     three();
     node->is_away = true;
-    expect("the users of node 3 are served by its peer\n");
+    expect("the users of node 3 are served by its peer; first: ha fallback 3\n");
+    node->is_drained = true;
+    expect("node 3 is drained; first: ha fallback 3\n");
     begin(4);
     facts.nodes[3].is_voter = false;
     facts.nodes[3].is_spare = true;
