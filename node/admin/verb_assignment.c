@@ -1,5 +1,6 @@
 /* Verbs about the homes of users. */
 #include "node/admin/verbs.h"
+#include "node/core/members.h"
 
 #include <string.h>
 
@@ -26,21 +27,32 @@ static size_t find_name(const char *const *names, size_t count, const char *name
 
 /* ---- assignment.show */
 
+struct node_list {
+    struct core *core;
+    json_t *rows;
+};
+
 static bool list_node(void *ctx, const Pb__NodeRow *row)
 {
-    (void)json_array_append_new(ctx, json_pack("{s:I,s:I}", "node", (json_int_t)row->node, "users",
-                                               (json_int_t)row->users));
+    struct node_list *list = ctx;
+    const enum members_tie tie = members_tie(list->core, row);
+
+    if (tie != TIE_NONE) {
+        (void)json_array_append_new(
+            list->rows, json_pack("{s:I,s:b,s:I}", "node", (json_int_t)row->node, "member",
+                                  (int)(tie == TIE_MEMBER), "users", (json_int_t)row->users));
+    }
     return true;
 }
 
 static void read_assignment(struct request *request, struct core *core)
 {
     const Pb__AssignmentRow *row = state_assignment(core_state(core), core_arena(core));
-    json_t *nodes = json_array();
+    struct node_list list = {.core = core, .rows = json_array()};
 
-    state_each_node(core_state(core), core_arena(core), list_node, nodes);
+    state_each_node(core_state(core), core_arena(core), list_node, &list);
     request->result = json_pack("{s:s,s:s,s:o}", "mode", mode_names[row->mode], "policy",
-                                policy_names[row->policy], "nodes", nodes);
+                                policy_names[row->policy], "nodes", list.rows);
 }
 
 void verb_assignment_show(struct request *request)

@@ -20,13 +20,17 @@ static bool list_node(void *ctx, const Pb__NodeRow *row)
     struct node_list *list = ctx;
     const bool is_up =
         state_is_up(core_state(list->core), core_arena(list->core), row->incarnation);
+    const enum members_tie tie = members_tie(list->core, row);
 
-    (void)json_array_append_new(list->rows,
-                                json_pack("{s:I,s:s,s:s,s:s,s:I,s:b,s:b}", "node",
-                                          (json_int_t)row->node, "name", row->name, "link_address",
-                                          row->link_address, "client_address", row->client_address,
-                                          "incarnation", (json_int_t)row->incarnation, "up",
-                                          (int)is_up, "witness", (int)row->witness));
+    if (tie == TIE_NONE) {
+        return true;
+    }
+    (void)json_array_append_new(
+        list->rows,
+        json_pack("{s:I,s:s,s:b,s:s,s:s,s:I,s:b,s:b}", "node", (json_int_t)row->node, "name",
+                  row->name, "member", (int)(tie == TIE_MEMBER), "link_address", row->link_address,
+                  "client_address", row->client_address, "incarnation",
+                  (json_int_t)row->incarnation, "up", (int)is_up, "witness", (int)row->witness));
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* Verbs about high availability: what the nodes of each group are to each other, the requests of
  * the operator, which are granted by ha/pair, and what they would do. */
 #include "node/admin/verbs.h"
+#include "node/core/members.h"
 #include "node/core/moving.h"
 #include "node/core/pairs.h"
 
@@ -18,36 +19,48 @@ static json_t *counts_view(const Pb__MoveCounts *counts)
                      (json_int_t)counts->returned, "ended", (json_int_t)counts->ended);
 }
 
-static json_t *node_view(const struct pair_of_nodes *pair, size_t i)
+struct status {
+    struct core *core;
+    json_t *groups;
+};
+
+static json_t *node_view(const struct pair_of_nodes *pair, size_t i, bool is_member)
 {
     const Pb__NodeRow *row = pair->rows[i];
     struct pair_view view = pair_view(&pair->facts, i);
 
-    return json_pack("{s:I,s:s,s:s,s:s,s:I,s:b,s:b,s:I,s:o}", "node", (json_int_t)row->node, "name",
-                     row->name, "state", pair_state_text(view.state), "reason",
-                     pair_reason_text(view.reason), "since_ms", (json_int_t)view.since_ms,
-                     "drained", (int)row->drained, "moving", (int)pair->facts.nodes[i].is_moving,
-                     "moves", (json_int_t)row->moves, "sessions", counts_view(row->counts));
+    return json_pack("{s:I,s:s,s:b,s:s,s:s,s:I,s:b,s:b,s:I,s:o}", "node", (json_int_t)row->node,
+                     "name", row->name, "member", (int)is_member, "state",
+                     pair_state_text(view.state), "reason", pair_reason_text(view.reason),
+                     "since_ms", (json_int_t)view.since_ms, "drained", (int)row->drained, "moving",
+                     (int)pair->facts.nodes[i].is_moving, "moves", (json_int_t)row->moves,
+                     "sessions", counts_view(row->counts));
 }
 
 static bool list_pair(void *ctx, const struct pair_of_nodes *pair)
 {
+    const struct status *status = ctx;
     json_t *nodes = json_array();
 
     for (size_t i = 0; i < pair->count; i++) {
-        (void)json_array_append_new(nodes, node_view(pair, i));
+        const enum members_tie tie = members_tie(status->core, pair->rows[i]);
+
+        if (tie != TIE_NONE) {
+            (void)json_array_append_new(nodes, node_view(pair, i, tie == TIE_MEMBER));
+        }
     }
-    (void)json_array_append_new(ctx, json_pack("{s:s,s:b,s:o}", "group", pair->group, "ha_enabled",
-                                               (int)pair->facts.is_enabled, "nodes", nodes));
+    (void)json_array_append_new(status->groups,
+                                json_pack("{s:s,s:b,s:o}", "group", pair->group, "ha_enabled",
+                                          (int)pair->facts.is_enabled, "nodes", nodes));
     return true;
 }
 
 static void read_status(struct request *request, struct core *core)
 {
-    json_t *groups = json_array();
+    struct status status = {.core = core, .groups = json_array()};
 
-    pairs_each(core, list_pair, groups);
-    request->result = json_pack("{s:o,s:I}", "groups", groups, "time_ms",
+    pairs_each(core, list_pair, &status);
+    request->result = json_pack("{s:o,s:I}", "groups", status.groups, "time_ms",
                                 (json_int_t)state_time_ms(core_state(core)));
 }
 

@@ -46,6 +46,40 @@ void members_read(struct core *core, struct members *out)
     out->log_version = state_cluster(core->state, &core->arena)->log_version;
 }
 
+struct seat {
+    uint32_t node;
+    bool is_taken;
+};
+
+static bool look_for_seat(void *ctx, const char *name, const Pb__GroupRow *row)
+{
+    struct seat *seat = ctx;
+
+    (void)name;
+    for (size_t i = 0; i < row->n_nodes; i++) {
+        seat->is_taken = seat->is_taken || row->nodes[i] == seat->node;
+    }
+    return !seat->is_taken;
+}
+
+enum members_tie members_tie(struct core *core, const Pb__NodeRow *row)
+{
+    struct seat seat = {.node = row->node};
+    struct rlog_status log;
+    bool is_member;
+
+    rlog_get_status(core->log, &log);
+    is_member = log.peer_count == 0;
+    for (size_t i = 0; i < log.peer_count; i++) {
+        is_member = is_member || log.peers[i].node_id == row->node;
+    }
+    if (is_member) {
+        return TIE_MEMBER;
+    }
+    state_each_group(core->state, &core->arena, look_for_seat, &seat);
+    return seat.is_taken || row->users > 0 ? TIE_LEFT : TIE_NONE;
+}
+
 /* Reports have not always told this. */
 bool members_understands(const struct members *members, const struct member_view *member)
 {

@@ -22,6 +22,15 @@ struct members {
     uint32_t log_version;  /* of the commands that may be written (versions.c) */
 };
 
+/* What a node that the state knows is to the cluster. */
+enum members_tie {
+    TIE_MEMBER, /* also when this node does not know yet who the members are */
+    TIE_LEFT,   /* none any more, but it has users, or a place in a group */
+    TIE_NONE    /* nothing but its row */
+};
+
+/** What ties the node of a row to the cluster. */
+enum members_tie members_tie(struct core *core, const Pb__NodeRow *row);
 /** Fill in out; it points into itself. */
 void members_read(struct core *core, struct members *out);
 /** Does the member's program know all commands that may be in the log? */

@@ -46,7 +46,8 @@ class Members(MembersTest):
 
     async def test_remove(self) -> None:
         """A node of an enabled group stays, and one without which no majority would answer; others
-        go, a leader too, and their place in a group is kept until it is given up."""
+        go, a leader too, and their place in a group is kept until it is given up. Of one that is
+        gone lists show what is left: its place, its users."""
         self.make_cluster("--nodes", "4")
         self.ok("group", "create", "pair")
         for node_id in ("1", "2"):
@@ -67,7 +68,11 @@ class Members(MembersTest):
         await self.until(lambda rows: not rows[4]["connected"] and not rows[4]["up"])
         self.ok("node", "remove", "4")
         await self.until(lambda rows: sorted(rows) == [1, 2, 3])
+        self._expect_listed({1: True, 2: True, 3: True})
         self.ok("group", "disable", "pair")
+        self.ok("assignment", "mode", "none")
+        guest = self.cluster.add_user("guest")
+        self.ok("user", "assign", guest, "2")
         self.cluster.kill(3)
         await self.until(lambda rows: not rows[3]["up"])
         self.refused("no majority answers", "node", "remove", "2")
@@ -76,11 +81,22 @@ class Members(MembersTest):
         await self.until(lambda rows: rows[2]["role"] == "leader")
         self.assertIn("Its place in group pair is kept", self.ok("node", "remove", "2").out)
         await self.until(lambda rows: sorted(rows) == [1, 3])
+        self._expect_listed({1: True, 2: False, 3: True})
+        self.assertRegex(self.ok("ha", "status", "pair").out, "pair +2 .* no member ")
         self.ok("group", "remove-node", "pair", "2")
+        self._expect_listed({1: True, 2: False, 3: True})
+        self.ok("user", "assign", guest, "1")
+        self._expect_listed({1: True, 3: True})
         await self.cluster.wait_serving(2, TIMEOUT_S, wanted=False)
         jid = self.cluster.add_user("a")
         self.ok("--node", "1", "user", "show", jid)
         self.cluster.start_and_leave(4)  # it waits, and harms nobody
+
+    def _expect_listed(self, wanted: dict[int, bool]) -> None:
+        """Every list has these nodes, and says whether they are members."""
+        for words in (("cluster", "status"), ("assignment", "show"), ("ha", "status")):
+            rows = self.ok(*words, "--json").json()["nodes"]
+            self.assertEqual(wanted, {row["node"]: row["member"] for row in rows}, words)
 
     async def test_promote(self) -> None:
         """A voter whose vote is on record becomes a standby, and that a voter when it is there, and

@@ -9,7 +9,8 @@
 
 static void print_assignment(const json_t *result)
 {
-    static const struct column columns[] = {{"NODE", "node"}, {"USERS", "users"}};
+    static const struct column columns[] = {
+        {"NODE", "node"}, {"MEMBER", "member"}, {"USERS", "users"}};
 
     (void)printf("mode %s, policy %s\n\n", json_string_value(json_object_get(result, "mode")),
                  json_string_value(json_object_get(result, "policy")));

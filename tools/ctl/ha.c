@@ -20,6 +20,15 @@ static long long count_of(const json_t *sessions, const char *fate)
     return json_integer_value(json_object_get(sessions, fate));
 }
 
+/* What no state tells. */
+static const char *note_of(const json_t *row)
+{
+    if (json_is_false(json_object_get(row, "member"))) {
+        return "no member";
+    }
+    return json_is_true(json_object_get(row, "drained")) ? "drained" : NULL;
+}
+
 /* For people: how long ago, and what became of the sessions of the last move. */
 static void add_words(json_t *row, json_int_t time_ms)
 {
@@ -27,8 +36,8 @@ static void add_words(json_t *row, json_int_t time_ms)
     json_int_t since_ms = json_integer_value(json_object_get(row, "since_ms"));
 
     (void)json_object_set_new(row, "since_s", json_integer((time_ms - since_ms) / 1000));
-    if (json_is_true(json_object_get(row, "drained"))) {
-        (void)json_object_set_new(row, "note", json_string("drained")); /* no state tells */
+    if (note_of(row) != NULL) {
+        (void)json_object_set_new(row, "note", json_string(note_of(row)));
     }
     if (count_of(sessions, "found") > 0) {
         (void)json_object_set_new(

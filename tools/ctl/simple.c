@@ -99,13 +99,11 @@ int run_session_show(const struct options *options, char **arguments, int count)
 
 static void print_nodes(const json_t *result)
 {
-    static const struct column columns[] = {{"NODE", "node"},
-                                            {"NAME", "name"},
-                                            {"UP", "up"},
-                                            {"WITNESS", "witness"},
-                                            {"INCARNATION", "incarnation"},
-                                            {"LINK", "link_address"},
-                                            {"CLIENTS", "client_address"}};
+    static const struct column columns[] = {
+        {"NODE", "node"},         {"NAME", "name"},
+        {"MEMBER", "member"},     {"UP", "up"},
+        {"WITNESS", "witness"},   {"INCARNATION", "incarnation"},
+        {"LINK", "link_address"}, {"CLIENTS", "client_address"}};
 
     const json_int_t leader = json_integer_value(json_object_get(result, "leader"));
 
