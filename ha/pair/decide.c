@@ -79,10 +79,12 @@ static bool has_peer(const struct pair_facts *facts)
     return facts->is_enabled && facts->nodes[0].is_there && facts->nodes[1].is_there;
 }
 
+const char pair_node_starts[] = "the node does not serve yet";
+
 static const char *refuse_life(const struct pair_node *node)
 {
     if (node->life == PAIR_STARTING) {
-        return "the node does not serve yet";
+        return pair_node_starts;
     }
     return node->life == PAIR_UP ? NULL : "the node is not running";
 }

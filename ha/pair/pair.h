@@ -125,5 +125,7 @@ enum pair_request {
  * else why not. PAIR_RECOVER is about the whole group and takes any node of it. */
 const char *pair_grant(const struct pair_facts *facts, enum pair_request request, size_t node,
                        struct pair_move *out);
+/** The refusal, to be told by its address, of what may be granted in a moment: the node starts. */
+extern const char pair_node_starts[];
 
 #endif

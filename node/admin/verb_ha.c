@@ -128,7 +128,8 @@ static bool judge(void *ctx, const struct pair_of_nodes *pair)
     asked->is_found = true;
     refusal = pair_grant(&pair->facts, (enum pair_request)request->kind, node, &move);
     if (refusal != NULL) {
-        request_deny(request, ERR_NOT_ALLOWED, "%s", refusal);
+        request_deny(request, refusal == pair_node_starts ? ERR_STARTING : ERR_NOT_ALLOWED, "%s",
+                     refusal);
     } else {
         const size_t mover = move.away || pair->count < PAIR_NODES ? node : 1 - node;
 

@@ -26,7 +26,8 @@
     X(ERR_CONFLICT, -18, "conflict")                                                               \
     X(ERR_NOT_ALLOWED, -19, "not allowed")                                                         \
     X(ERR_INVALID, -20, "invalid argument")                                                        \
-    X(ERR_NO_MAJORITY, -21, "no majority of the remaining voters answers")
+    X(ERR_NO_MAJORITY, -21, "no majority of the remaining voters answers")                         \
+    X(ERR_STARTING, -22, "the node does not serve yet")
 
 enum err {
 #define ERR_ENUM(name, value, text) name = (value),

@@ -7,6 +7,7 @@ seen unavailable, and the pace is the one that was asked for.
 
 import asyncio
 import itertools
+import signal
 import time
 import unittest
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tests.lib.recorder import Chat, Judgement, befriend
 from tests.lib.xmpp_client import Client
 from tests.lib.xmpp_stream import StreamError
 from tests.operator.ctl import REFUSED, ClusterCtl, make_group
+from tools.local import processes
 
 TIMEOUT_S = 30.0
 POLL_S = 0.05
@@ -182,6 +184,16 @@ class Moves(ClusterCtl, unittest.IsolatedAsyncioTestCase):
         self.assertEqual(3, self.cluster.node_at(newcomer.address))
         await newcomer.close()
         await self.end()
+
+    async def test_restart(self) -> None:
+        """Drained, restarted, and back as soon as it serves: the cluster may learn that later."""
+        self.ok("ha", "drain", "1", "--watch")
+        self.assertEqual(("Idle", "drained"), (self.row(1)["state"], self.shown(1, "NOTE")))
+        processes.send_signal(self.cluster.node(1), signal.SIGTERM)
+        await asyncio.to_thread(self.cluster.wait_gone, 1)
+        await self.cluster.start(1)
+        self.ok("ha", "fallback", "1", "--watch")
+        self.assertEqual(("Normal", "-"), (self.row(1)["state"], self.shown(1, "NOTE")))
 
     async def test_abort(self) -> None:
         """An abort stops the drops, and the node has its users again."""

@@ -5,9 +5,13 @@
 #include "tools/ctl/print.h"
 
 #include "node/base/assert.h"
+#include "node/base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define POLL_MS 100
 
 /* ---- status */
 
@@ -115,12 +119,77 @@ static int show_plan(const struct options *options, const char *wanted, json_int
     return 0;
 }
 
-/* What is printed is the plan, or how it goes, or the answer. verb: "ha." and the word of the
- * plan. */
-static int ask_to_move(const struct options *options, const char *verb, const char *text)
+/* Ask once. 0: *answer_out is the caller's; else an exit code (said on stderr). */
+static int try_to_move(const struct options *options, const char *verb, json_int_t node,
+                       json_t **answer_out)
 {
-    const bool watches = (options->given & OPTION_WATCH) != 0;
-    struct options asking = *options;
+    struct link *link = NULL;
+    enum link_result result;
+    int code = ask_open_serving(options, &link);
+
+    if (code != 0) {
+        return code;
+    }
+    result = link_send(link, 1, verb,
+                       json_pack("{s:I,s:I,s:I}", "node", node, "rate", (json_int_t)options->rate,
+                                 "deadline_s", (json_int_t)options->deadline_s));
+    if (result == LINK_OK) {
+        result = link_receive(link, answer_out);
+    }
+    link_close(&link);
+    if (result != LINK_OK) {
+        (void)fprintf(stderr, "musterctl: %s\n",
+                      result == LINK_TIMEOUT ? "no answer in time"
+                                             : "the connection ended before the answer");
+        return EXIT_UNKNOWN;
+    }
+    return 0;
+}
+
+static bool is_starting(const json_t *answer)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+
+    return error != NULL && strcmp(error, "starting") == 0;
+}
+
+/* The same for so long as the node starts. It serves a moment before the cluster knows it, and
+ * whoever has waited for its start asks in that moment. */
+static int try_while_starting(const struct options *options, const char *verb, json_int_t node,
+                              long wait_s, json_t **answer_out)
+{
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+    const uint64_t deadline_ms = clock_mono_ms() + (uint64_t)wait_s * 1000;
+    int code = try_to_move(options, verb, node, answer_out);
+
+    while (code == 0 && is_starting(*answer_out) && clock_mono_ms() < deadline_ms) {
+        json_decref(*answer_out);
+        (void)nanosleep(&pause, NULL);
+        code = try_to_move(options, verb, node, answer_out);
+    }
+    return code;
+}
+
+/* 0, or the exit code of a refusal, said on stderr. */
+static int show_answer(const struct options *options, const json_t *answer)
+{
+    const char *text = json_string_value(json_object_get(answer, "text"));
+
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        (void)fprintf(stderr, "musterctl: %s\n", text == NULL ? "no sense in the answer" : text);
+        return ask_code_of(answer);
+    }
+    if (options->json && (options->given & OPTION_WATCH) == 0) {
+        print_json(json_object_get(answer, "result")); /* else how it goes is the answer */
+    }
+    return 0;
+}
+
+/* verb: "ha." and the word of the plan. wait_s: how long for a node that starts. */
+static int ask_to_move(const struct options *options, const char *verb, const char *text,
+                       long wait_s)
+{
+    json_t *answer = NULL;
     json_int_t node;
     int code;
 
@@ -130,35 +199,36 @@ static int ask_to_move(const struct options *options, const char *verb, const ch
     if (options->given & OPTION_DRY_RUN) {
         return show_plan(options, strchr(verb, '.') + 1, node);
     }
-    asking.json = options->json && !watches;
-    code = ask_change(&asking, verb,
-                      json_pack("{s:I,s:I,s:I}", "node", node, "rate", (json_int_t)options->rate,
-                                "deadline_s", (json_int_t)options->deadline_s));
-    return code == 0 && watches ? ha_watch(options, NULL, node) : code;
+    code = try_while_starting(options, verb, node, wait_s, &answer);
+    if (code == 0) {
+        code = show_answer(options, answer);
+        json_decref(answer);
+    }
+    return code == 0 && (options->given & OPTION_WATCH) ? ha_watch(options, NULL, node) : code;
 }
 
 int run_ha_failover(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_to_move(options, "ha.failover", arguments[0]);
+    return ask_to_move(options, "ha.failover", arguments[0], 0);
 }
 
 int run_ha_fallback(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_to_move(options, "ha.fallback", arguments[0]);
+    return ask_to_move(options, "ha.fallback", arguments[0], options->timeout_s);
 }
 
 int run_ha_drain(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_to_move(options, "ha.drain", arguments[0]);
+    return ask_to_move(options, "ha.drain", arguments[0], 0);
 }
 
 int run_ha_abort(const struct options *options, char **arguments, int count)
 {
     (void)count;
-    return ask_to_move(options, "ha.abort", arguments[0]);
+    return ask_to_move(options, "ha.abort", arguments[0], 0);
 }
 
 int run_ha_recover(const struct options *options, char **arguments, int count)

@@ -266,6 +266,7 @@ static void test_on_request(void **state)
 static void test_death_and_return(void **state)
 {
     struct pair_facts facts = well();
+    struct pair_move move;
 
     (void)state;
     facts.nodes[0].life = PAIR_DOWN;
@@ -274,6 +275,7 @@ static void test_death_and_return(void **state)
     expect(&facts, PAIR_UNKNOWN, PAIR_NODE_DOWN, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_DOWN);
     facts.nodes[0].life = PAIR_STARTING;
     expect(&facts, PAIR_INITIALIZING, PAIR_INITIALIZATION, PAIR_RUNNING_IN_BACKUP, PAIR_PEER_DOWN);
+    assert_ptr_equal(pair_grant(&facts, PAIR_FALLBACK, 0, &move), pair_node_starts);
     facts.nodes[0].life = PAIR_UP;
     facts.nodes[0].life_ms = facts.now_ms;
     facts.now_ms += WAIT_MS - 1;
