@@ -83,9 +83,13 @@ void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t i
 {
     struct lease_node *node = find_or_add(book, node_id);
 
-    if (node != NULL) {
-        node->incarnation = incarnation;
+    if (node == NULL) {
+        return;
     }
+    if (incarnation != 0 && incarnation != node->incarnation) {
+        node->heard_ms = 0; /* the silence before it was not its own */
+    }
+    node->incarnation = incarnation;
 }
 
 uint64_t lease_incarnation(const struct lease_book *book, uint32_t node_id)
@@ -202,7 +206,7 @@ bool lease_take_silent(struct lease_book *book, uint64_t now_ms, uint32_t *node_
         bool silent;
 
         if (node->heard_ms == 0) {
-            node->heard_ms = now_ms; /* known by its incarnation alone, since a moment ago */
+            node->heard_ms = now_ms; /* its life is known since a moment ago */
         }
         silent = node->heard_ms + book->lease_ms + book->drift_ms < now_ms;
         if (node->incarnation != 0 && (silent || fenced) &&

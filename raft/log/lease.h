@@ -16,7 +16,7 @@ struct lease_node {
     bool voter;
     bool is_full;            /* takes no entries, as it said last */
     uint64_t answered_ms;    /* when the newest probe that it answered was sent; 0: none */
-    uint64_t heard_ms;       /* when it was last heard, or our election */
+    uint64_t heard_ms;       /* when it was last heard, or our election; 0: its life is new to us */
     uint64_t incarnation;    /* the one that is up, 0 when none */
     uint64_t fenced;         /* presumed dead: this incarnation gets no lease any more */
     uint64_t silent_told_ms; /* when its silence was last reported */
@@ -37,7 +37,7 @@ void lease_elected(struct lease_book *book, uint64_t now_ms);
 /** The members other than this node, as the configuration has them: clear, then add each. */
 void lease_clear_members(struct lease_book *book, bool own_voter);
 void lease_add_member(struct lease_book *book, uint32_t node_id, bool voter, uint64_t now_ms);
-/** The incarnation of a node that is up; 0: none. */
+/** The incarnation of a node that is up; 0: none. The silence of a new one counts from here on. */
 void lease_set_incarnation(struct lease_book *book, uint32_t node_id, uint64_t incarnation);
 /** As last set; 0 too for a node that is not known. */
 uint64_t lease_incarnation(const struct lease_book *book, uint32_t node_id);

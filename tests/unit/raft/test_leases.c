@@ -181,6 +181,40 @@ static void test_hung_leader_presumes_nobody_dead(void **state)
     hand_deinit();
 }
 
+/* Goal: a node that was away for long is not presumed dead for the silence before its new life,
+ * which has a lease and the drift of its own; nor does it count as one that answered. Method: node
+ * 2 is silent until it is presumed dead, and lives again much later, without a word yet. */
+static void test_a_new_life_is_not_judged_by_the_old(void **state)
+{
+    struct lease_book *book;
+    (void)state;
+
+    lead_all();
+    book = &hand_rlog(1)->leases;
+    answer_all();
+    hand->now_ms += HAND_LEASE_MS + HAND_DRIFT_MS + 1;
+    answer_all();
+    assert_int_equal(hand->nodes[1].presumed_dead[2], hand_incarnation(2));
+    lease_set_incarnation(book, 2, 0);
+    for (int k = 0; k < 60; k++) {
+        hand->now_ms += HAND_BEAT_MS;
+        answer_all();
+    }
+    lease_set_incarnation(book, 2, 22);
+    answer_all();
+    assert_int_equal(hand->nodes[1].told_count, 1);
+    assert_false(lease_answers(book, 2, hand->now_ms));
+    hand->now_ms += HAND_LEASE_MS + HAND_DRIFT_MS;
+    lease_set_incarnation(book, 2, 22); /* told again: the same life */
+    answer_all();
+    assert_int_equal(hand->nodes[1].told_count, 1);
+    hand->now_ms++;
+    answer_all();
+    assert_int_equal(hand->nodes[1].told_count, 2);
+    assert_int_equal(hand->nodes[1].presumed_dead[2], 22);
+    hand_deinit();
+}
+
 /* Goal: a leader that has not applied what earlier terms left knows neither who is up nor whose
  * death is decided: it serves nobody, grants nothing, presumes nobody dead. Method: a majority
  * answers while the state thread is one entry behind the no-op, while the no-op is not committed,
@@ -437,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_a_voter_that_joins_takes_no_lease),
         cmocka_unit_test(test_elected_presumes_nobody_dead),
         cmocka_unit_test(test_hung_leader_presumes_nobody_dead),
+        cmocka_unit_test(test_a_new_life_is_not_judged_by_the_old),
         cmocka_unit_test(test_no_lease_before_all_is_applied),
         cmocka_unit_test(test_no_grant_to_the_dead),
         cmocka_unit_test(test_a_life_given_up),
