@@ -14,6 +14,9 @@ bool health_decide(struct health_watch *watch, const struct health_stored *store
                    const struct health_seen *reported, uint64_t now_ms, uint64_t delay_ms,
                    struct health_seen *out)
 {
+    if (watch->incarnation != stored->incarnation) {
+        *watch = (struct health_watch){.incarnation = stored->incarnation};
+    }
     *out = reported == NULL ? (struct health_seen){.services_down = stored->seen.services_down}
                             : *reported;
     if (is_well(out)) {

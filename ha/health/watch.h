@@ -1,6 +1,6 @@
 /* watch - when the leader puts into the log that a node is well, or is not (DESIGN 7): what is
  * wrong for longer than a delay, and what is well again at once. Pure; one watch a node, forgotten
- * with each change of leadership. */
+ * with each change of leadership, and with each life of the node. */
 #ifndef HA_HEALTH_WATCH_H
 #define HA_HEALTH_WATCH_H
 
@@ -16,12 +16,14 @@ struct health_seen {
 
 /* As the log has it. */
 struct health_stored {
-    bool starts; /* it has not served in this life */
+    uint64_t incarnation; /* its life */
+    bool starts;          /* it has not served in this life */
     struct health_seen seen;
 };
 
 struct health_watch {
-    uint64_t ill_ms; /* since when something is wrong, 0: nothing is; of one monotonic clock */
+    uint64_t incarnation; /* what was wrong in an earlier one is over */
+    uint64_t ill_ms;      /* since when something is wrong, 0: nothing is; of one monotonic clock */
 };
 
 #define HEALTH_START_DELAYS 10 /* a node that starts has this many times the delay */

@@ -49,6 +49,7 @@ static bool look_at(struct core *core, const struct member_view *member, uint64_
         return false;
     }
     stored = (struct health_stored){
+        .incarnation = row->incarnation,
         .starts = row->starting,
         .seen = {.services_down = row->services_down, .serves = !row->not_serving}};
     if (member->report != NULL) {

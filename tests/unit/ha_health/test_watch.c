@@ -85,6 +85,28 @@ static void test_start(void **state)
     assert_true(out.serves);
 }
 
+/* Goal: a node that lives again has the whole time to start, and each life its own delay, whatever
+ * was wrong with the one before. Method: a node that stops serving is not looked at while it is
+ * down, and comes back later than its time to start would be. */
+static void test_a_new_life(void **state)
+{
+    const uint64_t start_ms = HEALTH_START_DELAYS * (uint64_t)DELAY_MS;
+    const uint64_t back_ms = NOW_MS + 2 * start_ms;
+    struct health_watch watch = {0};
+    struct health_stored stored = {.incarnation = 7, .seen = well};
+    struct health_seen out;
+
+    (void)state;
+    assert_false(look(&watch, &stored, &closed, NOW_MS, &out));
+    stored = (struct health_stored){.incarnation = 8, .starts = true};
+    assert_false(look(&watch, &stored, &closed, back_ms, &out));
+    assert_false(look(&watch, &stored, NULL, back_ms + start_ms - 1, &out));
+    stored = (struct health_stored){.incarnation = 9, .seen = well};
+    assert_false(look(&watch, &stored, &ill, back_ms + start_ms, &out));
+    assert_false(look(&watch, &stored, &ill, back_ms + start_ms + DELAY_MS - 1, &out));
+    assert_true(look(&watch, &stored, &ill, back_ms + start_ms + DELAY_MS, &out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +114,7 @@ int main(void)
         cmocka_unit_test(test_a_short_fault),
         cmocka_unit_test(test_one_fault_after_the_other),
         cmocka_unit_test(test_start),
+        cmocka_unit_test(test_a_new_life),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
