@@ -37,7 +37,9 @@ struct lead {
     uint64_t roles_seen_ms;
     uint64_t pairs_seen_ms;
     bool is_changing_role;
-    uint64_t handed_on_ms; /* a transfer was begun */
+    uint64_t changing_id;     /* raft id of the spare that is to get a role; 0: none */
+    uint64_t failed_spare_id; /* and of the last one that was to get one in vain; 0: none */
+    uint64_t handed_on_ms;    /* a transfer was begun */
     bool is_handing_on;
     uint64_t log_time_ms; /* cluster time of the last entry that had one, and when it was seen */
     uint64_t log_time_seen_ms;
@@ -62,6 +64,7 @@ uint64_t lead_time_ms(struct lead *lead, uint64_t log_time_ms, uint64_t now_ms);
 enum lead_role { LEAD_VOTER, LEAD_STANDBY, LEAD_SPARE };
 
 struct lead_member {
+    uint64_t raft_id;
     enum lead_role role;
     bool is_ready; /* a spare: it is there, and its program understands the log */
     bool is_witness;
@@ -81,7 +84,8 @@ bool lead_heir(const struct lead_member *members, size_t count, uint64_t commit_
 struct lead_rules {
     size_t voters_max;
     uint64_t commit_index;
-    bool replaces; /* voters and standbys change places; else only spares get a role */
+    bool replaces;            /* voters and standbys change places; else only spares get a role */
+    uint64_t failed_spare_id; /* the others' turn comes before that of this one */
 };
 
 /** The member whose role changes next, and to what; false: none. A member is added as a spare,
@@ -91,5 +95,10 @@ struct lead_rules {
  * its place, or when its vote is of no use. */
 bool lead_role_change(const struct lead_member *members, size_t count,
                       const struct lead_rules *rules, size_t *member_out, enum lead_role *role_out);
+
+/** That change is under way; and has ended. A spare that could not catch up may never do so: it
+ * must not keep the others out. */
+void lead_begin_role(struct lead *lead, const struct lead_member *member);
+void lead_end_role(struct lead *lead, bool is_done);
 
 #endif

@@ -95,13 +95,28 @@ static bool change_voters(const struct lead_member *members, size_t count,
     return keeps_majority(members, count, *member_out, *role_out);
 }
 
+/* Where the search for a spare begins: behind the one that failed last, for as long as it is there.
+ */
+static size_t first_spare(const struct lead_member *members, size_t count, uint64_t failed_id)
+{
+    for (size_t i = 0; i < count && failed_id != 0; i++) {
+        if (members[i].raft_id == failed_id) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
 static bool promote_spare(const struct lead_member *members, size_t count,
                           const struct lead_rules *rules, size_t *member_out,
                           enum lead_role *role_out)
 {
     size_t voters = count_voters(members, count);
+    size_t first = first_spare(members, count, rules->failed_spare_id);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (first + k) % count;
+
         if (members[i].role == LEAD_SPARE && members[i].is_ready) {
             *member_out = i;
             *role_out = voters < rules->voters_max ? LEAD_VOTER : LEAD_STANDBY;
@@ -118,4 +133,19 @@ bool lead_role_change(const struct lead_member *members, size_t count,
         return true;
     }
     return promote_spare(members, count, rules, member_out, role_out);
+}
+
+void lead_begin_role(struct lead *lead, const struct lead_member *member)
+{
+    lead->is_changing_role = true;
+    lead->changing_id = member->role == LEAD_SPARE ? member->raft_id : 0;
+}
+
+void lead_end_role(struct lead *lead, bool is_done)
+{
+    lead->is_changing_role = false;
+    if (!is_done && lead->changing_id != 0) {
+        lead->failed_spare_id = lead->changing_id;
+    }
+    lead->changing_id = 0;
 }

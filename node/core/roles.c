@@ -41,6 +41,7 @@ static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_st
         const Pb__NodeRow *row = member->row;
 
         out[i] = (struct lead_member){
+            .raft_id = peer->raft_id,
             .role = lead_roles[peer->role],
             .is_ready = peer->connected && members_understands(&members, member),
             .is_witness = row != NULL && row->witness,
@@ -83,7 +84,7 @@ static void on_role_changed(void *ctx, int status)
 
 void core_on_role_changed(struct core *core, int status)
 {
-    core->leader.lead.is_changing_role = false;
+    lead_end_role(&core->leader.lead, status == 0);
     if (status != 0) {
         log_info("core.role_change_failed", LOG_STR("cause", err_text(status)));
     }
@@ -103,14 +104,15 @@ void core_change_roles(struct core *core, uint64_t time_ms)
     note_votes(core, &log, members);
     rules = (struct lead_rules){.voters_max = RLOG_VOTERS_MAX,
                                 .commit_index = log.commit_index,
-                                .replaces = core->replace_ms != 0};
+                                .replaces = core->replace_ms != 0,
+                                .failed_spare_id = core->leader.lead.failed_spare_id};
     if (!lead_role_change(members, log.peer_count, &rules, &member, &role)) {
         return;
     }
     log_info("core.changes_role", LOG_UINT("node", log.peers[member].node_id),
              LOG_UINT("raft_id", log.peers[member].raft_id),
              LOG_STR("from", role_names[members[member].role]), LOG_STR("to", role_names[role]));
-    core->leader.lead.is_changing_role = true;
+    lead_begin_role(&core->leader.lead, &members[member]);
     rlog_decide_role(core->log, log.term, log.peers[member].raft_id, rlog_roles[role],
                      on_role_changed, &core->inbox);
 }

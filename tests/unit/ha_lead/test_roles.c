@@ -202,12 +202,56 @@ static void test_spares_alone(void **state)
     assert_int_equal(role, LEAD_STANDBY);
 }
 
+/* The next change, tried: which spare was it? */
+static uint64_t try_spare(struct lead *lead, const struct lead_member *members, size_t count,
+                          bool is_done)
+{
+    const struct lead_rules by_hand = {
+        .voters_max = VOTERS_MAX, .commit_index = COMMIT, .failed_spare_id = lead->failed_spare_id};
+    enum lead_role role;
+    size_t member;
+
+    assert_true(lead_role_change(members, count, &by_hand, &member, &role));
+    lead_begin_role(lead, &members[member]);
+    assert_true(lead->is_changing_role);
+    lead_end_role(lead, is_done);
+    assert_false(lead->is_changing_role);
+    return members[member].raft_id;
+}
+
+/* Goal: a spare that can not catch up keeps no other one out, wherever it is in the list, and has
+ * its turn again. Method: a leader between three spares; each fails, one is gone from the list when
+ * the next is looked for, one is left alone, and a change of a voter's role fails, too. */
+static void test_failing_spares(void **state)
+{
+    struct lead_member members[] = {kinds[0], kinds[5], kinds[0], kinds[5], kinds[5]};
+    struct lead lead = {0};
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+        members[i].raft_id = 10 + i;
+    }
+    assert_int_equal(try_spare(&lead, members, 5, false), 11);
+    assert_int_equal(try_spare(&lead, members, 5, false), 13);
+    assert_int_equal(try_spare(&lead, members, 5, false), 14);
+    assert_int_equal(try_spare(&lead, members, 5, false), 11);
+    assert_int_equal(try_spare(&lead, members, 5, true), 13);
+    lead_begin_role(&lead, &members[0]);
+    lead_end_role(&lead, false);
+    assert_int_equal(lead.failed_spare_id, 11);
+    members[3].role = LEAD_VOTER;
+    assert_int_equal(try_spare(&lead, members, 5, false), 14);
+    assert_int_equal(try_spare(&lead, members, 4, false), 11); /* the fifth was removed */
+    assert_int_equal(try_spare(&lead, members, 4, false), 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_membership),
         cmocka_unit_test(test_not_yet),
         cmocka_unit_test(test_spares_alone),
+        cmocka_unit_test(test_failing_spares),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
