@@ -25,6 +25,16 @@ struct job {
     void *ctx;
 };
 
+/* What a begin_ function says when libraft is at it; 0 or an error: done. */
+enum begun { BEGUN_CHANGE = 1, BEGUN_TRANSFER = 2 };
+
+/* A job that libraft is at. */
+struct run {
+    struct job *job; /* NULL: none */
+    bool finished;   /* libraft called back: tell at the next turn (defect 16) */
+    int outcome;
+};
+
 struct member_changer {
     struct member_config config;
     struct job *jobs; /* oldest first */
@@ -34,12 +44,10 @@ struct member_changer {
      * (defect 10): they live as long as the changer and are used one at a time. */
     struct raft_change change;
     struct raft_transfer transfer;
-    struct job *running;
-    bool hands_on; /* what runs is, or begins with, a transfer */
+    struct run changing;
+    struct run handing_on; /* a job that is a transfer, or begins with one */
     bool transfer_begun;
     uint64_t hold_ends_ms;
-    bool finished; /* libraft called back: tell at the next turn (defect 16) */
-    int outcome;
 };
 
 static int from_raft(int rv)
@@ -223,16 +231,16 @@ static void on_changed(struct raft_change *change, int status)
 {
     struct member_changer *members = CONTAINER_OF(change, struct member_changer, change);
 
-    members->finished = true;
-    members->outcome = from_raft(status);
+    members->changing.finished = true;
+    members->changing.outcome = from_raft(status);
 }
 
 static void on_transferred(struct raft_transfer *transfer)
 {
     struct member_changer *members = CONTAINER_OF(transfer, struct member_changer, transfer);
 
-    members->finished = true;
-    members->outcome = members->config.raft->state == RAFT_LEADER ? ERR_TIMEOUT : 0;
+    members->handing_on.finished = true;
+    members->handing_on.outcome = members->config.raft->state == RAFT_LEADER ? ERR_TIMEOUT : 0;
 }
 
 static const struct raft_server *find_member(const struct member_changer *members, raft_id id)
@@ -319,12 +327,9 @@ static int begin_transfer(struct member_changer *members, raft_id target)
     if ((target != 0 && (there == NULL || there->role != RAFT_VOTER)) || voter_count(raft) == 1) {
         return ERR_NOT_FOUND;
     }
-    members->transfer_begun = false;
-    members->hands_on = true;
-    return 1;
+    return BEGUN_TRANSFER;
 }
 
-/* 1: begun, libraft calls back; 0 or an error: done. */
 static int begin_add(struct member_changer *members, const struct member_request *request)
 {
     struct raft *raft = members->config.raft;
@@ -343,7 +348,7 @@ static int begin_add(struct member_changer *members, const struct member_request
         return ERR_LIMIT;
     }
     rv = raft_add(raft, &members->change, request->id, request->address, on_changed);
-    return rv == 0 ? 1 : from_raft(rv);
+    return rv == 0 ? BEGUN_CHANGE : from_raft(rv);
 }
 
 static int begin_assign(struct member_changer *members, const struct member_request *request)
@@ -366,7 +371,7 @@ static int begin_assign(struct member_changer *members, const struct member_requ
         return begin_transfer(members, 0); /* then the next leader demotes this one */
     }
     rv = raft_assign(raft, &members->change, request->id, request->role, on_changed);
-    return rv == 0 ? 1 : from_raft(rv);
+    return rv == 0 ? BEGUN_CHANGE : from_raft(rv);
 }
 
 static int begin_remove(struct member_changer *members, const struct member_request *request)
@@ -385,7 +390,7 @@ static int begin_remove(struct member_changer *members, const struct member_requ
         return begin_transfer(members, 0); /* then the next leader removes this one */
     }
     rv = raft_remove(members->config.raft, &members->change, request->id, on_changed);
-    return rv == 0 ? 1 : from_raft(rv);
+    return rv == 0 ? BEGUN_CHANGE : from_raft(rv);
 }
 
 static int begin(struct member_changer *members, const struct job *job)
@@ -415,19 +420,31 @@ static bool is_too_early(const struct member_changer *members, struct job *job, 
     return rc == ERR_NO_MAJORITY && now_ms - job->unsafe_ms < 2 * members->config.lease_ms;
 }
 
+/* One at a time. But while a member catches up before it gets a vote, for a minute if its disk
+ * hangs, nothing of that is in the log yet, and leadership can be handed on: libraft gives the
+ * promotion up with its leadership, and the next leader decides about it. */
+static bool may_run(const struct member_changer *members, const struct job *job)
+{
+    bool catches_up = members->config.raft->leader_state.promotee_id != 0;
+
+    return members->handing_on.job == NULL &&
+           (members->changing.job == NULL || (job->request.kind == MEMBER_TRANSFER && catches_up));
+}
+
 static void run(struct member_changer *members, struct job *job, uint64_t now_ms)
 {
-    int rc;
+    int rc = begin(members, job);
 
-    members->finished = false;
-    members->hands_on = false;
-    rc = begin(members, job);
     if (is_too_early(members, job, rc, now_ms)) {
         return;
     }
-    if (rc == 1) {
+    if (rc == BEGUN_CHANGE) {
         job->state = JOB_RUNNING;
-        members->running = job;
+        members->changing.job = job;
+    } else if (rc == BEGUN_TRANSFER) {
+        job->state = JOB_RUNNING;
+        members->handing_on.job = job;
+        members->transfer_begun = false;
         members->hold_ends_ms = now_ms + MEMBER_TRANSFER_MS;
     } else if (rc != ERR_BUSY && rc != ERR_NOT_LEADER) { /* those wait for their time */
         finish(members, job, rc);
@@ -439,50 +456,67 @@ static void run(struct member_changer *members, struct job *job, uint64_t now_ms
 static void continue_transfer(struct member_changer *members, uint64_t now_ms)
 {
     struct raft *raft = members->config.raft;
-    struct job *job = members->running;
+    struct run *run = &members->handing_on;
+    const struct member_request *request = &run->job->request;
     raft_id target;
     int rv;
 
-    if (members->transfer_begun || members->finished) {
+    if (members->transfer_begun || run->finished) {
         return;
     }
     if (raft->state != RAFT_LEADER) {
-        members->finished = true;
-        members->outcome = 0;
+        run->finished = true;
+        run->outcome = 0;
         return;
     }
-    target = find_transferee(members, job->request.kind == MEMBER_TRANSFER ? job->request.id : 0);
+    target = find_transferee(members, request->kind == MEMBER_TRANSFER ? request->id : 0);
     if (target == 0) {
-        members->finished = now_ms >= members->hold_ends_ms;
-        members->outcome = ERR_TIMEOUT;
+        run->finished = now_ms >= members->hold_ends_ms;
+        run->outcome = ERR_TIMEOUT;
         return;
     }
     rv = raft_transfer(raft, &members->transfer, target, on_transferred);
     members->transfer_begun = rv == 0;
-    members->finished = members->finished || rv != 0;
+    run->finished = run->finished || rv != 0;
     if (rv != 0) {
-        members->outcome = from_raft(rv);
+        run->outcome = from_raft(rv);
     }
+}
+
+static void end_run(struct member_changer *members, struct run *run)
+{
+    struct job *job = run->job;
+    int outcome = run->outcome;
+
+    *run = (struct run){.job = NULL};
+    if (outcome == ERR_NOT_LEADER && job->for_node == 0 && job->request.term == 0) {
+        job->state = JOB_QUEUED; /* unknown, not failed: the next leader decides */
+    } else {
+        finish(members, job, outcome);
+    }
+}
+
+static void step_handing_on(struct member_changer *members, uint64_t now_ms)
+{
+    struct run *run = &members->handing_on;
+
+    continue_transfer(members, now_ms);
+    if (!run->finished) {
+        return;
+    }
+    if (run->outcome == 0 && run->job->request.kind != MEMBER_TRANSFER) {
+        run->outcome = ERR_NOT_LEADER; /* the next one does what was asked for */
+    }
+    end_run(members, run);
 }
 
 static void step_running(struct member_changer *members, uint64_t now_ms)
 {
-    struct job *job = members->running;
-
-    if (members->hands_on) {
-        continue_transfer(members, now_ms);
+    if (members->handing_on.job != NULL) {
+        step_handing_on(members, now_ms);
     }
-    if (!members->finished) {
-        return;
-    }
-    members->running = NULL;
-    if (members->outcome == 0 && members->hands_on && job->request.kind != MEMBER_TRANSFER) {
-        members->outcome = ERR_NOT_LEADER; /* the next one does what was asked for */
-    }
-    if (members->outcome == ERR_NOT_LEADER && job->for_node == 0 && job->request.term == 0) {
-        job->state = JOB_QUEUED; /* unknown, not failed: the next leader decides */
-    } else {
-        finish(members, job, members->outcome);
+    if (members->changing.job != NULL && members->changing.finished) {
+        end_run(members, &members->changing);
     }
 }
 
@@ -521,7 +555,7 @@ static void step_waiting(struct member_changer *members, struct job *job, uint32
     if (job->state != JOB_QUEUED) {
         return;
     }
-    if (leads && members->running == NULL) {
+    if (leads && may_run(members, job)) {
         run(members, job, now_ms);
     } else if (!leads && job->for_node != 0) {
         finish(members, job, ERR_NOT_LEADER);
@@ -535,12 +569,10 @@ void member_turn(struct member_changer *members, uint32_t leader_node, uint64_t 
 {
     struct job *next;
 
-    if (members->running != NULL) {
-        step_running(members, now_ms);
-    }
+    step_running(members, now_ms);
     for (struct job *job = members->jobs; job != NULL; job = next) {
         next = job->next;
-        if (job != members->running) {
+        if (job->state != JOB_RUNNING) {
             step_waiting(members, job, leader_node, now_ms);
         }
     }
@@ -548,5 +580,5 @@ void member_turn(struct member_changer *members, uint32_t leader_node, uint64_t 
 
 bool member_holds_proposals(const struct member_changer *members)
 {
-    return members->running != NULL && members->hands_on;
+    return members->handing_on.job != NULL;
 }

@@ -1,6 +1,7 @@
 /* member - changes of the membership: asked for at any node, carried out by the leader, one at a
- * time. Adding what is there and removing what is gone succeed, so an ask may be repeated to the
- * next leader. Raft thread only. */
+ * time, but that leadership can be handed on while a member catches up to get a vote. Adding what
+ * is there and removing what is gone succeed, so an ask may be repeated to the next leader. Raft
+ * thread only. */
 #ifndef RAFT_MEMBER_MEMBER_H
 #define RAFT_MEMBER_MEMBER_H
 

@@ -141,6 +141,17 @@ static void forget_offer(struct raft *raft, raft_id peer)
     }
 }
 
+/* 0.15 waits for a member that is to get a vote until one round of catching up has taken too long
+ * (a minute): its next tick finds that it has. */
+static void give_up_promotion(const struct shim *shim, raft_id peer)
+{
+    struct raft *raft = shim->raft;
+
+    if (raft->leader_state.promotee_id == peer) {
+        raft->leader_state.round_start = shim_now(shim) - raft->max_catch_up_round_duration - 1;
+    }
+}
+
 void shim_peer_lost(struct shim *shim, raft_id peer)
 {
     struct raft *raft = shim->raft;
@@ -154,6 +165,7 @@ void shim_peer_lost(struct shim *shim, raft_id peer)
     }
     if (raft->state == RAFT_LEADER) {
         forget_offer(raft, peer);
+        give_up_promotion(shim, peer);
     }
     if (raft->state != RAFT_FOLLOWER || raft->follower_state.current_leader.id != peer) {
         return;

@@ -79,7 +79,9 @@ void shim_turn(struct shim *shim);
  * to followers is on its way: they have to write it too, and the way there is long. */
 void shim_begin_writes(struct shim *shim);
 /** The process of a member is gone: if it led, hold an election now instead of at the timeout; if
- * it was to install a snapshot, offer it again when it is back. */
+ * it was to install a snapshot, offer it again when it is back; if it was to get a vote, it gets
+ * none.
+ */
 void shim_peer_lost(struct shim *shim, raft_id peer);
 /** Take entries from the leader (the default) or only its heartbeats (back-pressure). */
 void shim_set_intake(struct shim *shim, bool open);

@@ -270,6 +270,119 @@ static void test_install_ends_a_change(void **state)
     assert_true(run_install(0));
 }
 
+/* ---- a member that catches up before it gets a vote */
+
+struct told {
+    struct raft_change change;
+    struct raft_transfer transfer;
+    int change_count;
+    int change_status;
+    int transfer_count;
+};
+
+static void on_changed(struct raft_change *change, int status)
+{
+    struct told *told = CONTAINER_OF(change, struct told, change);
+
+    told->change_count++;
+    told->change_status = status;
+}
+
+static void on_transferred(struct raft_transfer *transfer)
+{
+    CONTAINER_OF(transfer, struct told, transfer)->transfer_count++;
+}
+
+/* Four nodes, three of them voters, led by 1: node 4 is a spare that is cut off, and 1 begins to
+ * give it a vote. */
+static struct lab *begin_promotion(struct told *told)
+{
+    struct lab *lab = lab_new();
+    struct raft *raft = &lab->nodes[1].raft;
+    struct raft_change change;
+
+    lab_start(lab, 0);
+    elect(lab, 1);
+    lab_run(lab, 1, 5);
+    assert_true(shim_leads(lab->nodes[1].shim));
+    assert_int_equal(raft_remove(raft, &change, lab_id(4), NULL), 0);
+    lab_run(lab, 1, 5);
+    assert_int_equal(raft_add(raft, &change, lab_id(4), lab->nodes[4].address, NULL), 0);
+    lab_run(lab, 1, 5);
+    cut_off(lab, 4, 0);
+    assert_int_equal(raft_assign(raft, &told->change, lab_id(4), RAFT_VOTER, on_changed), 0);
+    lab_run(lab, 1, 5);
+    assert_int_equal(raft->leader_state.promotee_id, lab_id(4));
+    assert_int_equal(told->change_count, 0);
+    return lab;
+}
+
+/* Node 4 is back, and gets its vote. */
+static void expect_promotion(struct lab *lab, int leader)
+{
+    struct told told = {.change_count = 0};
+
+    cut_off(lab, 0, 0);
+    assert_int_equal(
+        raft_assign(&lab->nodes[leader].raft, &told.change, lab_id(4), RAFT_VOTER, on_changed), 0);
+    lab_run(lab, leader, 10);
+    assert_int_equal(told.change_count, 1);
+    assert_int_equal(told.change_status, 0);
+    for (int i = 1; i <= LAB_NODES; i++) {
+        const struct raft *raft = &lab->nodes[i].raft;
+        int at = shim_member_index(raft, lab_id(4));
+
+        assert_true(at >= 0);
+        assert_int_equal(raft->configuration.servers[at].role, RAFT_VOTER);
+        assert_int_equal(raft->configuration_uncommitted_index, 0);
+    }
+    assert_false(lab->diverged);
+}
+
+/* Goal: a member that dies while it catches up gets no vote, and keeps no other change waiting for
+ * the whole time that a round may take. Method: the loss of another node, then of that one. */
+static void test_promotion_ends_with_the_link(void **state)
+{
+    struct told told = {.change_count = 0};
+    struct lab *lab = begin_promotion(&told);
+    (void)state;
+
+    shim_peer_lost(lab->nodes[1].shim, lab_id(3));
+    lab_run(lab, 1, 2);
+    assert_int_equal(told.change_count, 0);
+    shim_peer_lost(lab->nodes[1].shim, lab_id(4));
+    lab_run(lab, 1, 1);
+    assert_int_equal(told.change_count, 1);
+    assert_int_equal(told.change_status, RAFT_NOCONNECTION);
+    assert_int_equal(lab->nodes[1].raft.leader_state.promotee_id, 0);
+    expect_promotion(lab, 1);
+    assert_int_equal(told.change_count, 1);
+    lab_free(&lab);
+}
+
+/* Goal: 0.15 hands leadership on while a member catches up: the promotion ends with the leadership,
+ * once, and the next leader is free to promote. Method: a transfer, then the same again there. */
+static void test_transfer_during_a_promotion(void **state)
+{
+    struct told told = {.change_count = 0};
+    struct lab *lab = begin_promotion(&told);
+    (void)state;
+
+    assert_int_equal(raft_transfer(&lab->nodes[1].raft, &told.transfer, lab_id(2), on_transferred),
+                     0);
+    lab_run(lab, 1, 1);
+    lab_run(lab, 2, 5);
+    assert_true(shim_leads(lab->nodes[2].shim));
+    assert_int_equal(lab->nodes[1].raft.state, RAFT_FOLLOWER);
+    assert_int_equal(told.change_count, 1);
+    assert_int_equal(told.change_status, RAFT_LEADERSHIPLOST);
+    assert_int_equal(told.transfer_count, 1);
+    expect_promotion(lab, 2);
+    assert_int_equal(told.change_count, 1);
+    assert_int_equal(told.transfer_count, 1);
+    lab_free(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_cut_goes_back_to_the_change_before),
         cmocka_unit_test(test_cut_goes_back_to_a_snapshot),
         cmocka_unit_test(test_install_ends_a_change),
+        cmocka_unit_test(test_promotion_ends_with_the_link),
+        cmocka_unit_test(test_transfer_during_a_promotion),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

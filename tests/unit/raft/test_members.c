@@ -388,6 +388,48 @@ static void test_transfer(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a promotion that gets nowhere, for a minute at most, keeps nobody from handing leadership
+ * on, and is not forgotten over it. Method: a spare that is not there is to get a vote; leadership
+ * goes from node to node; then the spare is started. */
+static void test_transfer_during_a_promotion(void **state)
+{
+    static struct cluster cluster;
+    static struct answer promoted = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    int leader;
+    size_t one;
+    size_t other;
+    (void)state;
+
+    cluster_init(&cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(&cluster, i, true);
+    }
+    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    pick_followers(leader, &one, &other);
+    assert_int_equal(add(&cluster, (size_t)leader, 3), 0);
+    rlog_member_assign(cluster.replicas[leader].rlog, cluster.members[3].raft_id, RLOG_VOTER,
+                       on_answer, &promoted);
+    for (size_t round = 0; round < 4; round++) {
+        size_t heir = round % 2 == 0 ? one : other;
+
+        rlog_transfer(cluster.replicas[leader].rlog, cluster.members[heir].node_id, on_answer,
+                      &answer);
+        assert_int_equal(wait_for(&answer), 0);
+        UNTIL(cluster_leader(&cluster) == (int)heir);
+        submit_many(&cluster, heir, 10);
+        assert_false(is_given(&promoted));
+    }
+    cluster_start(&cluster, 3, false);
+    assert_int_equal(wait_for(&promoted), 0);
+    for (size_t i = 0; i < 4; i++) {
+        UNTIL(done_count(&cluster.replicas[i]) == 40);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(role_of(&cluster, i, 3) == RLOG_VOTER);
+    }
+    cluster_deinit(&cluster);
+}
+
 /* Goal: state hashes reach the other nodes (P7). Method: publish one at a node. */
 static void test_hash_is_told(void **state)
 {
@@ -419,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_wiped_voter_is_refused),
         cmocka_unit_test(test_wiped_former_voter_is_refused),
         cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_transfer_during_a_promotion),
         cmocka_unit_test(test_hash_is_told),
     };
 
