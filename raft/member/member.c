@@ -32,7 +32,7 @@ enum begun { BEGUN_CHANGE = 1, BEGUN_TRANSFER = 2 };
 struct run {
     struct job *job; /* NULL: none */
     bool finished;   /* libraft called back: tell at the next turn (defect 16) */
-    int outcome;
+    int outcome;     /* of a transfer, 0: this node leads no more */
 };
 
 struct member_changer {
@@ -483,10 +483,9 @@ static void continue_transfer(struct member_changer *members, uint64_t now_ms)
     }
 }
 
-static void end_run(struct member_changer *members, struct run *run)
+static void end_run(struct member_changer *members, struct run *run, int outcome)
 {
     struct job *job = run->job;
-    int outcome = run->outcome;
 
     *run = (struct run){.job = NULL};
     if (outcome == ERR_NOT_LEADER && job->for_node == 0 && job->request.term == 0) {
@@ -496,18 +495,35 @@ static void end_run(struct member_changer *members, struct run *run)
     }
 }
 
+/* What it means for a job that this node leads no more: 0, an error, or 1: not known yet. */
+static int judge_loss(const struct member_changer *members, const struct job *job, uint64_t now_ms)
+{
+    const char *address;
+    raft_id leader;
+
+    if (job->request.kind != MEMBER_TRANSFER) {
+        return ERR_NOT_LEADER; /* the next one does what was asked for */
+    }
+    raft_leader(members->config.raft, &leader, &address);
+    if (job->request.id == 0 || leader == job->request.id) {
+        return 0;
+    }
+    return leader == 0 && now_ms < job->ends_ms ? 1 : ERR_NOT_LEADER;
+}
+
 static void step_handing_on(struct member_changer *members, uint64_t now_ms)
 {
     struct run *run = &members->handing_on;
+    int outcome;
 
     continue_transfer(members, now_ms);
     if (!run->finished) {
         return;
     }
-    if (run->outcome == 0 && run->job->request.kind != MEMBER_TRANSFER) {
-        run->outcome = ERR_NOT_LEADER; /* the next one does what was asked for */
+    outcome = run->outcome == 0 ? judge_loss(members, run->job, now_ms) : run->outcome;
+    if (outcome != 1) {
+        end_run(members, run, outcome);
     }
-    end_run(members, run);
 }
 
 static void step_running(struct member_changer *members, uint64_t now_ms)
@@ -516,7 +532,7 @@ static void step_running(struct member_changer *members, uint64_t now_ms)
         step_handing_on(members, now_ms);
     }
     if (members->changing.job != NULL && members->changing.finished) {
-        end_run(members, &members->changing);
+        end_run(members, &members->changing, members->changing.outcome);
     }
 }
 

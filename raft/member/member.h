@@ -44,9 +44,10 @@ struct member_changer;
 struct member_changer *member_new(const struct member_config *config);
 /** After raft_close() has called back. Open requests are dropped with ERR_CLOSED. */
 void member_free(struct member_changer **members);
-/** Ask for a change. done is called once: 0, ERR_EXISTS, ERR_NOT_FOUND, ERR_LIMIT, ERR_INVALID,
- * ERR_BUSY, ERR_TIMEOUT; ERR_NOT_ALLOWED: no voter would be left; ERR_NO_MAJORITY: of the voters
- * that there would be so few answer that nothing could be committed any more. */
+/** Ask for a change. done is called once: 0 (a TRANSFER with an id: that one leads now),
+ * ERR_EXISTS, ERR_NOT_FOUND, ERR_LIMIT, ERR_INVALID, ERR_BUSY, ERR_TIMEOUT; ERR_NOT_ALLOWED: no
+ * voter would be left; ERR_NO_MAJORITY: of the voters that there would be so few answer that
+ * nothing could be committed any more; ERR_NOT_LEADER: its term is over before it was done. */
 void member_change(struct member_changer *members, const struct member_request *request,
                    member_done done, void *ctx, uint64_t now_ms);
 NODISCARD int member_on_frame(struct member_changer *members, uint32_t node_id, bool is_ask,

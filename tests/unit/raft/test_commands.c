@@ -3,6 +3,7 @@
  * to a leader that it is not meant for. */
 #include "tests/unit/raft/hand.h"
 
+#include "raft/member/codec.h"
 #include "raft/member/member.h"
 
 #define TERM 5
@@ -14,6 +15,8 @@ int __wrap_raft_transfer(struct raft *r, struct raft_transfer *request, raft_id 
 
 static unsigned proposed_count;
 static unsigned transfer_count;
+static struct raft_transfer *transfer; /* the last one, and its callback */
+static raft_transfer_cb transfer_cb;
 
 int __wrap_raft_apply(struct raft *r, struct raft_apply *request, const struct raft_buffer bufs[],
                       unsigned n, raft_apply_cb cb)
@@ -31,9 +34,9 @@ int __wrap_raft_transfer(struct raft *r, struct raft_transfer *request, raft_id 
                          raft_transfer_cb cb)
 {
     (void)r;
-    (void)request;
     (void)id;
-    (void)cb;
+    transfer = request;
+    transfer_cb = cb;
     transfer_count++;
     return 0;
 }
@@ -214,11 +217,23 @@ static void on_transferred(void *ctx, int status)
     *(int *)ctx = status;
 }
 
+static uint32_t asked_node; /* the last one that was asked for something; 0: none */
+
+static bool send_ask(void *ctx, uint32_t node_id, bool is_ask, struct slice bytes)
+{
+    (void)ctx;
+    (void)bytes;
+    assert_true(is_ask);
+    asked_node = node_id;
+    return true;
+}
+
 /* Node 1 of two that share five entries, of which node 2 acknowledged three, is asked to hand on.
  */
-static void begin_transfer(struct raft_progress progress[2], int *status)
+static void begin_transfer(struct raft_progress progress[2], raft_id to, raft_term term,
+                           int *status)
 {
-    const struct member_request request = {.kind = MEMBER_TRANSFER};
+    const struct member_request request = {.kind = MEMBER_TRANSFER, .id = to, .term = term};
     struct rlog *rlog = hand_rlog(1);
     struct raft *raft = &rlog->raft;
 
@@ -230,8 +245,9 @@ static void begin_transfer(struct raft_progress progress[2], int *status)
                                                 i == 1 ? "a" : "b", RAFT_VOTER),
                          0);
     }
-    rlog->members =
-        member_new(&(struct member_config){.raft = raft, .shim = rlog->shim, .answers = answers});
+    asked_node = 0;
+    rlog->members = member_new(&(struct member_config){
+        .raft = raft, .shim = rlog->shim, .send = send_ask, .answers = answers});
     member_change(rlog->members, &request, on_transferred, status, hand->now_ms);
     member_turn(rlog->members, 1, hand->now_ms);
 }
@@ -240,7 +256,7 @@ static void turn(void)
 {
     struct rlog *rlog = hand_rlog(1);
 
-    member_turn(rlog->members, 1, hand->now_ms);
+    member_turn(rlog->members, rlog->role.leader_node, hand->now_ms);
     rlog_propose(rlog);
 }
 
@@ -262,7 +278,7 @@ static void test_nothing_is_proposed_during_a_transfer(void **state)
 
     proposed_count = transfer_count = 0;
     lead();
-    begin_transfer(progress, &status);
+    begin_transfer(progress, 0, 0, &status);
     forward(TERM);
     turn();
     assert_int_equal(transfer_count, 0);
@@ -284,7 +300,7 @@ static void test_a_transfer_in_vain_ends(void **state)
 
     proposed_count = transfer_count = 0;
     lead();
-    begin_transfer(progress, &status);
+    begin_transfer(progress, 0, 0, &status);
     forward(TERM);
     hand->now_ms += MEMBER_TRANSFER_MS - 1;
     turn();
@@ -294,6 +310,77 @@ static void test_a_transfer_in_vain_ends(void **state)
     assert_int_equal(status, ERR_TIMEOUT);
     assert_int_equal(transfer_count, 0);
     assert_int_equal(proposed_count, 1);
+    end_transfer();
+}
+
+/* Node 1 is asked to hand on to node 2, by its own decision in this term (0: by anybody), and leads
+ * no more, before or after it asked node 2 to take over. Nobody leads yet. */
+static void lose_leadership(raft_term term, bool is_under_way, int *status)
+{
+    struct raft_progress progress[2] = {0};
+
+    lead();
+    begin_transfer(progress, hand_rlog(2)->raft.id, term, status);
+    if (is_under_way) {
+        progress[1].match_index = 5;
+        turn();
+    }
+    hand_follow(1, 0, TERM + 1);
+    if (is_under_way) {
+        transfer_cb(transfer);
+    }
+    turn();
+    assert_int_equal(*status, 1);
+}
+
+/* Goal: a transfer is done when the node leads that was to, and not when any other one does.
+ * Method: leadership that is lost before and after libraft is at it, to either. */
+static void test_a_transfer_to_another_one(void **state)
+{
+    int status;
+    (void)state;
+
+    for (unsigned is_under_way = 0; is_under_way < 2; is_under_way++) {
+        for (uint32_t heir = 2; heir <= 3; heir++) {
+            status = 1;
+            lose_leadership(TERM, is_under_way, &status);
+            hand_follow(1, heir, TERM + 1);
+            turn();
+            assert_int_equal(status, heir == 2 ? 0 : ERR_NOT_LEADER);
+            end_transfer();
+        }
+    }
+}
+
+/* Goal: what an operator asked for is asked of whoever leads then, within its time.
+ * Method: node 3 leads, and has node 2 lead; in the second run nobody ever does. */
+static void test_a_transfer_is_asked_for_again(void **state)
+{
+    const struct member_answer done = {.number = 1, .status = 0};
+    struct buf bytes = BUF_EMPTY;
+    int status = 1;
+    (void)state;
+
+    lose_leadership(0, true, &status);
+    hand_follow(1, 3, TERM + 1);
+    turn();
+    assert_int_equal(status, 1);
+    assert_int_equal(asked_node, 3);
+    member_answer_encode(&done, &bytes);
+    assert_int_equal(member_on_frame(hand_rlog(1)->members, 3, false, buf_slice(&bytes)), 0);
+    assert_int_equal(status, 0);
+    buf_deinit(&bytes);
+    end_transfer();
+
+    status = 1;
+    lose_leadership(0, true, &status);
+    hand->now_ms += MEMBER_TIME_MS - 1;
+    turn();
+    assert_int_equal(status, 1);
+    hand->now_ms++;
+    turn();
+    assert_int_equal(status, ERR_TIMEOUT);
+    assert_int_equal(asked_node, 0);
     end_transfer();
 }
 
@@ -308,6 +395,8 @@ int main(void)
         cmocka_unit_test(test_new_link_to_the_leader_gets_all_again),
         cmocka_unit_test(test_nothing_is_proposed_during_a_transfer),
         cmocka_unit_test(test_a_transfer_in_vain_ends),
+        cmocka_unit_test(test_a_transfer_to_another_one),
+        cmocka_unit_test(test_a_transfer_is_asked_for_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
