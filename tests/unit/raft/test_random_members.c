@@ -1,5 +1,6 @@
-/* The lab moved by dice while the leader changes the membership: what one node applied at an index
- * every other must apply, too, and each node goes by the newest change in its log. */
+/* The lab moved by dice while the leader changes the membership and hands leadership on: what one
+ * node applied at an index every other must apply, too, and each node goes by the newest change in
+ * its log. */
 #define LAB_NODES 4
 #include "raft/shim/change.h"
 #include "tests/unit/raft/dice.h"
@@ -16,7 +17,27 @@ struct game {
     struct raft_apply requests[DICE_PROPOSALS];
     struct raft_change changes[CHANGES]; /* libraft keeps pointers to those under way */
     int change_count;
+    struct raft_transfer transfers[CHANGES]; /* the same, and longer (defect 10) */
+    int transfer_count;
+    int promotions_left; /* transfers begun while a member caught up */
 };
+
+/* Hand leadership on, whatever else is under way. */
+static void transfer(struct game *game, int leader)
+{
+    struct raft *raft = &game->lab->nodes[leader].raft;
+    raft_id heir = lab_id(roll_node(&game->dice));
+    int at = shim_member_index(raft, heir);
+
+    if (!shim_leads(game->lab->nodes[leader].shim) || at < 0 ||
+        raft->configuration.servers[at].role != RAFT_VOTER) {
+        return;
+    }
+    if (raft_transfer(raft, &game->transfers[game->transfer_count], heir, NULL) == 0) {
+        game->transfer_count++;
+        game->promotions_left += raft->leader_state.promotee_id != 0 ? 1 : 0;
+    }
+}
 
 /* Take a node in, let it vote, or take it out; libraft refuses what can not be now. */
 static void change_members(struct game *game, int leader)
@@ -35,6 +56,9 @@ static void change_members(struct game *game, int leader)
         (void)raft_assign(raft, change, lab_id(other), RAFT_VOTER, NULL);
     } else if (raft->configuration.n > 2) {
         (void)raft_remove(raft, change, lab_id(other), NULL);
+    }
+    if (raft->leader_state.promotee_id != 0) {
+        transfer(game, leader);
     }
 }
 
@@ -105,6 +129,8 @@ static void step(struct game *game, int number)
         propose(lab, game->requests, number);
     } else if (what < 980) {
         change_members(game, number);
+    } else if (what < 985) {
+        transfer(game, number);
     } else if (what < 992) {
         break_link(lab, number, other);
     } else if (what < 997) {
@@ -121,6 +147,7 @@ struct outcome {
     bool left_its_log;
     raft_index applied;
     int change_count;
+    int promotions_left;
 };
 
 static struct outcome run_seed(uint64_t seed, unsigned guards_off)
@@ -145,6 +172,7 @@ static struct outcome run_seed(uint64_t seed, unsigned guards_off)
     }
     outcome.diverged = game->lab->diverged;
     outcome.change_count = game->change_count;
+    outcome.promotions_left = game->promotions_left;
     lab_free(&game->lab);
     mem_free(&game);
     return outcome;
@@ -157,6 +185,7 @@ static void test_no_seed_leaves_its_log(void **state)
 {
     raft_index applied = 0;
     int change_count = 0;
+    int promotions_left = 0;
     (void)state;
 
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -169,10 +198,13 @@ static void test_no_seed_leaves_its_log(void **state)
         }
         applied += outcome.applied;
         change_count += outcome.change_count;
+        promotions_left += outcome.promotions_left;
     }
-    print_message("%llu entries, %d changes tried in %d seeds\n", applied, change_count, SEEDS);
+    print_message("%llu entries, %d changes tried in %d seeds; %d promotions left by a transfer\n",
+                  applied, change_count, SEEDS, promotions_left);
     assert_true(applied > SEEDS * 10);
     assert_true(change_count > SEEDS);
+    assert_true(promotions_left > 0);
 }
 
 /* Goal: the dice are able to find such a schedule at all.
