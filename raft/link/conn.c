@@ -151,6 +151,17 @@ static void log_refusal(const struct link_conn *conn, const char *reason)
              LOG_STR("from", text == NULL ? "" : text), LOG_STR("cause", reason));
 }
 
+static void log_dial(const struct link_conn *conn, const char *reason)
+{
+    if (conn->state == CONN_HELLO) {
+        log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
+                 LOG_STR("cause", reason), LOG_STR("hint", "the log of that node says why"));
+    } else {
+        log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
+                 LOG_STR("cause", reason));
+    }
+}
+
 /* One line when a link goes down or cannot be made; none for each further try, which come 20 times
  * a second, and at most one a second for strangers. */
 static void log_failure(struct link_conn *conn, const char *reason)
@@ -159,9 +170,7 @@ static void log_failure(struct link_conn *conn, const char *reason)
         log_warn("link.down", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason));
     } else if (conn->dialled) {
         if (link_complains(conn->peer, conn->state)) {
-            log_warn(
-                "link.dial_failed", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason),
-                LOG_STR("hint", conn->state == CONN_HELLO ? "the log of that node says why" : ""));
+            log_dial(conn, reason);
         }
     } else if (is_worth_a_line(conn, reason, clock_mono_ms())) {
         log_refusal(conn, reason);
