@@ -161,14 +161,15 @@ static void test_no_member(void **state)
  * Method: such files. */
 static void test_refused(void **state)
 {
-    static const char *const texts[] = {"{\"node\": 8, \"raft_id\": 34359738369}",
-                                        "{\"node\": 7, \"raft_id\": 34359738369}",
-                                        "{\"node\": 7}",
-                                        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": "
-                                        "[{\"node\": 0, \"address\": \"a:1\"}]}",
-                                        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": [7]}",
-                                        "{",
-                                        ""};
+    static const char *const texts[] = {
+        "{\"node\": 8, \"raft_id\": 34359738369}",
+        "{\"node\": 7, \"raft_id\": 34359738369}",
+        "{\"node\": 7}",
+        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": [{\"node\": 0, \"address\": \"a\"}]}",
+        "{\"node\": 7, \"raft_id\": 30064771073, \"members\": [7]}",
+        "{",
+        "",
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
