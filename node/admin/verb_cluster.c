@@ -168,13 +168,15 @@ static void assign(struct request *request)
 void verb_member_assign(struct request *request)
 {
     enum rlog_role role;
+    uint64_t raft_id;
 
     if (!read_role(request, &role)) {
         return;
     }
-    request->kind = role;
-    request->raft_id = named_member(request);
-    if (request->raft_id != 0) {
+    raft_id = named_member(request);
+    if (raft_id != 0) {
+        request->kind = role;
+        request->raft_id = raft_id;
         request_read_then(request, read_vote, assign);
     }
 }

@@ -81,6 +81,9 @@ static int read_members(const json_t *list, struct identity *out)
 {
     size_t count = json_array_size(list);
 
+    if (list != NULL && !json_is_array(list)) {
+        return ERR_CONFIG;
+    }
     for (size_t i = 0; i < count && i < RLOG_MEMBERS_MAX; i++) {
         const json_t *item = json_array_get(list, i);
         const char *address = json_string_value(json_object_get(item, "address"));
@@ -99,7 +102,7 @@ static int read_members(const json_t *list, struct identity *out)
 
 static int read_identity(const char *path, uint32_t node_id, struct identity *out)
 {
-    json_error_t error = {.text = "its members are malformed"};
+    json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
     const json_t *members = NULL;
     json_int_t stored_node = 0;
@@ -109,12 +112,14 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
     int rc = 0;
 
     *out = (struct identity){.node_id = node_id};
-    if (root == NULL ||
-        json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b,s?b,s?o}", "node", &stored_node, "raft_id",
-                       &raft_id, "bootstrap", &bootstrap, "begun", &begun, "members",
-                       &members) != 0 ||
-        read_members(members, out) != 0) {
+    if (root == NULL || json_unpack_ex(root, &error, 0, "{s:I,s:I,s?b,s?b,s?o}", "node",
+                                       &stored_node, "raft_id", &raft_id, "bootstrap", &bootstrap,
+                                       "begun", &begun, "members", &members) != 0) {
         log_error("identity.unreadable", LOG_STR("file", path), LOG_STR("cause", error.text));
+        rc = ERR_CONFIG;
+    } else if (read_members(members, out) != 0) {
+        log_error("identity.unreadable", LOG_STR("file", path),
+                  LOG_STR("cause", "members is no list of {node, address}"));
         rc = ERR_CONFIG;
     } else if ((uint64_t)stored_node != node_id || (uint64_t)raft_id >> 32 != node_id) {
         log_error("identity.other_node", LOG_STR("file", path), LOG_INT("file_node", stored_node),

@@ -5,11 +5,9 @@
 #include "node/base/mem.h"
 #include "raft/link/internal.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <stdio.h>
 
 /* Half of what an urgent frame may wait for stands in our buffer, half unsent in the kernel's. */
 #define CHUNK_BYTES (LINK_WRITE_BYTES_MAX / 2)
@@ -17,9 +15,6 @@
 #define CONTROL_BYTES_MAX (4 * 1024)
 /* A peer that was heard is not asked whether it lives, but how far it is, now and then. */
 #define ROUND_TRIP_AGE_IN_SILENCES 3
-/* Between lines about links that are refused; and about one that comes again and again. */
-#define REFUSED_MS       1000
-#define REFUSED_AGAIN_MS 60000
 
 static void move(struct link_conn *conn, enum conn_state to)
 {
@@ -117,66 +112,6 @@ static bool shut(struct link_conn *conn)
     return was_up;
 }
 
-bool link_complains(struct link_peer *peer, enum conn_state state)
-{
-    unsigned bit = 1u << state;
-    bool is_first = (peer->complaints & bit) == 0;
-
-    peer->complaints |= bit;
-    return is_first;
-}
-
-/* A node that was removed does not stop to knock: what was said is said again once a minute. */
-static bool is_worth_a_line(struct link_conn *conn, const char *reason, uint64_t now_ms)
-{
-    struct link_refusal *last = &conn->set->refusal;
-    bool is_same = conn->named != 0 && conn->named == last->node &&
-                   strncmp(reason, last->reason, sizeof(last->reason) - 1) == 0;
-
-    if (last->logged_ms != 0 &&
-        now_ms - last->logged_ms < (is_same ? REFUSED_AGAIN_MS : REFUSED_MS)) {
-        return false;
-    }
-    *last = (struct link_refusal){.logged_ms = now_ms, .node = conn->named};
-    (void)snprintf(last->reason, sizeof(last->reason), "%s", reason);
-    return true;
-}
-
-static void log_refusal(const struct link_conn *conn, const char *reason)
-{
-    char host[INET6_ADDRSTRLEN] = "";
-    const char *text = inet_ntop(AF_INET6, &conn->host, host, sizeof(host));
-
-    log_warn("link.refused", LOG_UINT("node", conn->named),
-             LOG_STR("from", text == NULL ? "" : text), LOG_STR("cause", reason));
-}
-
-static void log_dial(const struct link_conn *conn, const char *reason)
-{
-    if (conn->state == CONN_HELLO) {
-        log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
-                 LOG_STR("cause", reason), LOG_STR("hint", "the log of that node says why"));
-    } else {
-        log_warn("link.dial_failed", LOG_UINT("node", conn->peer->node_id),
-                 LOG_STR("cause", reason));
-    }
-}
-
-/* One line when a link goes down or cannot be made; none for each further try, which come 20 times
- * a second, and at most one a second for strangers. */
-static void log_failure(struct link_conn *conn, const char *reason)
-{
-    if (conn->state == CONN_UP) {
-        log_warn("link.down", LOG_UINT("node", conn->peer->node_id), LOG_STR("cause", reason));
-    } else if (conn->dialled) {
-        if (link_complains(conn->peer, conn->state)) {
-            log_dial(conn, reason);
-        }
-    } else if (is_worth_a_line(conn, reason, clock_mono_ms())) {
-        log_refusal(conn, reason);
-    }
-}
-
 void link_conn_fail(struct link_conn *conn, const char *reason)
 {
     struct link_set *set = conn->set;
@@ -185,7 +120,7 @@ void link_conn_fail(struct link_conn *conn, const char *reason)
     if (conn->state == CONN_CLOSED) {
         return;
     }
-    log_failure(conn, reason);
+    link_log_failure(conn, reason);
     if (shut(conn)) {
         set->events.on_down(set->events.ctx, peer->node_id);
     }
@@ -433,6 +368,7 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
                                     : events->refuse(events->ctx, conn->peer->node_id,
                                                      hello.raft_id, hello.log_is_empty);
     if (reason != NULL) {
+        conn->is_refused = true;
         return reason;
     }
     conn->raft_id = hello.raft_id;
@@ -501,7 +437,7 @@ static const char *pop_frames(struct link_conn *conn)
 {
     const char *reason = NULL;
 
-    while (reason == NULL && conn->state != CONN_CLOSED && !conn->condemned) {
+    while (reason == NULL && conn->state != CONN_CLOSED && conn->condemned == NULL) {
         struct frame frame;
         bool found;
 
@@ -564,7 +500,7 @@ static const char *decrypt(struct link_conn *conn)
     struct link_set *set = conn->set;
     const char *reason = NULL;
 
-    while (reason == NULL && conn->state != CONN_CLOSED && !conn->condemned) {
+    while (reason == NULL && conn->state != CONN_CLOSED && conn->condemned == NULL) {
         size_t len;
 
         if (SSL_read_ex(conn->ssl, set->clear_bytes, sizeof(set->clear_bytes), &len) != 1) {
@@ -700,7 +636,7 @@ void link_conn_dial(struct link_set *set, struct link_peer *peer,
 /* By a reset: whoever asks too often shall not leave us with a closed connection each time. */
 static void turn_away(struct link_conn *conn)
 {
-    log_failure(conn, "too many unfinished links");
+    link_log_failure(conn, "too many unfinished links");
     move(conn, CONN_CLOSED);
     if (uv_tcp_close_reset(&conn->tcp, on_closed) != 0) {
         uv_close((uv_handle_t *)&conn->tcp, on_closed);

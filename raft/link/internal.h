@@ -67,7 +67,7 @@ struct link_conn {
     enum link_guest guest; /* accepted only, as is host */
     struct in6_addr host;
     uint32_t named; /* the node that the certificate of an accepted one names; 0: not known yet */
-    bool condemned; /* to be closed before the loop polls again */
+    const char *condemned; /* why it is to be closed before the loop polls again; NULL: it is not */
     uv_tcp_t tcp;
     uv_connect_t connect;
     uv_write_t write;
@@ -82,6 +82,7 @@ struct link_conn {
     uint64_t raft_id;
     uint16_t version;   /* the lower one of both sides */
     bool log_was_empty; /* that of the peer, as it said hello */
+    bool is_refused;    /* by the owner, as it did */
     uint64_t opened_ms;
     uint64_t heard_ms;
     uint64_t probed_ms;
@@ -124,6 +125,7 @@ struct link_listener {
     bool complained;
 };
 
+#define REFUSALS_MAX  16
 #define REFUSAL_BYTES 64 /* of a reason, to know it again */
 
 struct link_set {
@@ -149,11 +151,12 @@ struct link_set {
     uv_prepare_t prepare;
     uv_idle_t idle;
     uint64_t ticked_ms;
+    uint64_t refused_logged_ms;
     struct link_refusal {
         uint64_t logged_ms;
-        uint32_t node;
+        uint32_t node; /* 0: none yet */
         char reason[REFUSAL_BYTES];
-    } refusal; /* the one that was said last */
+    } refusals[REFUSALS_MAX]; /* the last one of each node */
 
     bool closing;
     unsigned handles; /* not yet closed */
@@ -186,13 +189,17 @@ void link_listener_aim(struct link_set *set);
 /** A turn of the loop begins: each door may take so many again. */
 void link_listener_turn(struct link_set *set);
 
+/* failure.c, for set.c and conn.c */
+/** Is this the first time since the link was up last that it cannot be made in this state? That is
+ * worth a line: a refusal does not hide behind a node that was down before. */
+bool link_complains(struct link_peer *peer, enum conn_state state);
+/** A link went down, or could not be made: say so, if it is worth a line. */
+void link_log_failure(struct link_conn *conn, const char *reason);
+
 /* conn.c, for set.c */
 void link_conn_dial(struct link_set *set, struct link_peer *peer,
                     const struct sockaddr_storage *address);
 void link_conn_accept(struct link_set *set, uv_tcp_t *door);
-/** Is this the first time since the link was up last that it cannot be made in this state? That is
- * worth a line: a refusal does not hide behind a node that was down before. */
-bool link_complains(struct link_peer *peer, enum conn_state state);
 /** Close now; tells on_down when it was up. */
 void link_conn_fail(struct link_conn *conn, const char *reason);
 /** Close without an event, after what fits into the kernel at once. */

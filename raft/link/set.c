@@ -37,14 +37,14 @@ static struct link_conn *find_up(const struct link_set *set, uint32_t node_id)
     const struct link_peer *peer = link_set_find(set, node_id);
 
     return peer != NULL && peer->conn != NULL && peer->conn->state == CONN_UP &&
-                   !peer->conn->condemned
+                   peer->conn->condemned == NULL
                ? peer->conn
                : NULL;
 }
 
-static void condemn(struct link_set *set, struct link_conn *conn)
+static void condemn(struct link_set *set, struct link_conn *conn, const char *reason)
 {
-    conn->condemned = true;
+    conn->condemned = reason;
     link_set_wake(set);
 }
 
@@ -71,7 +71,7 @@ void link_set_peer(struct link_set *set, uint32_t node_id, const char *address)
     peer->resolved_ms = 0;
     peer->retry_ms = 0;
     if (peer->conn != NULL && peer->conn->state < CONN_UP) {
-        peer->conn->condemned = true; /* it goes to the old address */
+        peer->conn->condemned = "the address is an old one";
     }
     link_set_wake(set);
 }
@@ -96,10 +96,14 @@ void link_ask_again(struct link_set *set, uint32_t node_id)
     const struct link_events *events = &set->events;
 
     for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
+        const char *reason = NULL;
+
         if (conn->state >= CONN_READY && conn->state != CONN_CLOSED && conn->log_was_empty &&
-            conn->peer->node_id == node_id && events->refuse != NULL &&
-            events->refuse(events->ctx, node_id, conn->raft_id, true) != NULL) {
-            condemn(set, conn);
+            conn->peer->node_id == node_id && events->refuse != NULL) {
+            reason = events->refuse(events->ctx, node_id, conn->raft_id, true);
+        }
+        if (reason != NULL) {
+            condemn(set, conn, reason);
         }
     }
 }
@@ -113,7 +117,7 @@ void link_retire(struct link_set *set, uint64_t raft_id)
     set->retired[set->retired_count++] = raft_id;
     for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
         if (conn->state >= CONN_READY && conn->raft_id == raft_id) {
-            condemn(set, conn);
+            condemn(set, conn, "raft id was removed from the cluster");
         }
     }
 }
@@ -266,8 +270,8 @@ static void step(struct link_set *set)
     struct link_peer *next;
 
     for (struct link_conn *conn = set->conns; conn != NULL; conn = conn->next) {
-        if (conn->condemned) {
-            link_conn_fail(conn, "no longer wanted");
+        if (conn->condemned != NULL) {
+            link_conn_fail(conn, conn->condemned);
         }
     }
     for (struct link_peer *peer = set->peers; peer != NULL; peer = next) {

@@ -330,7 +330,8 @@ enum rlog_role rlog_role_of(int role);
 void rlog_reports_beat(struct rlog *rlog);
 NODISCARD int rlog_on_report(struct rlog *rlog, uint32_t node_id, struct slice bytes);
 /** A node that links with an empty log before it is known here that it has voted is found out by
- * its reports, and before this node, which now leads, sends it anything (DESIGN 4). */
+ * its reports, and before this node, which now leads, sends it anything (DESIGN 4). In doubt, as
+ * with a member that has joined a moment ago, the link is made anew. */
 void rlog_ask_empty_again(struct rlog *rlog);
 /** The link to the node is down. */
 void rlog_forget_report(struct rlog *rlog, uint32_t node_id);

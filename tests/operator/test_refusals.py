@@ -91,8 +91,9 @@ class Refusals(ClusterCtl):
                      "group", "create", "more")
 
     def test_transfer(self) -> None:
-        """To a node that is no member."""
+        """To a node that is no member; and its role."""
         self.refused("node 99 is no member", "cluster", "transfer", "99")
+        self.refused("no such member", "member", "assign", "99", "standby")
 
 
 if __name__ == "__main__":

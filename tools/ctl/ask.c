@@ -194,9 +194,16 @@ static const struct target *choose(const struct options *options, const struct t
     return best;
 }
 
-/* A node without a lease answers from what it has: that may be from long ago. */
+/* A node without a lease answers from what it has: that may be from long ago. Once is enough for
+ * one that is asked again and again. */
 static void warn_of_age(const struct target *target)
 {
+    static bool has_warned;
+
+    if (has_warned) {
+        return;
+    }
+    has_warned = true;
     (void)fprintf(stderr,
                   "musterctl: the node at %s does not serve now: this is what it knew last\n",
                   target->path);

@@ -1,5 +1,6 @@
 /* ctl - what the commands of musterctl share: the command line as parsed, the nodes to talk to, and
- * the answers' way out. One thread, blocking; nothing of a node is linked in. */
+ * the answers' way out. One thread, blocking; of a node only the reader of its
+ * configuration is linked in. */
 #ifndef TOOLS_CTL_CTL_H
 #define TOOLS_CTL_CTL_H
 
