@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tests.operator.test_certificates import make_pair
+from tests.operator.ctl import musterctl
 from tools.local.main import find_program
 
 FILES = {
@@ -62,10 +62,11 @@ class Install(unittest.TestCase):
         text = (top / "share/doc/muster/muster.yaml.example").read_text()
         said = self._check(text)
         self.assertEqual(1, said.returncode)
-        self.assertIn("/etc/muster/tls/example.org.pem: No such file", said.stderr)
-        tls = self.root / "tls"
-        tls.mkdir()
-        make_pair(tls / "chat.example.net.pem", tls / "chat.example.net.key", "chat.example.net")
+        self.assertIn("/etc/muster/tls/cluster-ca.pem: No such file", said.stderr)
+        made = musterctl("cluster", "init", "a.example.net:7101", "--domain", "chat.example.net",
+                         "--dir", str(self.root / "made"), "--data", str(self.root / "data"))
+        self.assertEqual(0, made.code, made)
+        tls = self.root / "made" / "tls"
         edits = {"node-1.example.org": "a.example.net", "example.org": "chat.example.net",
                  "/etc/muster/tls": str(tls), "/var/lib/muster": str(self.root / "data"),
                  "/run/muster": str(self.root)}
