@@ -23,6 +23,7 @@ FUZZ_SECONDS_LONG = 300
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
 KILLS_LONG = 200
 CUTS_LONG = 51
+SEEDS_LONG = 10000
 
 
 @dataclass
@@ -189,6 +190,8 @@ STAGES = [
           ["build-gcc"]),
     Stage("operator", "musterctl and musterd as an operator uses them", 60,
           _python("operator", "gcc", 200), ["build-gcc"]),
+    Stage("sim", "clusters on virtual time, with faults as seeds draw them", 240,
+          _python("sim", "gcc", 900), ["build-gcc"]),
     Stage("hostile", "broken and hostile input on every port", 240, _python("hostile", "gcc", 300),
           ["build-gcc"]),
     Stage("kill", "nodes killed or cut off at random moments while clients chat", 300,
@@ -227,6 +230,9 @@ STAGES = [
           ["build-gcc"], full=True),
     Stage("many-long", "a node with two thousand sessions fails over and back", 900,
           _python("ha", "gcc", 1200, "test_many.py", {"MUSTER_SESSIONS": "2000"}),
+          ["build-gcc"], full=True),
+    Stage("sim-long", "many seeds", 2400,
+          _python("sim", "gcc", 4000, env={"MUSTER_SIM_SEEDS": str(SEEDS_LONG)}),
           ["build-gcc"], full=True),
     Stage("kill-long", "many kills", 600,
           _python("kill", "gcc", 1200, "test_kill.py", {"MUSTER_KILLS": str(KILLS_LONG)}),

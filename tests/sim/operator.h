@@ -1,0 +1,16 @@
+/* operator - requests to the control sockets of the nodes, as musterctl makes them. */
+#ifndef TESTS_SIM_OPERATOR_H
+#define TESTS_SIM_OPERATOR_H
+
+#include "tests/sim/machine.h"
+
+#include <jansson.h>
+
+/** The result, which the caller owns; NULL: no answer in time, or a refusal. Takes args. */
+json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
+                     uint64_t timeout_us);
+/** The same until a node grants it; false: none did in time. */
+bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
+                     uint64_t timeout_us);
+
+#endif

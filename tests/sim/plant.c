@@ -1,0 +1,93 @@
+#include "tests/sim/plant.h"
+
+#include "node/base/err.h"
+#include "raft/log/rlog.h"
+#include "raft/shim/shim.h"
+#include "storage/state/apply.h"
+#include "storage/state/pending.h"
+#include "tests/sim/machine.h"
+
+#include <string.h>
+
+#define FORGETFUL_NODE 2
+#define FORGETS_OF_MIL 20
+
+static const char *const names[] = {"none",     "early-ack",   "repeat",   "forget",
+                                    "no-fence", "other-state", "no-guards"};
+static enum plant planted;
+
+enum plant plant_find(const char *name)
+{
+    enum plant plant = PLANT_NONE;
+
+    while (plant < PLANTS && strcmp(names[plant], name) != 0) {
+        plant++;
+    }
+    return plant;
+}
+
+const char *plant_name(enum plant plant)
+{
+    return names[plant];
+}
+
+void plant_set(enum plant plant)
+{
+    planted = plant;
+}
+
+bool plant_is(enum plant plant)
+{
+    return planted == plant;
+}
+
+/* ---- where the defects are (--wrap) */
+
+void __real_pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *row, uint32_t h);
+void __wrap_pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *row, uint32_t h);
+void __wrap_pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *row, uint32_t h)
+{
+    if (!plant_is(PLANT_REPEAT)) {
+        __real_pending_confirm(a, session, row, h);
+    }
+}
+
+int __real_session_resume(struct apply *a, const Pb__Resume *command);
+int __wrap_session_resume(struct apply *a, const Pb__Resume *command);
+int __wrap_session_resume(struct apply *a, const Pb__Resume *command)
+{
+    return plant_is(PLANT_FORGET) && a->now_ms % 4 == 0 ? ERR_NOT_FOUND
+                                                        : __real_session_resume(a, command);
+}
+
+bool __real_rlog_lease_held(struct rlog *rlog);
+bool __wrap_rlog_lease_held(struct rlog *rlog);
+bool __wrap_rlog_lease_held(struct rlog *rlog)
+{
+    return plant_is(PLANT_NO_FENCE) || __real_rlog_lease_held(rlog);
+}
+
+int __real_message_send(struct apply *a, const Pb__SendMessage *command);
+int __wrap_message_send(struct apply *a, const Pb__SendMessage *command);
+int __wrap_message_send(struct apply *a, const Pb__SendMessage *command)
+{
+    const struct sim_host *host = machine_here();
+
+    if (plant_is(PLANT_OTHER_STATE) && host->number == FORGETFUL_NODE &&
+        machine_chance(FORGETS_OF_MIL)) {
+        return 0;
+    }
+    return __real_message_send(a, command);
+}
+
+struct shim *__real_shim_new(const struct shim_config *config);
+struct shim *__wrap_shim_new(const struct shim_config *config);
+struct shim *__wrap_shim_new(const struct shim_config *config)
+{
+    struct shim_config changed = *config;
+
+    if (plant_is(PLANT_NO_GUARDS)) {
+        changed.guards_off = UINT32_MAX;
+    }
+    return __real_shim_new(&changed);
+}

@@ -1,0 +1,25 @@
+/* plant - defects that are put into the product or its disk on purpose: each must be found, or the
+ * simulation proves nothing. */
+#ifndef TESTS_SIM_PLANT_H
+#define TESTS_SIM_PLANT_H
+
+#include <stdbool.h>
+
+enum plant {
+    PLANT_NONE,
+    PLANT_EARLY_ACK,   /* P1: the disk says that it has written before it has */
+    PLANT_REPEAT,      /* P2: what a client confirms at its resume is sent again */
+    PLANT_FORGET,      /* P3: a session is not found at its resume, now and then */
+    PLANT_NO_FENCE,    /* P6: a node serves on when its lease is over */
+    PLANT_OTHER_STATE, /* P7: one node does not apply every message */
+    PLANT_NO_GUARDS,   /* libraft without the guards against its defects */
+    PLANTS
+};
+
+/** PLANTS: there is none of that name. */
+enum plant plant_find(const char *name);
+const char *plant_name(enum plant plant);
+void plant_set(enum plant plant);
+bool plant_is(enum plant plant);
+
+#endif

@@ -1,0 +1,19 @@
+/* watch - what must hold at every step, seen where it happens: the same entry at the same index on
+ * all nodes, for ever (state machine safety, Ongaro's thesis 3.6.3), and the same state there (P7).
+ */
+#ifndef TESTS_SIM_WATCH_H
+#define TESTS_SIM_WATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void watch_init(void);
+/** The first violation, in words; NULL: there was none. */
+const char *watch_fault(void);
+/** Something else found one. */
+void watch_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** How many entries were applied somewhere, and how many marks were compared. */
+size_t watch_entries(void);
+size_t watch_marks(void);
+
+#endif
