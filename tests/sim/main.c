@@ -8,6 +8,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/groups.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/plant.h"
@@ -32,6 +33,7 @@ static struct {
     struct sim_cluster cluster;
     struct client clients[CLIENTS_MAX];
     uint32_t client_count;
+    bool has_groups;
     uint64_t faults_us;
     unsigned faults_max;
     bool is_loud;
@@ -109,7 +111,7 @@ static bool has_healed(struct sim_host *here)
             return false;
         }
     }
-    return all_settled();
+    return all_settled() && (!run.has_groups || groups_are_normal(here, &run.cluster));
 }
 
 static void wish_all(enum client_wish wish)
@@ -130,6 +132,9 @@ static void begin(struct sim_host *here)
                              BEGIN_US)) {
             watch_fail("no account could be made");
         }
+    }
+    if (run.has_groups && !groups_make(here, &run.cluster)) {
+        watch_fail("no group could be made");
     }
     for (uint32_t i = 0; i < run.client_count; i++) {
         client_start(&run.clients[i], i, here, run.cluster.count - run.cluster.witnesses,
@@ -155,6 +160,19 @@ static void heal(struct sim_host *here)
     machine_sleep_us(3 * SECOND_US); /* what is still under way arrives */
 }
 
+/* What the operator does meanwhile. */
+static void operate(struct sim_host *here)
+{
+    const uint64_t until_us = machine_now_us() + run.faults_us;
+
+    while (machine_now_us() < until_us) {
+        machine_sleep_us(machine_draw(3 * SECOND_US));
+        if (run.has_groups) {
+            groups_order(here, &run.cluster);
+        }
+    }
+}
+
 static void *direct(void *ctx)
 {
     struct sim_host *here = ctx;
@@ -162,7 +180,7 @@ static void *direct(void *ctx)
     begin(here);
     faults_begin(&run.cluster, SECOND_US / 2 + machine_draw(4 * SECOND_US), run.faults_max,
                  run.is_loud);
-    machine_sleep_us(run.faults_us);
+    operate(here);
     heal(here);
     if (watch_fault() == NULL) {
         judge();
@@ -180,6 +198,7 @@ static void draw_run(void)
     room_init(&run.cluster, count, witnesses,
               machine_chance(500) ? 20 + (uint32_t)machine_draw(100) : 0);
     run.client_count = 2 + (uint32_t)machine_draw(4);
+    run.has_groups = machine_chance(600);
     run.faults_us = (10 + machine_draw(30)) * SECOND_US;
 }
 

@@ -2,6 +2,7 @@
 
 #include "node/base/crypto.h"
 #include "node/core/core_private.h"
+#include "raft/log/internal.h"
 #include "storage/state/apply.h"
 #include "tests/sim/machine.h"
 
@@ -21,6 +22,7 @@ struct column {
 
 static struct column entries; /* a digest of term and bytes */
 static struct column marks;   /* the state hash */
+static struct column terms;   /* the node that led */
 static char fault[FAULT_BYTES];
 
 /* The program of each host, as far as it has applied something. */
@@ -33,8 +35,10 @@ void watch_init(void)
 {
     free(entries.values);
     free(marks.values);
+    free(terms.values);
     memset(&entries, 0, sizeof(entries));
     memset(&marks, 0, sizeof(marks));
+    memset(&terms, 0, sizeof(terms));
     memset(programs, 0, sizeof(programs));
     fault[0] = '\0';
 }
@@ -107,6 +111,21 @@ void __wrap_core_apply(struct core *core, uint64_t index, uint64_t term, struct 
     programs[machine_here()->number - 1] =
         (struct program){.core = core, .life = machine_here()->life};
     __real_core_apply(core, index, term, entry);
+}
+
+/* Election safety (Ongaro's thesis, 3.2): one leader a term. */
+void __real_rlog_lease_elected(struct rlog *rlog);
+void __wrap_rlog_lease_elected(struct rlog *rlog);
+void __wrap_rlog_lease_elected(struct rlog *rlog)
+{
+    uint32_t number = machine_here()->number;
+
+    machine_note(rlog->raft.current_term << 8 ^ number);
+    if (!is_same(&terms, rlog->raft.current_term, number)) {
+        watch_fail("node %u leads in term %llu, as another one did", number,
+                   (unsigned long long)rlog->raft.current_term);
+    }
+    __real_rlog_lease_elected(rlog);
 }
 
 /* P6: whoever is presumed dead has stopped to serve before. */

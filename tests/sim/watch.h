@@ -1,6 +1,6 @@
-/* watch - what must hold at every step, seen where it happens: the same entry at the same index on
- * all nodes, for ever (state machine safety, Ongaro's thesis 3.6.3), and the same state there (P7).
- */
+/* watch - what must hold at every step, seen where it happens: one leader a term (Ongaro's thesis,
+ * 3.2), the same entry at the same index on all nodes for ever (3.6.3), the same state there (P7),
+ * and nobody serves who is presumed dead (P6). */
 #ifndef TESTS_SIM_WATCH_H
 #define TESTS_SIM_WATCH_H
 
