@@ -34,6 +34,7 @@ struct write {
     struct raft_io_snapshot_put *put;
     raft_io_snapshot_put_cb put_done;
     struct disk *disk;
+    int status;
 };
 
 struct disk {
@@ -56,6 +57,7 @@ struct disk {
     uint32_t life;
     bool is_busy; /* an event ends the first write */
     bool is_held;
+    bool fails_next;
     uint64_t delay_us;
     uint64_t jitter_us;
 };
@@ -194,6 +196,7 @@ void disk_lose(struct sim_host *host)
     disk->loop = NULL;
     disk->life++;
     disk->is_busy = false;
+    disk->fails_next = false;
     disk->closed = NULL;
 }
 
@@ -217,7 +220,7 @@ static void finish(void *ctx)
     struct write *write = ctx;
 
     if (write->appended != NULL) {
-        write->appended(write->append, 0);
+        write->appended(write->append, write->status);
     } else if (write->put_done != NULL) {
         write->put_done(write->put, 0);
     }
@@ -261,7 +264,13 @@ static void end_write(void *ctx)
     if (disk->is_held) {
         return;
     }
-    do_write(disk, write, write->count);
+    if (disk->fails_next && write->kind == WRITE_APPEND) {
+        disk->fails_next = false;
+        write->status = RAFT_IOERR;
+        do_write(disk, write, machine_draw(write->count + 1));
+    } else {
+        do_write(disk, write, write->count);
+    }
     disk->first_write = write->next;
     loop_post(disk->loop, finish, write);
     if (disk->first_write == NULL && disk->closed != NULL) {
@@ -296,6 +305,11 @@ static struct write *add_write(struct disk *disk, enum write_kind kind)
     }
     *at = write;
     return write;
+}
+
+void disk_fail_next(struct sim_host *host)
+{
+    disk_of(host)->fails_next = true;
 }
 
 void disk_hold(struct sim_host *host, bool is_held)

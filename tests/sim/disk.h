@@ -13,6 +13,8 @@ void disk_lose(struct sim_host *host);
 void disk_wipe(struct sim_host *host);
 /** Writes take so long, and up to so much longer. */
 void disk_set_delay(struct sim_host *host, uint64_t delay_us, uint64_t jitter_us);
+/** The next append fails, half way. */
+void disk_fail_next(struct sim_host *host);
 /** No write ends until it is let go. */
 void disk_hold(struct sim_host *host, bool is_held);
 

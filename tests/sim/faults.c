@@ -2,6 +2,7 @@
 
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
+#include "tests/sim/replace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ static void start_again(void *ctx)
 {
     const struct later *later = ctx;
 
-    if (!machine_host(later->node)->is_up) {
+    if (!machine_host(later->node)->is_up && !replace_is_of(later->node)) {
         say("node %u starts", later->node);
         room_start(faults.cluster, later->node);
     }
@@ -177,6 +178,13 @@ static void hold_disk(uint32_t node)
     after(let_disk_go, node, 0);
 }
 
+static void break_disk(uint32_t node)
+{
+    say("a write of node %u fails", node);
+    disk_fail_next(machine_host(node));
+    after(start_again, node, 0);
+}
+
 static void slow_disk(uint32_t node)
 {
     say("the disk of node %u is slow", node);
@@ -200,9 +208,9 @@ static void step_clock(uint32_t node)
 
 static void something_happens(void *ctx)
 {
-    static void (*const kinds[])(uint32_t node) = {kill_node, kill_node,    lose_power, freeze,
-                                                   stop,      cut_ways,     cut_ways,   hold_disk,
-                                                   slow_disk, slow_network, step_clock};
+    static void (*const kinds[])(uint32_t node) = {kill_node,  kill_node, lose_power,   freeze,
+                                                   stop,       cut_ways,  cut_ways,     hold_disk,
+                                                   break_disk, slow_disk, slow_network, step_clock};
 
     if (!faults.is_on || faults.count == faults.max) {
         return;
@@ -227,7 +235,7 @@ void faults_begin(struct sim_cluster *cluster, uint64_t pause_us, unsigned max, 
 static void keep_running(void *ctx)
 {
     for (uint32_t i = 1; i <= faults.cluster->count; i++) {
-        if (!machine_host(i)->is_up) {
+        if (!machine_host(i)->is_up && !replace_is_of(i)) {
             say("node %u starts", i);
             room_start(faults.cluster, i);
         }

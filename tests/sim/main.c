@@ -13,6 +13,7 @@
 #include "tests/sim/operator.h"
 #include "tests/sim/plant.h"
 #include "tests/sim/program.h"
+#include "tests/sim/replace.h"
 #include "tests/sim/room.h"
 #include "tests/sim/watch.h"
 
@@ -34,6 +35,7 @@ static struct {
     struct client clients[CLIENTS_MAX];
     uint32_t client_count;
     bool has_groups;
+    bool replaces; /* nodes that lost their disks */
     uint64_t faults_us;
     unsigned faults_max;
     bool is_loud;
@@ -111,7 +113,8 @@ static bool has_healed(struct sim_host *here)
             return false;
         }
     }
-    return all_settled() && (!run.has_groups || groups_are_normal(here, &run.cluster));
+    return replace_is_over() && all_settled() &&
+           (!run.has_groups || groups_are_normal(here, &run.cluster));
 }
 
 static void wish_all(enum client_wish wish)
@@ -170,6 +173,9 @@ static void operate(struct sim_host *here)
         if (run.has_groups) {
             groups_order(here, &run.cluster);
         }
+        if (run.replaces && machine_chance(100)) {
+            replace_begin(here, &run.cluster, 1 + (uint32_t)machine_draw(run.cluster.count));
+        }
     }
 }
 
@@ -199,6 +205,7 @@ static void draw_run(void)
               machine_chance(500) ? 20 + (uint32_t)machine_draw(100) : 0);
     run.client_count = 2 + (uint32_t)machine_draw(4);
     run.has_groups = machine_chance(600);
+    run.replaces = machine_chance(300);
     run.faults_us = (10 + machine_draw(30)) * SECOND_US;
 }
 
@@ -227,6 +234,7 @@ static int run_seed(uint64_t seed)
     net_init();
     disk_init();
     watch_init();
+    replace_init();
     program_init(run.is_loud);
     draw_run();
     for (uint32_t i = 1; i <= run.cluster.count; i++) {

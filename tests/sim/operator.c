@@ -76,22 +76,29 @@ json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, j
     return result;
 }
 
-bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
+json_t *operator_win(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
                      uint64_t timeout_us)
 {
     uint64_t until_us = machine_now_us() + timeout_us;
-    bool is_granted = false;
+    json_t *result = NULL;
 
-    for (uint32_t number = 1; !is_granted && machine_now_us() < until_us;
+    for (uint32_t number = 1; result == NULL && machine_now_us() < until_us;
          number = number % count + 1) {
-        json_t *result = operator_ask(from, number, verb, json_incref(args), 5 * UINT64_C(1000000));
-
-        is_granted = result != NULL;
-        json_decref(result);
-        if (!is_granted) {
+        result = operator_ask(from, number, verb, json_incref(args), 5 * UINT64_C(1000000));
+        if (result == NULL) {
             machine_sleep_us(RETRY_US);
         }
     }
     json_decref(args);
+    return result;
+}
+
+bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
+                     uint64_t timeout_us)
+{
+    json_t *result = operator_win(from, count, verb, args, timeout_us);
+    bool is_granted = result != NULL;
+
+    json_decref(result);
     return is_granted;
 }

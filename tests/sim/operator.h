@@ -9,7 +9,10 @@
 /** The result, which the caller owns; NULL: no answer in time, or a refusal. Takes args. */
 json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
                      uint64_t timeout_us);
-/** The same until a node grants it; false: none did in time. */
+/** The same, of one node after the other, until one grants it; NULL: none did in time. */
+json_t *operator_win(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
+                     uint64_t timeout_us);
+/** The same without the result. */
 bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
                      uint64_t timeout_us);
 

@@ -264,6 +264,38 @@ int room_exit_code(uint32_t number)
     return programs[number - 1].exit_code;
 }
 
+void room_wipe(struct sim_cluster *cluster, uint32_t number)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof(command), "rm -rf '%s/n%u/data'", cluster->dir, number);
+    run_shell(command);
+    disk_wipe(machine_host(number));
+}
+
+void room_join(struct sim_cluster *cluster, uint32_t number, uint64_t raft_id)
+{
+    const char *comma = "";
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/n%u/data", cluster->dir, number);
+    (void)mkdir(path, 0700);
+    file = open_file(cluster, number, "data/node.json");
+    (void)fprintf(file, "{\"node\": %u, \"raft_id\": %llu, \"members\": [", number,
+                  (unsigned long long)raft_id);
+    for (uint32_t i = 1; i <= cluster->count; i++) {
+        if (i != number) {
+            (void)fprintf(file, "%s{\"node\": %u, \"address\": \"10.0.0.%u:%d\"}", comma, i, i,
+                          NODE_LINK_PORT);
+            comma = ", ";
+        }
+    }
+    (void)fprintf(file, "]}\n");
+    (void)fclose(file);
+    room_start(cluster, number);
+}
+
 /* ---- signals: SIGTERM alone is ever sent */
 
 int uv_signal_init(uv_loop_t *loop, uv_signal_t *handle)

@@ -34,6 +34,10 @@ void room_kill(uint32_t number);
 void room_lose_power(uint32_t number);
 /** SIGTERM. */
 void room_stop(uint32_t number);
+/** All that a node that does not run had on its disks is lost. */
+void room_wipe(struct sim_cluster *cluster, uint32_t number);
+/** What musterctl node join writes; then it starts. */
+void room_join(struct sim_cluster *cluster, uint32_t number, uint64_t raft_id);
 /** How main() ended last; -1: it runs, or was killed. */
 int room_exit_code(uint32_t number);
 
