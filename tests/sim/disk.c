@@ -58,6 +58,7 @@ struct disk {
     bool is_busy; /* an event ends the first write */
     bool is_held;
     bool fails_next;
+    bool is_broken; /* a write has failed: raft_uv writes nothing more behind it */
     uint64_t delay_us;
     uint64_t jitter_us;
 };
@@ -182,7 +183,8 @@ void disk_lose(struct sim_host *host)
 {
     struct disk *disk = disk_of(host);
 
-    for (struct write *write = disk->first_write; write != NULL; write = write->next) {
+    for (struct write *write = disk->first_write; write != NULL && !disk->is_broken;
+         write = write->next) {
         if (machine_chance(500)) {
             if (write->kind == WRITE_APPEND) {
                 do_write(disk, write, machine_draw(write->count + 1)); /* torn */
@@ -197,6 +199,7 @@ void disk_lose(struct sim_host *host)
     disk->life++;
     disk->is_busy = false;
     disk->fails_next = false;
+    disk->is_broken = false;
     disk->closed = NULL;
 }
 
@@ -222,7 +225,7 @@ static void finish(void *ctx)
     if (write->appended != NULL) {
         write->appended(write->append, write->status);
     } else if (write->put_done != NULL) {
-        write->put_done(write->put, 0);
+        write->put_done(write->put, write->status);
     }
     free(write);
 }
@@ -264,8 +267,10 @@ static void end_write(void *ctx)
     if (disk->is_held) {
         return;
     }
-    if (disk->fails_next && write->kind == WRITE_APPEND) {
-        disk->fails_next = false;
+    if (disk->is_broken) {
+        write->status = RAFT_IOERR;
+    } else if (disk->fails_next && write->kind == WRITE_APPEND) {
+        disk->is_broken = true;
         write->status = RAFT_IOERR;
         do_write(disk, write, machine_draw(write->count + 1));
     } else {
