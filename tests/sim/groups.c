@@ -10,7 +10,7 @@
 static bool insist(struct sim_host *from, const struct sim_cluster *cluster, const char *verb,
                    json_t *args)
 {
-    return operator_insist(from, cluster->count, verb, args, 30 * SECOND_US);
+    return operator_insist(from, cluster->count, verb, args, "exists", 30 * SECOND_US);
 }
 
 bool groups_make(struct sim_host *from, const struct sim_cluster *cluster)

@@ -131,7 +131,7 @@ static void begin(struct sim_host *here)
 
         (void)snprintf(user, sizeof(user), "user%u@" SIM_DOMAIN, i);
         if (!operator_insist(here, run.cluster.count, "user.add",
-                             json_pack("{s:s,s:s}", "user", user, "password", "secret"),
+                             json_pack("{s:s,s:s}", "user", user, "password", "secret"), "exists",
                              BEGIN_US)) {
             watch_fail("no account could be made");
         }

@@ -48,8 +48,9 @@ static struct net_socket *dial(struct sim_host *from, uint32_t number, uint64_t 
     return socket;
 }
 
-json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
-                     uint64_t timeout_us)
+/* The whole answer; NULL: there was none. */
+static json_t *ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
+                   uint64_t timeout_us)
 {
     uint64_t until_us = machine_now_us() + timeout_us;
     struct net_socket *socket = dial(from, number, until_us);
@@ -58,47 +59,55 @@ json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, j
     char *text = json_dumps(request, JSON_COMPACT);
     char *line = malloc(strlen(text) + 2);
     char *answer = malloc(ANSWER_BYTES_MAX);
-    json_t *result = NULL;
+    json_t *root = NULL;
 
     (void)strcpy(line, text);
     (void)strcat(line, "\n");
     if (net_is_open(socket) && exchange(socket, line, answer, until_us)) {
-        json_t *root = json_loads(answer, 0, NULL);
-
-        result = json_incref(json_object_get(root, "result"));
-        json_decref(root);
+        root = json_loads(answer, 0, NULL);
     }
     net_close(socket);
     free(answer);
     free(line);
     free(text);
     json_decref(request);
+    return root;
+}
+
+json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
+                     uint64_t timeout_us)
+{
+    json_t *answer = ask(from, number, verb, args, timeout_us);
+    json_t *result = json_incref(json_object_get(answer, "result"));
+
+    json_decref(answer);
     return result;
 }
 
-json_t *operator_win(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
-                     uint64_t timeout_us)
+static bool is_granted(const json_t *answer, const char *done)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+
+    return json_is_true(json_object_get(answer, "ok")) ||
+           (done != NULL && error != NULL && strcmp(error, done) == 0);
+}
+
+bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
+                     const char *done, uint64_t timeout_us)
 {
     uint64_t until_us = machine_now_us() + timeout_us;
-    json_t *result = NULL;
+    bool is_done = false;
 
-    for (uint32_t number = 1; result == NULL && machine_now_us() < until_us;
+    for (uint32_t number = 1; !is_done && machine_now_us() < until_us;
          number = number % count + 1) {
-        result = operator_ask(from, number, verb, json_incref(args), 5 * UINT64_C(1000000));
-        if (result == NULL) {
+        json_t *answer = ask(from, number, verb, json_incref(args), 5 * UINT64_C(1000000));
+
+        is_done = is_granted(answer, done);
+        json_decref(answer);
+        if (!is_done) {
             machine_sleep_us(RETRY_US);
         }
     }
     json_decref(args);
-    return result;
-}
-
-bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
-                     uint64_t timeout_us)
-{
-    json_t *result = operator_win(from, count, verb, args, timeout_us);
-    bool is_granted = result != NULL;
-
-    json_decref(result);
-    return is_granted;
+    return is_done;
 }

@@ -9,11 +9,9 @@
 /** The result, which the caller owns; NULL: no answer in time, or a refusal. Takes args. */
 json_t *operator_ask(struct sim_host *from, uint32_t number, const char *verb, json_t *args,
                      uint64_t timeout_us);
-/** The same, of one node after the other, until one grants it; NULL: none did in time. */
-json_t *operator_win(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
-                     uint64_t timeout_us);
-/** The same without the result. */
+/** Ask one node after the other until one grants it, or refuses it as done already: with the error
+ * done (NULL: none means that). False: none did in time. */
 bool operator_insist(struct sim_host *from, uint32_t count, const char *verb, json_t *args,
-                     uint64_t timeout_us);
+                     const char *done, uint64_t timeout_us);
 
 #endif

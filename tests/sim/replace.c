@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-#define PATIENCE_US (300 * UINT64_C(1000000))
+#define PATIENCE_US (60 * UINT64_C(1000000))
+#define ANSWER_US   (15 * UINT64_C(1000000))
+#define RETRY_US    100000
 
 static struct {
     struct sim_host *from;
@@ -28,24 +30,37 @@ bool replace_is_of(uint32_t number)
     return replacement.number == number;
 }
 
-static json_t *win(const char *verb, json_t *args)
+/* Under a raft id of its own each time: when an answer was lost nobody knows which one it was. */
+static uint64_t add_anew(int node)
 {
-    return operator_win(replacement.from, replacement.cluster->count, verb, args, PATIENCE_US);
+    struct sim_host *from = replacement.from;
+    uint32_t asked = 1 + (uint32_t)machine_draw(replacement.cluster->count);
+    char address[32];
+    uint64_t raft_id;
+    json_t *added;
+
+    (void)snprintf(address, sizeof(address), "10.0.0.%d:%d", node, NODE_LINK_PORT);
+    if (!operator_insist(from, replacement.cluster->count, "member.remove",
+                         json_pack("{s:i}", "node", node), "not_found", PATIENCE_US)) {
+        return 0;
+    }
+    added = operator_ask(from, asked, "member.add",
+                         json_pack("{s:i,s:s}", "node", node, "address", address), ANSWER_US);
+    raft_id = (uint64_t)json_integer_value(json_object_get(added, "raft_id"));
+    json_decref(added);
+    return raft_id;
 }
 
 static void *run(void *ctx)
 {
-    int node = (int)replacement.number;
-    char address[32];
-    json_t *added;
+    uint64_t raft_id = 0;
 
     (void)ctx;
-    (void)snprintf(address, sizeof(address), "10.0.0.%d:%d", node, NODE_LINK_PORT);
-    json_decref(win("member.remove", json_pack("{s:i}", "node", node)));
-    added = win("member.add", json_pack("{s:i,s:s}", "node", node, "address", address));
-    room_join(replacement.cluster, replacement.number,
-              (uint64_t)json_integer_value(json_object_get(added, "raft_id")));
-    json_decref(added);
+    while (raft_id == 0) {
+        raft_id = add_anew((int)replacement.number);
+        machine_sleep_us(RETRY_US);
+    }
+    room_join(replacement.cluster, replacement.number, raft_id);
     replacement.number = 0;
     return NULL;
 }
