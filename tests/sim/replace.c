@@ -4,6 +4,7 @@
 #include "tests/sim/operator.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define PATIENCE_US (60 * UINT64_C(1000000))
 #define ANSWER_US   (15 * UINT64_C(1000000))
@@ -51,11 +52,37 @@ static uint64_t add_anew(int node)
     return raft_id;
 }
 
+/* Do all vote, so that one of them can be spared? */
+static bool is_safe(void)
+{
+    uint32_t asked = 1 + (uint32_t)machine_draw(replacement.cluster->count);
+    json_t *list = operator_ask(replacement.from, asked, "node.list", NULL, ANSWER_US);
+    size_t voters = 0;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(list, "nodes"), i, row)
+    {
+        const char *role = json_string_value(json_object_get(row, "role"));
+
+        voters += json_is_true(json_object_get(row, "up")) && role != NULL &&
+                  (strcmp(role, "voter") == 0 || strcmp(role, "leader") == 0);
+    }
+    json_decref(list);
+    return voters == replacement.cluster->count;
+}
+
 static void *run(void *ctx)
 {
     uint64_t raft_id = 0;
 
     (void)ctx;
+    if (!is_safe()) {
+        replacement.number = 0;
+        return NULL;
+    }
+    room_kill(replacement.number);
+    room_wipe(replacement.cluster, replacement.number);
     while (raft_id == 0) {
         raft_id = add_anew((int)replacement.number);
         machine_sleep_us(RETRY_US);
@@ -73,7 +100,5 @@ void replace_begin(struct sim_host *from, struct sim_cluster *cluster, uint32_t 
     replacement.from = from;
     replacement.cluster = cluster;
     replacement.number = number;
-    room_kill(number);
-    room_wipe(cluster, number);
     machine_name_thread(machine_spawn(from, run, NULL), "replace");
 }

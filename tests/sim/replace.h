@@ -5,7 +5,8 @@
 #include "tests/sim/room.h"
 
 void replace_init(void);
-/** Begin with this node, unless another one is being replaced; goes on by itself. */
+/** Begin with this node, unless another one is being replaced, or a majority would not be left;
+ * goes on by itself. */
 void replace_begin(struct sim_host *from, struct sim_cluster *cluster, uint32_t number);
 bool replace_is_over(void);
 /** Is it the node that has no disk? Nobody can start it then. */
