@@ -17,11 +17,11 @@ struct append {
 
 /* After a failed write 0.15 cuts its log but stays leader and uses the index again, or goes on
  * writing behind the hole (defects 3, 4, 5, 21b). A process that ends here restarts from what is on
- * disk. */
+ * disk. Also while it closes: when a second write fails, libraft cuts what the first one has cut,
+ * and reads behind the end of its log. */
 static bool stops_on(struct shim *shim, int status)
 {
-    if (status == 0 || status == RAFT_CANCELED || shim->closing ||
-        !shim_guards(shim, SHIM_GUARD_APPEND_FAILED)) {
+    if (status == 0 || status == RAFT_CANCELED || !shim_guards(shim, SHIM_GUARD_APPEND_FAILED)) {
         return false;
     }
     shim->config.fail_stop(shim->config.ctx, "a write of the log failed");

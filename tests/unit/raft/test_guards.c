@@ -566,6 +566,29 @@ static void test_close_waits_for_writes(void **state)
     lab_free(&lab);
 }
 
+/* Goal: one whose writes fail while it closes stops at once, as at any other time: libraft would
+ * cut twice what it has cut. Method: the same, with a disk that fails. */
+static void test_close_with_a_failing_disk(void **state)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposals[2];
+    struct lab_node *node = &lab->nodes[2];
+    (void)state;
+
+    lab_start(lab, 0);
+    lab_elect(lab, 2, 3);
+    lab_run(lab, 2, 2);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(lab_propose(lab, 2, &proposals[k], 8), 0);
+    }
+    node->raft.data = node;
+    raft_close(&node->raft, lab_on_closed);
+    lab_write(lab, 2, RAFT_IOERR);
+    assert_non_null(node->stopped);
+    assert_false(node->closed);
+    lab_free(&lab);
+}
+
 /* Goal: a node whose disk tells twice that it has closed, as that of 0.15 does now and then, is
  * freed once. Method: such a disk; a second end would free what is free. */
 static void test_disk_that_closes_twice(void **state)
@@ -715,6 +738,7 @@ int main(void)
         cmocka_unit_test(test_retired_ids_are_not_heard),
         cmocka_unit_test(test_close_waits_for_writes),
         cmocka_unit_test(test_old_offers_are_ignored),
+        cmocka_unit_test(test_close_with_a_failing_disk),
         cmocka_unit_test(test_disk_that_closes_twice),
         cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
         cmocka_unit_test(test_an_offered_snapshot_is_put_off),
