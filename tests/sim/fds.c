@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FD_FIRST   1000000
-#define FDS_MAX    20000
+#define FDS_MAX    100000
 #define PIPE_BYTES 65536
 #define LOOK_US    200 /* so often a thread looks whether its end of a pipe is ready */
 

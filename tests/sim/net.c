@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKETS_MAX       20000
+#define SOCKETS_MAX       100000
 #define WINDOW_BYTES      (256 * 1024) /* sent, and not yet read */
 #define BACKLOG_MAX       64
 #define RETRY_US          200000 /* a packet that was lost is sent again */
