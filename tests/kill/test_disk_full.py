@@ -6,12 +6,14 @@ help: its next transaction fails with ENOSPC. The log goes on in space that it h
 until the look at the free space, each second, ends the node.
 """
 
+import base64
 import os
 import shutil
 import subprocess
 import time
 import unittest
 from pathlib import Path
+from typing import Any
 
 from tests.lib.cluster import TestCluster
 from tools.local import processes
@@ -20,6 +22,10 @@ from tools.local.control import ControlError
 MIB = 1024 * 1024
 ROOM_BYTES = 2048 * MIB  # a tmpfs takes no memory before it is written to
 END_TIMEOUT_S = 20.0
+FILLERS = 100  # accounts, with a key that was derived elsewhere
+KEY = {"mechanism": "SCRAM-SHA-256", "iterations": 4096, "salt": base64.b64encode(b"salt").decode(),
+       "stored_key": base64.b64encode(bytes(32)).decode(),
+       "server_key": base64.b64encode(bytes(32)).decode()}
 LEADER_TIMEOUT_S = 20.0
 LOG_SAYS = r"raft\.no_space .*needed="
 STORE_SAYS = r"kv\.write_failed .*No space left on device[^$]*core\.storage_failed"
@@ -130,17 +136,20 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
         return self.cluster.leader() == victim
 
     def _write_until_gone(self, victim: int) -> None:
-        """Commands of the other nodes, so that there is something to write everywhere."""
+        """Commands of the other nodes, so that there is something to write everywhere: more than
+        the store finds room for among the pages that it has."""
         other = next(one for one in self.cluster.ids if one != victim)
         deadline = time.monotonic() + END_TIMEOUT_S
         number = 0
+        said: Any = None
         while processes.is_running(self.cluster.node(victim)):
-            self.assertLess(time.monotonic(), deadline, "the node goes on without room")
+            self.assertLess(time.monotonic(), deadline, f"goes on without room: {said}")
             try:
-                self.cluster.ask(other, "user.add", password="a password",
-                                 user=f"filler{number}@{self.cluster.cluster.domain}")
-            except ControlError:
-                pass  # there is no leader for a moment, or it has no room for accounts
+                said = self.cluster.ask(other, "user.import", rows=[
+                    {"jid": f"filler{number}-{row}@{self.cluster.cluster.domain}", "keys": [KEY]}
+                    for row in range(FILLERS)])
+            except ControlError as error:
+                said = error  # there is no leader for a moment, or it has no room for accounts
             number += 1
             time.sleep(0.05)
 
