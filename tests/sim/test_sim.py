@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tools.local.main import find_program
 
-SEEDS = int(os.environ.get("MUSTER_SIM_SEEDS", "500"))
+SEEDS = int(os.environ.get("MUSTER_SIM_SEEDS", "400"))
 SEED_TIMEOUT_S = 60
 PLANTED_SEEDS = 12
 PLANTED = {  # what is put into the program on purpose, and a word of what is found
