@@ -12,7 +12,7 @@ enum plant {
     PLANT_FORGET,      /* P3: a session is not found at its resume, now and then */
     PLANT_NO_FENCE,    /* P6: a node serves on when its lease is over */
     PLANT_OTHER_STATE, /* P7: one node does not apply every message */
-    PLANT_NO_GUARDS,   /* libraft without the guards against its defects */
+    PLANT_GOES_ON,     /* libraft goes on behind a write that failed */
     PLANTS
 };
 

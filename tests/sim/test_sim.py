@@ -16,7 +16,7 @@ PLANTED = {  # what is put into the program on purpose, and a word of what is fo
     "forget": "lost its session",
     "no-fence": "serves, and is presumed dead",
     "other-state": "has another state at mark",
-    "no-guards": "",
+    "goes-on": "",
 }
 
 

@@ -540,14 +540,10 @@ static void test_append_entries_are_bounded(void **state)
     assert_true(run_large_backlog(0) <= SHIM_APPEND_BYTES_MAX + 1024);
 }
 
-/* Goal: a leader with several writes under way closes in peace (0.15 crashes when they are
- * cancelled). Method: close with two; nothing is closed before they are written. */
-static void test_close_waits_for_writes(void **state)
+/* Leader 2 is to close while two of its writes are under way. */
+static void close_with_two_writes(struct lab *lab, struct raft_apply proposals[2])
 {
-    struct lab *lab = lab_new();
-    struct raft_apply proposals[2];
     struct lab_node *node = &lab->nodes[2];
-    (void)state;
 
     lab_start(lab, 0);
     lab_elect(lab, 2, 3);
@@ -557,6 +553,18 @@ static void test_close_waits_for_writes(void **state)
     }
     node->raft.data = node;
     raft_close(&node->raft, lab_on_closed);
+}
+
+/* Goal: a leader with several writes under way closes in peace (0.15 crashes when they are
+ * cancelled). Method: close with two; nothing is closed before they are written. */
+static void test_close_waits_for_writes(void **state)
+{
+    struct lab *lab = lab_new();
+    struct raft_apply proposals[2];
+    struct lab_node *node = &lab->nodes[2];
+    (void)state;
+
+    close_with_two_writes(lab, proposals);
     assert_false(node->closed);
     lab_write(lab, 2, 0);
     shim_turn(node->shim);
@@ -575,14 +583,7 @@ static void test_close_with_a_failing_disk(void **state)
     struct lab_node *node = &lab->nodes[2];
     (void)state;
 
-    lab_start(lab, 0);
-    lab_elect(lab, 2, 3);
-    lab_run(lab, 2, 2);
-    for (int k = 0; k < 2; k++) {
-        assert_int_equal(lab_propose(lab, 2, &proposals[k], 8), 0);
-    }
-    node->raft.data = node;
-    raft_close(&node->raft, lab_on_closed);
+    close_with_two_writes(lab, proposals);
     lab_write(lab, 2, RAFT_IOERR);
     assert_non_null(node->stopped);
     assert_false(node->closed);

@@ -65,6 +65,19 @@ static void submit_many(struct cluster *cluster, size_t at, int count)
     }
 }
 
+/* Three voters; the one that leads. */
+static int start_three(struct cluster *cluster)
+{
+    int leader;
+
+    cluster_init(cluster, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cluster_start(cluster, i, true);
+    }
+    UNTIL((leader = cluster_leader(cluster)) >= 0);
+    return leader;
+}
+
 /* The picture that a replica has of another node; NULL: none. Until the next call. */
 static const struct rlog_peer_status *look_at(struct replica *replica, uint32_t node_id)
 {
@@ -144,11 +157,7 @@ static void test_join_and_leave(void **state)
     size_t follower;
     (void)state;
 
-    cluster_init(&cluster, 3);
-    for (size_t i = 0; i < 3; i++) {
-        cluster_start(&cluster, i, true);
-    }
-    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leader = start_three(&cluster);
     follower = (size_t)(leader + 1) % 3;
     submit_many(&cluster, follower, 100);
     cluster_start(&cluster, 3, false);
@@ -200,11 +209,7 @@ static void test_unsafe_changes(void **state)
     size_t dead;
     (void)state;
 
-    cluster_init(&cluster, 3);
-    for (size_t i = 0; i < 3; i++) {
-        cluster_start(&cluster, i, true);
-    }
-    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leader = start_three(&cluster);
     pick_followers(leader, &alive, &dead);
     UNTIL(rlog_lease_held(cluster.replicas[alive].rlog));
     cluster_stop(&cluster, dead);
@@ -344,11 +349,7 @@ static void test_demote_leader(void **state)
     size_t other;
     (void)state;
 
-    cluster_init(&cluster, 3);
-    for (size_t i = 0; i < 3; i++) {
-        cluster_start(&cluster, i, true);
-    }
-    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leader = start_three(&cluster);
     pick_followers(leader, &one, &other);
     assert_int_equal(assign(&cluster, (size_t)leader, (size_t)leader, RLOG_STANDBY), 0);
     UNTIL(cluster_leader(&cluster) == (int)one || cluster_leader(&cluster) == (int)other);
@@ -400,11 +401,7 @@ static void test_transfer_during_a_promotion(void **state)
     size_t other;
     (void)state;
 
-    cluster_init(&cluster, 3);
-    for (size_t i = 0; i < 3; i++) {
-        cluster_start(&cluster, i, true);
-    }
-    UNTIL((leader = cluster_leader(&cluster)) >= 0);
+    leader = start_three(&cluster);
     pick_followers(leader, &one, &other);
     assert_int_equal(add(&cluster, (size_t)leader, 3), 0);
     rlog_member_assign(cluster.replicas[leader].rlog, cluster.members[3].raft_id, RLOG_VOTER,
