@@ -23,6 +23,7 @@ FUZZ_SECONDS_LONG = 300
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
 KILLS_LONG = 200
 CUTS_LONG = 51
+OUTAGES_LONG = 100
 SEEDS_LONG = 10000
 
 
@@ -230,6 +231,9 @@ STAGES = [
           ["build-gcc"], full=True),
     Stage("many-long", "a node with two thousand sessions fails over and back", 900,
           _python("ha", "gcc", 1200, "test_many.py", {"MUSTER_SESSIONS": "2000"}),
+          ["build-gcc"], full=True),
+    Stage("outage-long", "all nodes killed at once, a hundred times", 600,
+          _python("kill", "gcc", 1200, "test_outage.py", {"MUSTER_OUTAGES": str(OUTAGES_LONG)}),
           ["build-gcc"], full=True),
     Stage("sim-long", "many seeds", 2400,
           _python("sim", "gcc", 4000, env={"MUSTER_SIM_SEEDS": str(SEEDS_LONG)}),
