@@ -91,6 +91,7 @@ static int write_group(struct store *store, const struct group *group,
         txn = NULL; /* commit frees it, even when it fails */
     }
     if (rc != 0) {
+        rc = store_write_cause(store, rc);
         log_error("kv.write_failed", LOG_STR("dir", store->dir), LOG_UINT("mark", mark.index),
                   LOG_STR("cause", mdb_strerror(rc)));
         mdb_txn_abort(txn);

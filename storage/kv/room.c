@@ -4,7 +4,10 @@
 
 #include "node/base/log.h"
 
+#include <errno.h>
 #include <sys/statvfs.h>
+
+#define WRITE_BYTES_MAX (1 << 20) /* that LMDB writes by one call */
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -75,4 +78,14 @@ void store_measure_room(struct store *store)
         room += free_pages * sizes.ms_psize;
     }
     atomic_store(&store->room_bytes, room);
+}
+
+int store_write_cause(const struct store *store, int rc)
+{
+    struct statvfs disk;
+
+    return rc == EIO && fstatvfs(store->dir_fd, &disk) == 0 &&
+                   (uint64_t)disk.f_bavail * disk.f_frsize < WRITE_BYTES_MAX
+               ? ENOSPC
+               : rc;
 }

@@ -63,6 +63,9 @@ static inline uint64_t store_room_wanted(uint64_t reserve_bytes, size_t unwritte
 }
 /** Bring room_bytes up to date: what more the file can take. Not while a transaction writes. */
 void store_measure_room(struct store *store);
+/** Why a transaction failed to write: LMDB says EIO when a write was cut short, as is the last one
+ * that a disk has some room for. Then ENOSPC, else rc as it is. */
+int store_write_cause(const struct store *store, int rc);
 
 /** Add the hash of every row of a table to *hash. stop (may be NULL): looked at now and then; when
  * set, ERR_CLOSED. */
