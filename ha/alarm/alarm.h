@@ -31,7 +31,8 @@ enum alarm_severity { ALARM_CRITICAL, ALARM_MAJOR, ALARM_MINOR, ALARM_WARNING };
     X(WORKER_HUNG, "worker-hung", CRITICAL, 1000, HEALTH_WORKER_HUNG)                              \
     X(LEASE_DIFFERS, "lease-differs", MAJOR, 1000, HEALTH_LEASE_DIFFERS)                           \
     X(STORE_BEHIND, "store-behind", MAJOR, 3000, HEALTH_STORE_BEHIND)                              \
-    X(STORE_LOW, "store-low", MAJOR, 1000, HEALTH_STORE_LOW)
+    X(STORE_LOW, "store-low", MAJOR, 1000, HEALTH_STORE_LOW)                                       \
+    X(LOG_LOW, "log-low", MAJOR, 1000, HEALTH_LOG_LOW)
 
 #define ALARM_KIND_NAME(name, text, severity, hold_ms, bit) ALARM_##name,
 enum alarm_kind { ALARM_KINDS(ALARM_KIND_NAME) ALARM_KIND_COUNT };

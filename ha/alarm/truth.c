@@ -102,6 +102,7 @@ static void explain(const struct alarm_node *node, enum alarm_kind kind,
         [ALARM_LEASE_DIFFERS] = "timers.lease_ms is not that of the leader",
         [ALARM_STORE_BEHIND] = "the store takes less than the log brings",
         [ALARM_STORE_LOW] = "the store has hardly any room left",
+        [ALARM_LOG_LOW] = "the disk of the log has hardly any room left",
     };
 
     switch (kind) {

@@ -8,7 +8,7 @@ static uint32_t alarms_of(const struct health_facts *facts)
            (facts->lease_differs ? HEALTH_LEASE_DIFFERS : 0u) |
            (facts->log_disk_stalled ? HEALTH_LOG_DISK_STALLED : 0u) |
            (facts->store_behind ? HEALTH_STORE_BEHIND : 0u) |
-           (facts->store_low ? HEALTH_STORE_LOW : 0u) |
+           (facts->store_low ? HEALTH_STORE_LOW : 0u) | (facts->log_low ? HEALTH_LOG_LOW : 0u) |
            (facts->workers_hung > 0 ? HEALTH_WORKER_HUNG : 0u);
 }
 
@@ -27,6 +27,18 @@ struct health health_of(const struct health_facts *facts)
         health.services_down |= HEALTH_RAFT; /* then nobody else hears of it by a report */
     }
     return health;
+}
+
+bool health_is_low(bool was_low, uint64_t left_bytes, uint64_t wanted_bytes)
+{
+    const uint64_t margin = wanted_bytes / (was_low ? 2 : 4);
+
+    return left_bytes < wanted_bytes || left_bytes - wanted_bytes < margin;
+}
+
+bool health_has_room(uint32_t alarms)
+{
+    return (alarms & (HEALTH_STORE_LOW | HEALTH_LOG_LOW)) == 0;
 }
 
 #define NAME_AT(name, bit, text) [bit] = (text),

@@ -14,7 +14,8 @@
     X(LOG_DISK_STALLED, 2, "log-disk-stalled")                                                     \
     X(STORE_BEHIND, 3, "store-behind")                                                             \
     X(WORKER_HUNG, 4, "worker-hung")                                                               \
-    X(STORE_LOW, 5, "store-low")
+    X(STORE_LOW, 5, "store-low")                                                                   \
+    X(LOG_LOW, 6, "log-low")
 
 /* Next ones: sip, directory; each with its fact below and its line in health_of(). */
 #define HEALTH_SERVICES(X)                                                                         \
@@ -33,6 +34,7 @@ struct health_facts {
     bool log_disk_stalled;
     bool store_behind;     /* the store takes less than the log brings */
     bool store_low;        /* it has hardly any room left */
+    bool log_low;          /* the same of the disk of the log */
     uint32_t workers_hung; /* that have not moved for seconds */
     bool raft_hung;        /* its thread has not moved for seconds */
 };
@@ -43,6 +45,13 @@ struct health {
 };
 
 struct health health_of(const struct health_facts *facts);
+
+/** Is there hardly any room left? That is so with less than a quarter more than is wanted, since
+ * leadership has to be elsewhere before anything is refused; and over when half as much more is
+ * left, since it must not hang on every window that is written. */
+bool health_is_low(bool was_low, uint64_t left_bytes, uint64_t wanted_bytes);
+/** Does a node that has these alarms have room for what is new? */
+bool health_has_room(uint32_t alarms);
 
 /** The name of the alarm or service at a bit, NULL when this program knows none there. */
 const char *health_alarm_name(unsigned bit);

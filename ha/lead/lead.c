@@ -24,9 +24,14 @@ static bool roles_are_due(const struct lead *lead, const struct lead_facts *fact
            facts->now_ms - lead->roles_seen_ms >= LEAD_ROLES_MS;
 }
 
+static bool is_low_for_long(const struct lead *lead, uint64_t now_ms)
+{
+    return lead->low_ms != 0 && now_ms - lead->low_ms >= LEAD_LOW_MS;
+}
+
 static bool handing_on_is_due(const struct lead *lead, const struct lead_facts *facts)
 {
-    return facts->is_witness && !lead->is_handing_on &&
+    return (facts->is_witness || is_low_for_long(lead, facts->now_ms)) && !lead->is_handing_on &&
            (lead->handed_on_ms == 0 || facts->now_ms - lead->handed_on_ms >= LEAD_HAND_ON_MS);
 }
 
@@ -34,6 +39,15 @@ static bool rotation_is_due(const struct lead *lead, const struct lead_facts *fa
 {
     return facts->secrets_age_ms >= LEAD_ROTATE_MS &&
            (lead->rotated_ms == 0 || facts->now_ms - lead->rotated_ms >= LEAD_EXPIRY_LOST_MS);
+}
+
+void lead_note_room(struct lead *lead, bool is_low, uint64_t now_ms)
+{
+    if (!is_low) {
+        lead->low_ms = 0;
+    } else if (lead->low_ms == 0) {
+        lead->low_ms = now_ms;
+    }
 }
 
 unsigned lead_due(const struct lead *lead, const struct lead_facts *facts)
@@ -73,17 +87,26 @@ uint64_t lead_time_ms(struct lead *lead, uint64_t log_time_ms, uint64_t now_ms)
     return log_time_ms + (now_ms - lead->log_time_seen_ms);
 }
 
+static bool may_inherit(const struct lead_member *member, uint64_t commit_index)
+{
+    return !member->is_self && member->role == LEAD_VOTER && !member->is_witness &&
+           member->may_lead && member->match_index >= commit_index;
+}
+
+static bool is_better(const struct lead_member *member, const struct lead_member *other)
+{
+    return member->has_room != other->has_room ? member->has_room
+                                               : member->match_index > other->match_index;
+}
+
 bool lead_heir(const struct lead_member *members, size_t count, uint64_t commit_index,
-               size_t *member_out)
+               bool needs_room, size_t *member_out)
 {
     bool is_found = false;
 
     for (size_t i = 0; i < count; i++) {
-        const struct lead_member *member = &members[i];
-
-        if (member->role == LEAD_VOTER && !member->is_witness && member->may_lead &&
-            member->match_index >= commit_index &&
-            (!is_found || member->match_index > members[*member_out].match_index)) {
+        if (may_inherit(&members[i], commit_index) && (members[i].has_room || !needs_room) &&
+            (!is_found || is_better(&members[i], &members[*member_out]))) {
             *member_out = i;
             is_found = true;
         }

@@ -13,6 +13,9 @@
 #define LEAD_LAG_MAX        1024 /* entries: a standby that lacks more has to catch up first */
 #define LEAD_PAIRS_MS       500
 #define LEAD_HAND_ON_MS     5000 /* between two tries: each holds the log up for 2 s at most */
+/* Longer than a report takes to be here (raft/log/reports.c): where there is little room at the
+ * same time, nobody hands on to one who had room a moment ago. */
+#define LEAD_LOW_MS 2500
 /* A key seals tickets for this long; twice as long it opens them (TLS_TICKET_LIFETIME_S). */
 #define LEAD_ROTATE_MS        (12ull * 3600 * 1000)
 #define LEAD_STAMP_MS         10000
@@ -25,7 +28,7 @@ enum lead_duty {
     LEAD_ROLES = 1 << 3,        /* look at the members: whose role has to change? */
     LEAD_ROTATE = 1 << 4,       /* draw new secrets for all nodes */
     LEAD_PAIRS = 1 << 5,        /* look at health, pairs, homes and alarms */
-    LEAD_HAND_ON = 1 << 6       /* find another leader: a witness keeps it no longer than it must */
+    LEAD_HAND_ON = 1 << 6       /* find another leader: see lead_heir() */
 };
 
 /* All times are of one monotonic clock; 0: never. */
@@ -39,6 +42,7 @@ struct lead {
     bool is_changing_role;
     uint64_t changing_id;     /* raft id of the spare that is to get a role; 0: none */
     uint64_t failed_spare_id; /* and of the last one that was to get one in vain; 0: none */
+    uint64_t low_ms;          /* since when this leader is low on room; 0: it is not */
     uint64_t handed_on_ms;    /* a transfer was begun */
     bool is_handing_on;
     uint64_t log_time_ms; /* cluster time of the last entry that had one, and when it was seen */
@@ -55,6 +59,9 @@ struct lead_facts {
     bool is_witness;         /* this node */
 };
 
+/** Has this node hardly any room left for what is new? Before lead_due(), each time. */
+void lead_note_room(struct lead *lead, bool is_low, uint64_t now_ms);
+
 /** What is due: a set of enum lead_duty. */
 unsigned lead_due(const struct lead *lead, const struct lead_facts *facts);
 
@@ -66,20 +73,26 @@ enum lead_role { LEAD_VOTER, LEAD_STANDBY, LEAD_SPARE };
 struct lead_member {
     uint64_t raft_id;
     enum lead_role role;
+    bool is_self;
     bool is_ready; /* a spare: it is there, and its program understands the log */
     bool is_witness;
     bool answers;         /* the leader, within the lease */
     bool may_lead;        /* a voter that answers, and whose store takes entries */
+    bool has_room;        /* it says so itself */
     bool is_dead;         /* it has been silent, or presumed dead, for as long as it may */
     bool is_noted;        /* the state knows that this membership has had a vote */
     uint64_t match_index; /* how much of the log it has */
 };
 
-/** Whom a witness that leads hands leadership to: a voter that is no witness, may lead, and has all
- * that is committed; of several the one with the most, so that the log is held up for no longer
- * than it takes to send the rest. False: none can take it, and the witness goes on leading. */
+/** Whom a leader hands leadership to that should not keep it: a witness, and a node that has hardly
+ * any room left, since what the leader has no room for nobody may write (DESIGN 3). It is another
+ * voter that is no witness, may lead, and has all that is committed. One with room comes before one
+ * without; a leader that is no witness hands on only to one with room (needs_room), so that
+ * leadership does not go round when there is little everywhere. Of several it is the one with the
+ * most of the log, so that the log is held up for no longer than it takes to send the rest. False:
+ * none can take it, and the leader goes on leading. */
 bool lead_heir(const struct lead_member *members, size_t count, uint64_t commit_index,
-               size_t *member_out);
+               bool needs_room, size_t *member_out);
 
 struct lead_rules {
     size_t voters_max;

@@ -118,6 +118,7 @@ struct core_status {
     enum gate_reason waits_for; /* why it does not serve */
     bool has_pressure;
     bool is_low;           /* the store has hardly any room left */
+    bool log_is_low;       /* the same of the disk of the log */
     uint32_t workers_hung; /* that have not moved for seconds */
     uint64_t incarnation;  /* 0: not started in the cluster yet */
     uint64_t applied_index;

@@ -86,6 +86,8 @@ struct core {
     uint64_t start_cookie; /* tells our START from others'; changes with each life */
     struct gate gate;
     enum gate_reason waits_for; /* as of the last step of the gate */
+    bool store_is_low;          /* as of the last tick */
+    bool log_is_low;
     struct marks marks;
     uint64_t adopted_index;     /* mark at which the store was opened or replaced */
     uint64_t hash_error;        /* found by a scrub: to be added to what is summed up */
@@ -151,6 +153,8 @@ void core_decide(struct core *core, Pb__Command *command, uint64_t cookie);
 /* report.c */
 /** Tell the log what this node says of itself to others. */
 void core_tell_report(struct core *core);
+/** Once a tick: is there hardly any room left for store or log? */
+void core_look_at_room(struct core *core);
 
 /* roles.c */
 /** The leader looks whether a member should have another role. time_ms: cluster time. */

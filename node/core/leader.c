@@ -145,6 +145,7 @@ void core_lead(struct core *core, uint64_t now_ms)
                                                           core->leader.is_fallback_awaited,
                                          .is_witness = core->is_witness};
 
+        lead_note_room(&core->leader.lead, core->store_is_low || core->log_is_low, now_ms);
         carry_out(core, lead_due(&core->leader.lead, &facts), now_ms);
     }
 }

@@ -13,10 +13,23 @@ struct health core_health(const struct core_status *core, const struct rlog_stat
                                        .log_disk_stalled = log->disk_stalled,
                                        .store_behind = core->has_pressure,
                                        .store_low = core->is_low,
+                                       .log_low = core->log_is_low,
                                        .workers_hung = core->workers_hung,
                                        .raft_hung = log->as_of_ms + RAFT_HUNG_MS < clock_mono_ms()};
 
     return health_of(&facts);
+}
+
+void core_look_at_room(struct core *core)
+{
+    struct rlog_status log;
+    uint64_t left;
+    uint64_t wanted;
+
+    rlog_get_status(core->log, &log);
+    kv_room(core->kv, &left, &wanted);
+    core->store_is_low = health_is_low(core->store_is_low, left, wanted);
+    core->log_is_low = health_is_low(core->log_is_low, log.disk_free_bytes, log.disk_wanted_bytes);
 }
 
 void core_note_sessions(struct core *core, uint32_t worker, uint32_t count)

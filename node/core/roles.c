@@ -1,5 +1,6 @@
-/* The leader and the members of the cluster: who gets another role, and to whom a witness hands
- * leadership. ha/lead decides; here are its facts, and what it takes to carry a decision out. */
+/* The leader and the members of the cluster: who gets another role, and to whom a leader that
+ * should not be one hands leadership. ha/lead decides; here are its facts, and what it takes to
+ * carry a decision out. */
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "node/core/members.h"
@@ -42,11 +43,13 @@ static bool describe_members(struct core *core, uint64_t time_ms, struct rlog_st
 
         out[i] = (struct lead_member){
             .raft_id = peer->raft_id,
+            .is_self = peer->node_id == core->node_id,
             .role = lead_roles[peer->role],
             .is_ready = peer->connected && members_understands(&members, member),
             .is_witness = row != NULL && row->witness,
             .answers = peer->answers,
             .may_lead = peer->may_lead,
+            .has_room = member->report != NULL && health_has_room(member->report->alarms),
             .is_dead = is_dead(core, member, time_ms),
             .is_noted = row != NULL && row->voter_raft_id >= peer->raft_id,
             .match_index = peer->match_index};
@@ -117,7 +120,7 @@ void core_change_roles(struct core *core, uint64_t time_ms)
                      on_role_changed, &core->inbox);
 }
 
-/* ---- a witness hands on */
+/* ---- leadership is handed on */
 
 static void on_handed_on(void *ctx, int status)
 {
@@ -142,10 +145,11 @@ void core_hand_on(struct core *core, uint64_t now_ms)
     size_t heir;
 
     if (!describe_members(core, 0, &log, members) ||
-        !lead_heir(members, log.peer_count, log.commit_index, &heir)) {
+        !lead_heir(members, log.peer_count, log.commit_index, !core->is_witness, &heir)) {
         return; /* looked for again at the next tick */
     }
-    log_info("core.hands_on", LOG_UINT("to", log.peers[heir].node_id));
+    log_info("core.hands_on", LOG_UINT("to", log.peers[heir].node_id),
+             LOG_STR("reason", core->is_witness ? "a witness" : "little room"));
     core->leader.lead.handed_on_ms = now_ms;
     core->leader.lead.is_handing_on = true;
     rlog_decide_transfer(core->log, log.term, log.peers[heir].node_id, on_handed_on, &core->inbox);

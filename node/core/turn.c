@@ -124,7 +124,8 @@ static void publish_status(struct core *core)
     core->status.state_differs = core->state_differs || core->hash_error != 0;
     core->status.waits_for = core->waits_for;
     core->status.has_pressure = kv_pressure(core->kv);
-    core->status.is_low = !kv_has_room(core->kv);
+    core->status.is_low = core->store_is_low;
+    core->status.log_is_low = core->log_is_low;
     core->status.incarnation = core->incarnation;
     core->status.applied_index = core->applied_index;
     core->status.mark_index = core->marks.newest_own_index;
@@ -181,6 +182,7 @@ static void on_tick(uv_timer_t *tick)
     struct core *core = tick->data;
     const uint64_t now_ms = clock_mono_ms();
 
+    core_look_at_room(core);
     core_lead(core, now_ms);
     arena_reset(&core->arena);
     moving_step(core, now_ms);

@@ -168,6 +168,7 @@ struct rlog {
     uint64_t handover_ends_ms;
     const char *fail_reason; /* after handing over, end the process for this; NULL: close */
     uint64_t space_checked_ms;
+    uint64_t disk_free_bytes; /* as of then */
     struct raft_uv_transport no_network;
     struct raft_io disk;
     struct shim *shim;
@@ -258,7 +259,7 @@ void rlog_bound_log(struct rlog *rlog);
 
 /* space.c */
 /** ERR_NO_SPACE: too little is free in the log's file system to go on safely (defect 17). */
-NODISCARD int rlog_check_space(const struct rlog *rlog);
+NODISCARD int rlog_check_space(struct rlog *rlog);
 
 /* aio.c */
 /** ERR_LIMIT: the sysctl fs.aio-max-nr leaves too little; ERR_IO: the kernel refuses. Logged. */

@@ -182,6 +182,8 @@ struct rlog_status {
     size_t outstanding;          /* own commands not yet applied */
     bool lease_differs;          /* alarm: the leader is configured with another lease_ms */
     bool disk_stalled;           /* alarm: no write of the log has ended for seconds */
+    uint64_t disk_free_bytes;    /* of the log's disk, at most a second ago */
+    uint64_t disk_wanted_bytes;  /* with less it should not lead; with half of it, it leaves */
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
     size_t peer_count;
     struct rlog_peer_status peers[RLOG_MEMBERS_MAX]; /* this node included */

@@ -5,7 +5,7 @@
 
 #include <sys/statvfs.h>
 
-int rlog_check_space(const struct rlog *rlog)
+int rlog_check_space(struct rlog *rlog)
 {
     struct statvfs status;
     uint64_t free_bytes;
@@ -15,6 +15,7 @@ int rlog_check_space(const struct rlog *rlog)
         return ERR_NO_SPACE;
     }
     free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    rlog->disk_free_bytes = free_bytes;
     if (free_bytes < rlog->config.disk_free_bytes_min) {
         log_error("raft.no_space", LOG_STR("dir", rlog->config.dir), LOG_UINT("free", free_bytes),
                   LOG_UINT("needed", rlog->config.disk_free_bytes_min));

@@ -57,7 +57,9 @@ static void describe(struct rlog *rlog, struct rlog_status *out)
                                 /* Also what is still on its way to this thread. */
                                 .outstanding = atomic_load(&rlog->outstanding_count),
                                 .lease_differs = rlog->lease_differs && !rlog->role.is_leader,
-                                .disk_stalled = rlog->stall.is_stalled};
+                                .disk_stalled = rlog->stall.is_stalled,
+                                .disk_free_bytes = rlog->disk_free_bytes,
+                                .disk_wanted_bytes = 2 * rlog->config.disk_free_bytes_min};
     for (unsigned i = 0; i < raft->configuration.n && i < RLOG_MEMBERS_MAX; i++) {
         uint32_t membership = (uint32_t)raft->configuration.servers[i].id;
 

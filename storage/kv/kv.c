@@ -248,14 +248,23 @@ bool kv_pressure(struct kv *kv)
     return atomic_load(&kv->checkpoint.bytes) > kv->unwritten_bytes_max;
 }
 
-bool kv_has_room(struct kv *kv)
+void kv_room(struct kv *kv, uint64_t *left_out, uint64_t *wanted_out)
 {
     size_t unwritten_bytes;
     size_t open_rows;
 
     kv_usage(kv, &unwritten_bytes, &open_rows);
-    return atomic_load(&kv->store.room_bytes) >=
-           store_room_wanted(kv->reserve_bytes, unwritten_bytes);
+    *left_out = atomic_load(&kv->store.room_bytes);
+    *wanted_out = store_room_wanted(kv->reserve_bytes, unwritten_bytes);
+}
+
+bool kv_has_room(struct kv *kv)
+{
+    uint64_t left;
+    uint64_t wanted;
+
+    kv_room(kv, &left, &wanted);
+    return left >= wanted;
 }
 
 void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out)

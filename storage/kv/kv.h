@@ -83,6 +83,8 @@ bool kv_pressure(struct kv *kv);
  * nothing that makes the store grow: a map or disk that is full ends all writing. As of the last
  * write. Any thread. */
 bool kv_has_room(struct kv *kv);
+/** The same in bytes: what is left, and how much of it there has to be. Any thread. */
+void kv_room(struct kv *kv, uint64_t *left_out, uint64_t *wanted_out);
 /** Bytes in memory not yet durable, and rows in the open window. Any thread. */
 void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out);
 

@@ -9,19 +9,19 @@ until the look at the free space, each second, ends the node.
 import base64
 import os
 import shutil
-import subprocess
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.lib.cluster import TestCluster
+from tests.lib.small_disk import SmallDisk
 from tools.local import processes
 from tools.local.control import ControlError
 
-MIB = 1024 * 1024
-ROOM_BYTES = 2048 * MIB  # a tmpfs takes no memory before it is written to
 END_TIMEOUT_S = 20.0
+WHISPERS = 5
 FILLERS = 100  # accounts, with a key that was derived elsewhere
 KEY = {"mechanism": "SCRAM-SHA-256", "iterations": 4096, "salt": base64.b64encode(b"salt").decode(),
        "stored_key": base64.b64encode(bytes(32)).decode(),
@@ -31,61 +31,13 @@ LOG_SAYS = r"raft\.no_space .*needed="
 STORE_SAYS = r"kv\.write_failed .*No space left on device[^$]*core\.storage_failed"
 
 
-def _mount(folder: Path, *options: str) -> None:
-    """SkipTest: not here."""
-    done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise unittest.SkipTest(f"no tmpfs can be mounted: {done.stderr.strip()}")
-
-
-class SmallDisk:
-    """A tmpfs in place of a folder, with what was in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        kept = folder.with_name(folder.name + ".kept")
-        folder.rename(kept)
-        folder.mkdir(mode=0o700)
-        try:
-            _mount(folder, "-o", f"size={ROOM_BYTES},mode=700")
-        except unittest.SkipTest:
-            folder.rmdir()
-            kept.rename(folder)
-            raise
-        shutil.copytree(kept, folder, dirs_exist_ok=True)
-        shutil.rmtree(kept)
-
-    def fill(self) -> None:
-        """No room any more. The node writes meanwhile: then what was too small is tried again."""
-        while True:
-            status = os.statvfs(self.folder)
-            used = (status.f_blocks - status.f_bfree) * status.f_frsize
-            try:
-                self._resize(used)
-                return
-            except subprocess.CalledProcessError:
-                continue
-
-    def clear(self) -> None:
-        """Room again."""
-        self._resize(ROOM_BYTES)
-
-    def _resize(self, size: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)],
-                       capture_output=True, check=True)
-
-    def remove(self) -> None:
-        """When no node needs it any more."""
-        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
-
-
 class DiskFull(unittest.IsolatedAsyncioTestCase):
     """Three nodes; the disk of the leader or of a follower, for everything or a part of it."""
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may mount")
     def setUp(self) -> None:
         self.disks: list[SmallDisk] = []
+        self.quiet = ""
         self.cluster = TestCluster("--nodes", "3")
         self.addCleanup(self._remove_disks)
         self.addCleanup(self.cluster.close)  # before its disk goes
@@ -95,14 +47,18 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
             disk.remove()
         shutil.rmtree(self.cluster.folder, ignore_errors=True)
 
-    async def _lose_room(self, wants_leader: bool, part: str, says: str) -> None:
-        """Fill the disk of a node, and follow it to its end and back."""
+    async def _lose_room(self, wants_leader: bool, part: str, says: str,
+                         write: Callable[[int], None] = lambda victim: None) -> None:
+        """Fill the disk of a node, and follow it to its end and back. write: before and after."""
         victim = await self._victim(wants_leader)
         disk = await self._move(victim, part)
         victim_leads = await self._make_leader(victim) if wants_leader else False
         self.assertEqual(wants_leader, victim_leads)
+        for _ in range(WHISPERS):
+            write(victim)
         log_begin = len(Path(self.cluster.node(victim).log).read_text())
         disk.fill()
+        write(victim)
         self._write_until_gone(victim)
         log = Path(self.cluster.node(victim).log).read_text()[log_begin:]
         self.assertRegex(log, says)
@@ -114,6 +70,7 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
                                          user=f"during@{self.cluster.cluster.domain}"))
 
     async def _victim(self, wants_leader: bool) -> int:
+        self.quiet = self.cluster.add_user("quiet")
         leader = await self.cluster.wait_leader()
         return leader if wants_leader else next(one for one in self.cluster.ids if one != leader)
 
@@ -176,8 +133,24 @@ class DiskFull(unittest.IsolatedAsyncioTestCase):
         await self._lose_room(False, "state", STORE_SAYS)
 
     async def test_store_of_the_leader(self) -> None:
-        """The same at the leader."""
+        """The same at the leader: it ends at once, or as in the next test."""
         await self._lose_room(True, "state", STORE_SAYS)
+
+    async def test_store_of_a_quiet_leader(self) -> None:
+        """What is written first fits into pages that it has: then it knows that it has no room, and
+        as the leader would let nothing in that needs some. It hands leadership on, and ends by what
+        the new leader has room for."""
+        await self._lose_room(True, "state", rf"core\.hands_on [^$]*{STORE_SAYS}", self._whisper)
+
+    def _whisper(self, victim: int) -> None:
+        """A small window, again and again the same row: each uses the pages that the one before the
+        last has freed."""
+        mark = self.cluster.ask(victim, "state.hash")["index"]
+        self.cluster.ask(victim, "user.passwd", user=self.quiet, password="another one")
+        deadline = time.monotonic() + END_TIMEOUT_S
+        while self.cluster.ask(victim, "state.hash")["index"] <= mark:
+            self.assertLess(time.monotonic(), deadline, "nothing is written")
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define FACTS 7
+#define FACTS 8
 
 static struct health_facts facts_of(unsigned set)
 {
@@ -20,7 +20,8 @@ static struct health_facts facts_of(unsigned set)
                                  .store_behind = (set & 8) != 0,
                                  .store_low = (set & 16) != 0,
                                  .workers_hung = (set & 32) != 0 ? 3 : 0,
-                                 .raft_hung = (set & 64) != 0};
+                                 .raft_hung = (set & 64) != 0,
+                                 .log_low = (set & 128) != 0};
 }
 
 /* Goal: each fact gives its alarm and takes its service down, whatever else is wrong.
@@ -35,6 +36,7 @@ static void test_every_combination(void **state)
         {HEALTH_STORE_LOW, 0},
         {HEALTH_WORKER_HUNG, HEALTH_XMPP},
         {0, HEALTH_RAFT},
+        {HEALTH_LOG_LOW, 0},
     };
 
     (void)state;
@@ -54,6 +56,44 @@ static void test_every_combination(void **state)
     }
 }
 
+/* Goal: little room is noticed with a quarter more than is wanted, and over with half as much more.
+ * Method: the last byte on each side of both edges, the ends of the range, and nothing wanted. */
+static void test_low(void **state)
+{
+    static const struct {
+        bool was_low;
+        uint64_t left, wanted;
+        bool is_low;
+    } cases[] = {{false, 1249, 1000, true},
+                 {false, 1250, 1000, false},
+                 {true, 1250, 1000, true},
+                 {true, 1499, 1000, true},
+                 {true, 1500, 1000, false},
+                 {false, 0, 1, true},
+                 {true, UINT64_MAX, 1000, false},
+                 {true, 0, UINT64_MAX, true},
+                 {false, 0, 0, false},
+                 {true, 0, 0, false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(health_is_low(cases[i].was_low, cases[i].left, cases[i].wanted),
+                         cases[i].is_low);
+    }
+}
+
+/* Goal: room is a matter of store and log alone.
+ * Method: every set of alarms, with some that this program does not know. */
+static void test_room(void **state)
+{
+    (void)state;
+    for (uint32_t alarms = 0; alarms < 512; alarms++) {
+        bool is_low = (alarms & HEALTH_STORE_LOW) != 0 || (alarms & HEALTH_LOG_LOW) != 0;
+
+        assert_int_equal(health_has_room(alarms), !is_low);
+    }
+}
+
 /* Goal: a bit has one name, and one that a newer program made up has none. */
 static void test_names(void **state)
 {
@@ -69,6 +109,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_combination),
+        cmocka_unit_test(test_low),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_names),
     };
 

@@ -176,35 +176,141 @@ static void test_witness_hands_on(void **state)
     assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
 }
 
-/* Goal: the heir can lead, is no witness, and has all that is committed; of several it is the one
- * with the most of the log. Without one the witness goes on leading.
- * Method: a table of members, each with one thing that stands against it. */
-static void test_heir(void **state)
+/* Goal: a leader that is low on room looks for another one when that has lasted, and goes on
+ * looking in its time; with the room the wish is gone, and so is how long it has lasted. Method:
+ * the moments at both sides of each edge. */
+static void test_low_leader_hands_on(void **state)
 {
-    const struct lead_member self = {
-        .role = LEAD_VOTER, .is_witness = true, .may_lead = true, .match_index = 20};
-    const struct lead_member good = {.role = LEAD_VOTER, .may_lead = true, .match_index = 10};
-    struct lead_member better = good;
-    struct lead_member members[3] = {self, good, self};
-    struct lead_member bad[4] = {good, good, good, good};
-    size_t heir = 0;
+    struct lead_facts facts = quiet;
+    struct lead lead = done;
 
     (void)state;
-    bad[0].role = LEAD_STANDBY;
-    bad[1].may_lead = false;
-    bad[2].match_index = 9;
-    bad[3].is_witness = true;
-    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-        members[1] = bad[i];
-        assert_false(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
+    lead_note_room(&lead, true, NOW_MS);
+    facts.now_ms = NOW_MS + LEAD_LOW_MS - 1;
+    lead_note_room(&lead, true, facts.now_ms);
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    facts.now_ms++;
+    lead_note_room(&lead, true, facts.now_ms);
+    assert_true(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    lead.handed_on_ms = facts.now_ms;
+    facts.now_ms += LEAD_HAND_ON_MS - 1;
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    facts.now_ms++;
+    assert_true(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    lead_note_room(&lead, false, facts.now_ms);
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+    lead_note_room(&lead, true, facts.now_ms);
+    assert_false(lead_due(&lead, &facts) & LEAD_HAND_ON);
+}
+
+#define COMMIT_INDEX 10
+#define KINDS        (3 * 3 * 2 * 2 * 2) /* of members: role, match index, and three facts */
+#define OTHERS       2
+
+/* The member that a number below KINDS stands for. */
+static struct lead_member member_of(unsigned kind)
+{
+    return (struct lead_member){.role = (enum lead_role)(kind % 3),
+                                .match_index = COMMIT_INDEX - 1 + kind / 3 % 3,
+                                .is_witness = (kind / 9 & 1) != 0,
+                                .may_lead = (kind / 18 & 1) != 0,
+                                .has_room = (kind / 36 & 1) != 0};
+}
+
+static bool can_inherit(const struct lead_member *member, bool needs_room)
+{
+    return member->role == LEAD_VOTER && member->may_lead && !member->is_witness &&
+           member->match_index >= COMMIT_INDEX && (member->has_room || !needs_room);
+}
+
+/* In which order heirs are preferred: a higher number first. */
+static uint64_t rank_of(const struct lead_member *member)
+{
+    return (member->has_room ? 1000 : 0) + member->match_index;
+}
+
+static void check_heir(const struct lead_member *members, size_t count, bool needs_room)
+{
+    size_t heir = count;
+    bool is_found = lead_heir(members, count, COMMIT_INDEX, needs_room, &heir);
+
+    if (is_found) {
+        assert_false(members[heir].is_self);
+        assert_true(can_inherit(&members[heir], needs_room));
     }
-    members[1] = good;
-    assert_true(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
-    assert_int_equal(heir, 1);
-    better.match_index = 11;
-    members[2] = better;
-    assert_true(lead_heir(members, ARRAY_COUNT(members), 10, &heir));
-    assert_int_equal(heir, 2);
+    for (size_t i = 0; i < count; i++) {
+        if (!members[i].is_self && can_inherit(&members[i], needs_room)) {
+            assert_true(is_found);
+            assert_true(rank_of(&members[heir]) >= rank_of(&members[i]));
+        }
+    }
+}
+
+/* Goal: the heir is another voter that is no witness, may lead and has all that is committed, with
+ * room if that is needed; one with room comes before one without, then the one with more of the
+ * log. There is none only when nobody is like that.
+ * Method: every leader with every two other members, asked both ways. */
+static void test_heir(void **state)
+{
+    struct lead_member members[1 + OTHERS];
+
+    (void)state;
+    for (unsigned kind = 0; kind < KINDS * KINDS * KINDS; kind++) {
+        members[0] = member_of(kind % KINDS);
+        members[0].is_self = true;
+        members[1] = member_of(kind / KINDS % KINDS);
+        members[2] = member_of(kind / KINDS / KINDS);
+        check_heir(members, ARRAY_COUNT(members), false);
+        check_heir(members, ARRAY_COUNT(members), true);
+    }
+}
+
+#define VOTERS 5
+
+/* Who leads in the end, when each leader that should not be one hands on. */
+static void follow_leaders(struct lead_member *members, size_t leader)
+{
+    for (unsigned steps = 0;; steps++) {
+        bool is_witness = members[leader].is_witness;
+        size_t heir;
+
+        members[leader].is_self = true;
+        if ((!is_witness && members[leader].has_room) ||
+            !lead_heir(members, VOTERS, COMMIT_INDEX, !is_witness, &heir)) {
+            break;
+        }
+        members[leader].is_self = false;
+        leader = heir;
+        assert_in_range(steps, 0, 1);
+    }
+    for (size_t i = 0; i < VOTERS && !members[leader].has_room; i++) {
+        assert_false(i != leader && can_inherit(&members[i], true));
+    }
+    members[leader].is_self = false;
+}
+
+/* Goal: leadership never goes round, and stays only where there is no room when nobody else has
+ * any. Method: five voters, each a witness or not, able to lead or not, with room or not, in every
+ * combination, from every leader: it rests after two steps at most. */
+static void test_leadership_comes_to_rest(void **state)
+{
+    struct lead_member members[VOTERS];
+
+    (void)state;
+    for (unsigned set = 0; set < 1u << 3 * VOTERS; set++) {
+        for (size_t i = 0; i < VOTERS; i++) {
+            unsigned own = set >> 3 * i;
+
+            members[i] = (struct lead_member){.role = LEAD_VOTER,
+                                              .match_index = COMMIT_INDEX,
+                                              .is_witness = (own & 1) != 0,
+                                              .may_lead = (own & 2) != 0,
+                                              .has_room = (own & 4) != 0};
+        }
+        for (size_t leader = 0; leader < VOTERS; leader++) {
+            follow_leaders(members, leader);
+        }
+    }
 }
 
 int main(void)
@@ -219,7 +325,9 @@ int main(void)
         cmocka_unit_test(test_one_change_at_a_time),
         cmocka_unit_test(test_time_goes_on),
         cmocka_unit_test(test_witness_hands_on),
+        cmocka_unit_test(test_low_leader_hands_on),
         cmocka_unit_test(test_heir),
+        cmocka_unit_test(test_leadership_comes_to_rest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
