@@ -57,6 +57,7 @@ class Settings:
     mechanism: str | None = None
     acks: bool = True
     resumable: bool = True
+    window_s: int = 0             # so long may a resume take at most; 0: as the server has it
     ack_every: int = 1            # ask <r/> after so many stanzas
     silence_s: float = 3.0        # a server that owes an answer to <r/> for longer is dead
     resume_deadline_s: float = 60.0
@@ -162,7 +163,8 @@ class Client(Watched):
         self.note("bound", f"{address.host}:{address.port}")
 
     async def _enable(self, stream: XmppStream) -> None:
-        resume = " resume='true'" if self.settings.resumable else ""
+        window = f" max='{self.settings.window_s}'" if self.settings.window_s else ""
+        resume = f" resume='true'{window}" if self.settings.resumable else ""
         stream.send(f"<enable xmlns='{SM_NS}'{resume}/>")
         answer = await stream.expect(f"{{{SM_NS}}}enabled")
         self._sm_id = answer.get("id", "")
