@@ -222,6 +222,17 @@ void kv_delete(struct kv *kv, unsigned table, struct slice key)
     change(kv, table, key, NULL);
 }
 
+void kv_set_schema(struct kv *kv, uint32_t schema)
+{
+    ASSERT(schema <= kv->store.schema);
+
+    /* At once, though windows before may be unwritten: one mark too early refuses a program that
+     * the log would stop. */
+    if (schema > atomic_load(&kv->store.schema_written)) {
+        atomic_store(&kv->store.schema_written, schema);
+    }
+}
+
 void kv_close_window(struct kv *kv, uint64_t mark_index, uint64_t mark_term)
 {
     struct window *window = kv->open;

@@ -29,7 +29,9 @@ struct kv_config {
                                   may add some at the end, and change nothing else */
     size_t table_count;
     uint32_t schema; /* version of what the rows mean; a store with a higher one is refused */
-    uint32_t schema_oldest;     /* so is one with a lower one than this */
+    uint32_t schema_oldest; /* so is one with a lower one than this; a new store has it */
+    /* How many of the tables a store of this schema has; NULL: all. */
+    size_t (*tables_of)(uint32_t schema);
     uint64_t map_bytes;         /* LMDB map size; 0: 64 GiB of address space */
     size_t unwritten_bytes_max; /* above it kv_pressure() says so */
     uint64_t reserve_bytes;     /* kv_has_room() is false when less than this would stay free */
@@ -73,6 +75,10 @@ void kv_iter_close(struct kv_iter **iter);
 /** Before the state thread waits for new work: give up the snapshot of LMDB. A snapshot that is
  * held makes the file grow with every window written. */
 void kv_end_turn(struct kv *kv);
+
+/** From now on the store needs a program that knows this schema, between that of kv_config and the
+ * one before: what is put next has rows or tables of it. Says so with the next mark. */
+void kv_set_schema(struct kv *kv, uint32_t schema);
 
 /** Close the window: everything put since the last call belongs to the entry at mark_index. Hands
  * it to the checkpoint thread. */

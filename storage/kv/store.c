@@ -39,30 +39,41 @@ int store_err(int rc)
     }
 }
 
-int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out)
+static int read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out,
+                     uint32_t *schema_out)
 {
     MDB_val key = store_val(slice_str(META_MARK_KEY));
     MDB_val value;
-    uint32_t schema;
     int rc = mdb_get(txn, store->meta, &key, &value);
 
     if (rc == MDB_NOTFOUND) {
         *out = (struct kv_mark){0};
+        *schema_out = store->schema_oldest;
         return 0;
     }
     if (rc != 0) {
         return store_err(rc);
     }
-    rc = meta_decode_mark(store_slice(value), out, &schema);
+    rc = meta_decode_mark(store_slice(value), out, schema_out);
     if (rc != 0) {
         return rc;
     }
-    if (schema > store->schema || schema < store->schema_oldest) {
-        log_error("kv.schema_refused", LOG_UINT("schema", schema),
-                  LOG_UINT("oldest", store->schema_oldest), LOG_UINT("newest", store->schema));
+    if (*schema_out > store->schema || *schema_out < store->schema_oldest) {
+        log_error("kv.schema_refused", LOG_UINT("schema", *schema_out),
+                  LOG_UINT("oldest", store->schema_oldest), LOG_UINT("newest", store->schema),
+                  LOG_STR("hint", *schema_out > store->schema
+                                      ? "a newer program wrote this store: start that one"
+                                      : "no program carries these rows over any more"));
         return ERR_VERSION;
     }
     return 0;
+}
+
+int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out)
+{
+    uint32_t schema;
+
+    return read_mark(store, txn, out, &schema);
 }
 
 static int put_meta(const struct store *store, MDB_txn *txn, const char *name,
@@ -74,26 +85,43 @@ static int put_meta(const struct store *store, MDB_txn *txn, const char *name,
     return mdb_put(txn, store->meta, &key, &value, 0);
 }
 
-int store_write_mark(const struct store *store, MDB_txn *txn, const struct kv_mark *mark)
+/* A program that knows fewer tables than a store lists refuses it: those of a schema are listed
+ * once it is written. Never fewer than before. */
+static void encode_tables(const struct store *store, uint32_t schema, struct buf *out)
 {
+    meta_encode_tables(store->table_names,
+                       store->tables_of == NULL ? store->table_count : store->tables_of(schema),
+                       out);
+}
+
+int store_write_mark(struct store *store, MDB_txn *txn, const struct kv_mark *mark)
+{
+    uint32_t schema = (uint32_t)atomic_load(&store->schema_written);
     struct buf bytes = BUF_EMPTY;
     int rc;
 
-    meta_encode_mark(mark, store->schema, &bytes);
+    meta_encode_mark(mark, schema, &bytes);
     rc = put_meta(store, txn, META_MARK_KEY, &bytes);
+    if (rc == 0 && schema != store->schema_listed) {
+        buf_clear(&bytes);
+        encode_tables(store, schema, &bytes);
+        rc = put_meta(store, txn, META_TABLES_KEY, &bytes);
+        store->schema_listed = schema; /* when it is not committed nothing is written any more */
+    }
     buf_deinit(&bytes);
     return rc;
 }
 
-/* Make the tables and their list what this program has; nothing is written when they are. */
-static int adopt_tables(struct store *store, MDB_txn *txn)
+/* Make the tables that this program has, and list those of the store's schema; nothing is written
+ * when they are there. Those of a later schema stay empty until then. */
+static int adopt_tables(struct store *store, MDB_txn *txn, uint32_t schema)
 {
     MDB_val key = store_val(slice_str(META_TABLES_KEY));
     MDB_val value = {0};
     struct buf wanted = BUF_EMPTY;
     int rc = mdb_get(txn, store->meta, &key, &value);
 
-    meta_encode_tables(store->table_names, store->table_count, &wanted);
+    encode_tables(store, schema, &wanted);
     if (rc == 0) {
         rc = meta_check_tables(store_slice(value), store->table_names, store->table_count);
         if (rc != 0) {
@@ -103,7 +131,7 @@ static int adopt_tables(struct store *store, MDB_txn *txn)
         rc = store_err(rc);
         goto done;
     }
-    if (!slice_eq(store_slice(value), buf_slice(&wanted))) {
+    if (value.mv_size < buf_len(&wanted)) {
         rc = store_err(put_meta(store, txn, META_TABLES_KEY, &wanted));
     }
     for (size_t i = 0; rc == 0 && i < store->table_count; i++) {
@@ -119,6 +147,7 @@ static int open_tables(struct store *store)
 {
     struct kv_mark mark;
     MDB_txn *txn = NULL;
+    uint32_t schema = 0;
     int rc = store_err(mdb_txn_begin(store->env, NULL, 0, &txn));
 
     if (rc != 0) {
@@ -126,10 +155,14 @@ static int open_tables(struct store *store)
     }
     rc = store_err(mdb_dbi_open(txn, META_TABLE, MDB_CREATE, &store->meta));
     if (rc == 0) {
-        rc = adopt_tables(store, txn);
+        rc = read_mark(store, txn, &mark, &schema);
     }
     if (rc == 0) {
-        rc = store_read_mark(store, txn, &mark);
+        rc = adopt_tables(store, txn, schema);
+    }
+    if (rc == 0) {
+        atomic_store(&store->schema_written, schema);
+        store->schema_listed = schema;
     }
     if (rc != 0) {
         mdb_txn_abort(txn);
@@ -296,6 +329,7 @@ int store_init(struct store *store, const struct kv_config *config)
         .map_bytes = config->map_bytes == 0 ? MAP_BYTES_DEFAULT : (size_t)config->map_bytes,
         .schema = config->schema,
         .schema_oldest = config->schema_oldest,
+        .tables_of = config->tables_of,
         .room_enough = store_room_wanted(config->reserve_bytes, config->unwritten_bytes_max),
     };
     pthread_mutex_init(&store->commit_mutex, NULL);

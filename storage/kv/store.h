@@ -17,10 +17,13 @@ struct store {
     const char *const *table_names;
     size_t table_count;
     size_t map_bytes;
-    uint32_t schema;
+    uint32_t schema; /* the newest that this program reads */
     uint32_t schema_oldest;
-    int dir_fd;   /* locked: one process writes a store */
-    MDB_env *env; /* NULL while closed */
+    size_t (*tables_of)(uint32_t schema);
+    atomic_uint_fast32_t schema_written; /* what the store is marked with */
+    uint32_t schema_listed;              /* its list of tables is that of; checkpoint thread */
+    int dir_fd;                          /* locked: one process writes a store */
+    MDB_env *env;                        /* NULL while closed */
     MDB_dbi meta;
     MDB_dbi tables[KV_TABLES_MAX];
 
@@ -52,8 +55,8 @@ NODISCARD int store_swap_file(struct store *store, const char *path);
 
 /** The mark that txn sees; zeros in a new store. */
 NODISCARD int store_read_mark(const struct store *store, MDB_txn *txn, struct kv_mark *out);
-/** Returns LMDB's code. */
-int store_write_mark(const struct store *store, MDB_txn *txn, const struct kv_mark *mark);
+/** With the schema that is written now, and its tables. Returns LMDB's code. */
+int store_write_mark(struct store *store, MDB_txn *txn, const struct kv_mark *mark);
 
 /** Room that is wanted beside the reserve for so many bytes: a row costs more than its bytes, since
  * pages are copied before they are changed. */

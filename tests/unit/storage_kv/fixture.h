@@ -103,6 +103,7 @@ static inline struct kv_config test_config(struct test_store *store, const char 
                               .tables = test_tables,
                               .table_count = TABLE_COUNT,
                               .schema = 1,
+                              .schema_oldest = 1,
                               .map_bytes = TEST_MAP,
                               .unwritten_bytes_max = (size_t)8 << 20,
                               .on_durable = test_on_durable,

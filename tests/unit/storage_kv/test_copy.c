@@ -184,6 +184,7 @@ static void test_replace_refuses(void **state)
     config = test_config(&stores[0], dirs[0].path);
     config.schema = 2;
     assert_int_equal(kv_open(&config, &stores[0].kv), 0);
+    kv_set_schema(stores[0].kv, 2);
     kv_put(stores[0].kv, 0, slice_str("new"), slice_make(garbage, sizeof(garbage)));
     kv_close_window(stores[0].kv, 9, 1);
     test_store_wait(&stores[0], 9);

@@ -292,7 +292,7 @@ static void test_open_refuses(void **state)
     kv_close_window(store.kv, 1, 1);
     kv_close(&store.kv);
 
-    config.schema = 0;
+    config.schema = config.schema_oldest = 0;
     assert_int_equal(kv_open(&config, &kv), ERR_VERSION);
     config.schema = config.schema_oldest = 2;
     assert_int_equal(kv_open(&config, &kv), ERR_VERSION);
@@ -308,6 +308,60 @@ static void test_open_refuses(void **state)
     kv_close(&kv);
     config.dir = "/nonexistent/muster";
     assert_int_equal(kv_open(&config, &kv), ERR_STORAGE);
+    test_dir_remove(&dir);
+}
+
+static size_t tables_of(uint32_t schema)
+{
+    return schema < 2 ? TABLE_COUNT : TABLE_COUNT + 1;
+}
+
+/* Goal: a newer program leaves a store as the older one reads it, until what it writes has risen;
+ * then it is refused, and untouched. Method: a program that knows another schema and a table more
+ * writes, lets the older one write in between, and raises the schema. */
+static void test_schema_rises(void **state)
+{
+    static const char *const more[] = {"alpha", "beta", "gamma", "delta"};
+    struct test_dir dir;
+    struct test_store store;
+    struct kv_config older;
+    struct kv_config newer;
+    struct slice value;
+    (void)state;
+
+    test_dir_make(&dir);
+    test_store_init(&store);
+    older = newer = test_config(&store, dir.path);
+    newer.schema = 2;
+    newer.tables = more;
+    newer.table_count = ARRAY_COUNT(more);
+    newer.tables_of = tables_of;
+    for (uint64_t mark = 1; mark <= 4; mark++) { /* by turns */
+        assert_int_equal(kv_open(mark % 2 == 0 ? &older : &newer, &store.kv), 0);
+        kv_put(store.kv, 0, slice_str("key"), slice_str("value"));
+        kv_close_window(store.kv, mark, 1);
+        kv_close(&store.kv);
+    }
+    assert_int_equal(kv_open(&newer, &store.kv), 0);
+    kv_close_window(store.kv, 5, 1);
+    kv_set_schema(store.kv, 2);
+    kv_put(store.kv, TABLE_COUNT, slice_str("new"), slice_str("row"));
+    kv_close_window(store.kv, 6, 1);
+    kv_close(&store.kv);
+
+    assert_int_equal(kv_open(&older, &store.kv), ERR_VERSION);
+    older.schema = 2; /* it knows the rows, but not the table */
+    assert_int_equal(kv_open(&older, &store.kv), ERR_VERSION);
+    assert_int_equal(kv_open(&newer, &store.kv), 0);
+    kv_put(store.kv, 0, slice_str("other"), slice_str("value"));
+    kv_close_window(store.kv, 7, 1);
+    kv_close(&store.kv);
+    older.schema = 1;
+    assert_int_equal(kv_open(&older, &store.kv), ERR_VERSION); /* it stays risen */
+    assert_int_equal(kv_open(&newer, &store.kv), 0);
+    assert_true(kv_get(store.kv, TABLE_COUNT, slice_str("new"), &value));
+    assert_true(slice_eq_str(value, "row"));
+    kv_close(&store.kv);
     test_dir_remove(&dir);
 }
 
@@ -340,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_no_space_is_reported),
         cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_schema_rises),
         cmocka_unit_test(test_row_hash_is_fixed),
     };
 
