@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <stdio.h>
 
 /* Half of what an urgent frame may wait for stands in our buffer, half unsent in the kernel's. */
 #define CHUNK_BYTES (LINK_WRITE_BYTES_MAX / 2)
@@ -343,9 +344,35 @@ static void put_hello(struct link_conn *conn)
         .version_min = LINK_VERSION_MIN,
         .raft_id = conn->set->raft_id,
         .log_is_empty = conn->set->log_is_empty,
+        .written = conn->set->written,
+        .newest = conn->set->newest,
     };
 
     frame_put_hello(&conn->control, &hello);
+}
+
+/* Is there a version of the link that both sides speak, and does each read what the other one hands
+ * over? An old peer may not know that it has to ask (newest is 0). */
+static bool fits(struct link_conn *conn, const struct frame_hello *hello)
+{
+    const struct link_set *set = conn->set;
+    char *why = conn->misfit;
+
+    if (hello->version < LINK_VERSION_MIN || hello->version_min > LINK_VERSION) {
+        (void)snprintf(why, LINK_REASON_BYTES,
+                       "it speaks versions %u to %u of the link, not %u to %u", hello->version_min,
+                       hello->version, LINK_VERSION_MIN, LINK_VERSION);
+    } else if (set->newest != 0 && hello->written > set->newest) {
+        (void)snprintf(
+            why, LINK_REASON_BYTES,
+            "the cluster writes version %u, this program reads up to %u: upgrade this node",
+            hello->written, set->newest);
+    } else if (hello->newest != 0 && hello->newest < set->written) {
+        (void)snprintf(why, LINK_REASON_BYTES,
+                       "the cluster writes version %u, its program reads up to %u: upgrade it",
+                       set->written, hello->newest);
+    }
+    return why[0] == '\0';
 }
 
 /* NULL, or why the peer is refused. Both sides speak the lower of their two versions. */
@@ -358,8 +385,13 @@ static const char *on_hello(struct link_conn *conn, struct slice bytes)
     if (frame_get_hello(bytes, &hello) != 0) {
         return "hello is malformed";
     }
-    if (hello.version < LINK_VERSION_MIN || hello.version_min > LINK_VERSION) {
-        return "no common version of the link";
+    if (!fits(conn, &hello)) {
+        conn->is_refused = true;
+        if (!conn->dialled) { /* it can say so in its log, too */
+            put_hello(conn);
+            link_conn_flush(conn);
+        }
+        return conn->misfit;
     }
     if (link_set_is_retired(conn->set, hello.raft_id)) {
         return "raft id was removed from the cluster";

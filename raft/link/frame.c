@@ -179,11 +179,13 @@ void frame_put_piece_head(struct buf *out, enum link_class class, uint8_t type, 
 
 void frame_put_hello(struct buf *out, const struct frame_hello *hello)
 {
-    put_head(out, &(struct piece){.length = FRAME_HELLO_BYTES + 1, .kind = FRAME_HELLO});
+    put_head(out, &(struct piece){.length = FRAME_HELLO_BYTES_ALL, .kind = FRAME_HELLO});
     buf_append_u16(out, hello->version);
     buf_append_u16(out, hello->version_min);
     buf_append_u64(out, hello->raft_id);
     buf_append_u8(out, hello->log_is_empty ? 1 : 0);
+    buf_append_u16(out, hello->written);
+    buf_append_u16(out, hello->newest);
 }
 
 int frame_get_hello(struct slice bytes, struct frame_hello *out)
@@ -196,5 +198,9 @@ int frame_get_hello(struct slice bytes, struct frame_hello *out)
                                 .raft_id = get_u64(bytes.data + 4),
                                 .log_is_empty = bytes.len > FRAME_HELLO_BYTES &&
                                                 bytes.data[FRAME_HELLO_BYTES] == 1};
+    if (bytes.len >= FRAME_HELLO_BYTES_ALL) {
+        out->written = get_u16(bytes.data + FRAME_HELLO_BYTES + 1);
+        out->newest = get_u16(bytes.data + FRAME_HELLO_BYTES + 3);
+    }
     return 0;
 }

@@ -17,6 +17,7 @@
  * that heads and calls do not show. */
 #define FRAME_PIECE_BYTES_MAX (32 * 1024)
 #define FRAME_HELLO_BYTES     12 /* at least: the first version says nothing of its log */
+#define FRAME_HELLO_BYTES_ALL (FRAME_HELLO_BYTES + 5)
 #define FRAME_PROBE_BYTES     8
 #define FRAME_CLASSES         2
 
@@ -51,6 +52,8 @@ struct frame_hello {
     uint16_t version_min; /* oldest version that the sender still speaks */
     uint64_t raft_id;
     bool log_is_empty;
+    uint16_t written; /* newest version of entries that the sender hands over, and that it reads */
+    uint16_t newest;  /* 0: the sender does not say, before version 5 of the link */
 };
 
 #define FRAME_READER_EMPTY ((struct frame_reader){0})

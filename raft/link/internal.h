@@ -23,6 +23,7 @@
 #define LINK_ADMITTED_A_TICK 4
 /* Taken from a door of the listener in one turn of the loop, which has heartbeats to see to. */
 #define LINK_ACCEPTED_A_TURN 16
+#define LINK_REASON_BYTES    128
 /* Names are not asked for more often. */
 #define LINK_RESOLVE_MS 1000
 /* The name of a peer that dials us is asked for so often while it is away. */
@@ -67,6 +68,7 @@ struct link_conn {
     enum link_guest guest; /* accepted only, as is host */
     struct in6_addr host;
     uint32_t named; /* the node that the certificate of an accepted one names; 0: not known yet */
+    char misfit[LINK_REASON_BYTES]; /* why its version does not fit ours; "": it does */
     const char *condemned; /* why it is to be closed before the loop polls again; NULL: it is not */
     uv_tcp_t tcp;
     uv_connect_t connect;
@@ -82,7 +84,7 @@ struct link_conn {
     uint64_t raft_id;
     uint16_t version;   /* the lower one of both sides */
     bool log_was_empty; /* that of the peer, as it said hello */
-    bool is_refused;    /* by the owner, as it did */
+    bool is_refused;    /* by the owner, or for what it writes or reads, as it did */
     uint64_t opened_ms;
     uint64_t heard_ms;
     uint64_t probed_ms;
@@ -133,6 +135,8 @@ struct link_set {
     uint32_t node_id;
     uint64_t raft_id;
     bool log_is_empty;
+    uint16_t written;
+    uint16_t newest;
     uint32_t silence_ms;
     size_t queue_bytes_max[FRAME_CLASSES];
     struct link_events events;

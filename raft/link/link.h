@@ -12,8 +12,8 @@
 #include <uv.h>
 
 /* 2: lease asks say whether the asker takes entries; 3: lease probes say how long a lease is; 4:
- * nodes report about themselves */
-#define LINK_VERSION         4
+ * nodes report about themselves; 5: hellos say which version of entries is written and read */
+#define LINK_VERSION         5
 #define LINK_VERSION_MIN     1 /* oldest that we still speak */
 #define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)
 #define LINK_RETRY_MS        50
@@ -57,6 +57,7 @@ struct link_config {
     uint64_t raft_id; /* told at the handshake; peers refuse retired ones */
     const char *bind; /* "host:port", also "[::1]:port" and names */
     struct link_files files;
+    uint16_t newest;     /* version of what is handed over that this program reads; 0: not told */
     uint32_t silence_ms; /* peer heard nothing of for so long: down; probes go out at a third */
     size_t queue_bytes_urgent; /* per peer; beyond it link_send() says ERR_BUSY */
     size_t queue_bytes_bulk;
@@ -90,6 +91,9 @@ void link_set_peer(struct link_set *set, uint32_t node_id, const char *address);
 void link_drop_peer(struct link_set *set, uint32_t node_id);
 /** Told to peers from now on: this node's log holds nothing (the default: it does). */
 void link_set_log_is_empty(struct link_set *set, bool is_empty);
+/** Told to peers from now on: what this node hands over is of this version at most. A peer that
+ * does not read it, as its hello says, is refused; so is one that hands over more than we read. */
+void link_set_written(struct link_set *set, uint16_t version);
 /** End the link to a node that said that its log is empty, if refuse() would not let it up now. */
 void link_ask_again(struct link_set *set, uint32_t node_id);
 /** Refuse links of this membership from now on (a removed raft id, DESIGN 4). */

@@ -91,6 +91,11 @@ void link_set_log_is_empty(struct link_set *set, bool is_empty)
     set->log_is_empty = is_empty;
 }
 
+void link_set_written(struct link_set *set, uint16_t version)
+{
+    set->written = version;
+}
+
 void link_ask_again(struct link_set *set, uint32_t node_id)
 {
     const struct link_events *events = &set->events;
@@ -408,6 +413,7 @@ int link_set_open(const struct link_config *config, const struct link_events *ev
     set->loop = config->loop;
     set->node_id = config->node_id;
     set->raft_id = config->raft_id;
+    set->newest = config->newest;
     set->silence_ms = config->silence_ms;
     set->queue_bytes_max[LINK_URGENT] = config->queue_bytes_urgent;
     set->queue_bytes_max[LINK_BULK] = config->queue_bytes_bulk;

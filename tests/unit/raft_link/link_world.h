@@ -94,6 +94,7 @@ struct options {
     unsigned authority;
     size_t queue_bytes;
     uint64_t raft_id; /* 0: id << 32 | 1 */
+    uint16_t newest;
 };
 
 static inline int try_open(struct world *world, const struct options *options, struct node *node)
@@ -108,6 +109,7 @@ static inline int try_open(struct world *world, const struct options *options, s
                                  .raft_id = options->raft_id != 0 ? options->raft_id
                                                                   : (uint64_t)options->id << 32 | 1,
                                  .bind = options->bind == NULL ? "127.0.0.1:0" : options->bind,
+                                 .newest = options->newest,
                                  .silence_ms = SILENCE_MS};
 
     *node = (struct node){.id = options->id};

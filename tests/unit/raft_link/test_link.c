@@ -228,6 +228,42 @@ static void test_retired_raft_id_is_refused(void **state)
     close_pair(world, &low, &again);
 }
 
+/* Goal: a node that cannot read what the other one hands over gets no link, whoever dials; one that
+ * can does, also while less is written than both read, and one that does not say. Method: each case
+ * with the versions on either side. */
+static void test_versions(void **state)
+{
+    static const struct {
+        uint16_t newest[2], written[2];
+        bool fits;
+    } cases[] = {
+        {{1, 1}, {1, 1}, true}, {{1, 2}, {1, 1}, true},  {{2, 1}, {1, 1}, true},
+        {{2, 2}, {2, 1}, true}, {{2, 1}, {2, 1}, false}, {{1, 2}, {1, 2}, false},
+        {{0, 2}, {0, 2}, true}, /* it says and asks nothing: from before this was told */
+    };
+    struct world *world = *state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct node low;
+        struct node high;
+
+        open_node(world, &(struct options){.id = 1, .newest = cases[i].newest[0]}, &low);
+        open_node(world, &(struct options){.id = 2, .newest = cases[i].newest[1]}, &high);
+        link_set_written(low.set, cases[i].written[0]);
+        link_set_written(high.set, cases[i].written[1]);
+        introduce(&low, &high, "127.0.0.1");
+        introduce(&high, &low, "127.0.0.1");
+        if (cases[i].fits) {
+            assert_true(turn_until(world, &low.ups, 1));
+            assert_true(turn_until(world, &high.ups, 1));
+        } else {
+            turn_for(world, 200);
+            assert_int_equal(low.ups + high.ups, 0);
+        }
+        close_pair(world, &low, &high);
+    }
+}
+
 /* Goal: a link that came up before it was known that an empty log is a lost one goes down when that
  * is known, and stays down while the log is empty; one to a node that has a log stays.
  * Method: the owner changes its mind, and asks again. */
@@ -626,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dns_name_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_and_dropped_peers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retired_raft_id_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_and_reconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_certificates, setup, teardown),
