@@ -65,7 +65,7 @@ static void check_report(struct check *check, const struct upgrade_node *node)
         object(check, "node %u is %" PRIu64 " entries behind", node->node, node->lag);
     }
     if (node->log_version < check->facts->log_version) {
-        object(check, "node %u would stop at commands that may be written (version %u, not %u)",
+        object(check, "node %u would stop at what is written (version %u, it reads up to %u)",
                node->node, check->facts->log_version, node->log_version);
     }
     check_alarms(check, node);
@@ -118,10 +118,6 @@ static void check_versions(struct check *check)
             continue;
         }
         first = first == NULL ? node : first;
-        if (node->schema_version != first->schema_version) {
-            object(check, "nodes %u and %u have rows of different versions (%u, %u)", first->node,
-                   node->node, first->schema_version, node->schema_version);
-        }
         if (generation(node->program) != generation(first->program)) {
             object(check, "nodes %u and %u run programs that do not fit (%s, %s)", first->node,
                    node->node, first->program, node->program);
@@ -166,5 +162,40 @@ size_t upgrade_check(const struct upgrade_facts *facts,
     }
     check_versions(&check);
     check_majority(&check);
+    return check.count;
+}
+
+/* ---- what is written */
+
+uint32_t upgrade_newest(const struct upgrade_facts *facts)
+{
+    uint32_t newest = facts->log_version;
+
+    for (size_t i = 0; i < facts->count; i++) {
+        const struct upgrade_node *node = &facts->nodes[i];
+
+        newest = node->reports && node->log_version > newest ? node->log_version : newest;
+    }
+    return newest;
+}
+
+size_t upgrade_raise_check(const struct upgrade_facts *facts, uint32_t log_version,
+                           void (*visit)(void *ctx, const char *reason), void *ctx)
+{
+    struct check check = {.facts = facts, .visit = visit, .ctx = ctx};
+
+    if (facts->count == 0) {
+        object(&check, "the members are not known yet");
+    }
+    for (size_t i = 0; i < facts->count; i++) {
+        const struct upgrade_node *node = &facts->nodes[i];
+
+        if (node->reports && node->log_version < log_version) {
+            object(&check, "node %u reads up to version %u (it runs %s), not %u", node->node,
+                   node->log_version, node->program, log_version);
+        } else if (!node->reports && !node->is_spare) {
+            object(&check, "node %u does not say what it reads", node->node);
+        }
+    }
     return check.count;
 }

@@ -1,5 +1,6 @@
 /* upgrade - is it safe now to restart the nodes of the cluster one after the other, with another
- * version of the program? Pure: facts about the members in, reasons against it out. */
+ * version of the program, and may what the cluster writes rise? Pure: facts about the members in,
+ * reasons against it out. */
 #ifndef HA_UPGRADE_UPGRADE_H
 #define HA_UPGRADE_UPGRADE_H
 
@@ -26,8 +27,7 @@ struct upgrade_node {
     uint32_t alarms;        /* set of enum health_alarm */
     uint32_t services_down; /* set of enum health_service */
     uint64_t lag;           /* entries behind what is committed */
-    uint32_t log_version;   /* newest commands that it understands */
-    uint32_t schema_version;
+    uint32_t log_version;   /* the newest that it reads */
     const char *program;
 };
 
@@ -35,12 +35,20 @@ struct upgrade_facts {
     struct upgrade_node nodes[UPGRADE_NODES_MAX];
     size_t count;
     bool has_leader;
-    uint32_t log_version; /* commands up to this one may be in the log */
+    uint32_t log_version; /* the one that is written */
 };
 
 /** Call back with each reason against a restart, valid for the call. Returns how many: 0 is safe.
  */
 size_t upgrade_check(const struct upgrade_facts *facts,
                      void (*visit)(void *ctx, const char *reason), void *ctx);
+
+/** The newest version that any member says it reads; the written one at least. */
+uint32_t upgrade_newest(const struct upgrade_facts *facts);
+/** Call back with each reason why this version may not be written yet: a member that does not read
+ * it, or does not say so. A spare that says nothing has no log, and gets none before it does.
+ * Returns how many. */
+size_t upgrade_raise_check(const struct upgrade_facts *facts, uint32_t log_version,
+                           void (*visit)(void *ctx, const char *reason), void *ctx);
 
 #endif

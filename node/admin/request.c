@@ -131,7 +131,8 @@ void request_start(struct admin *admin, struct control *control, json_t *message
     name = json_string_value(json_object_get(request->message, "verb"));
     verb = name == NULL ? NULL : verb_find(name);
     if (verb == NULL) {
-        request_fail_usage(request, "no such verb");
+        request_fail_usage(request, "no such verb: musterd here is " MUSTER_VERSION
+                                    ", what asks it may be of another version");
         return;
     }
     verb->start(request);

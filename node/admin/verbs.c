@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
     {"cluster.status", verb_cluster_status},
     {"cluster.transfer", verb_cluster_transfer},
     {"cluster.upgrade-check", verb_cluster_upgrade_check},
+    {"cluster.upgrade-finish", verb_cluster_upgrade_finish},
     {"dns.records", verb_dns_records},
     {"domain.add", verb_domain_add},
     {"domain.list", verb_domain_list},

@@ -67,6 +67,7 @@ void verb_state_mark(struct request *request);
 void verb_cluster_status(struct request *request);
 void verb_cluster_transfer(struct request *request);
 void verb_cluster_upgrade_check(struct request *request);
+void verb_cluster_upgrade_finish(struct request *request);
 void verb_member_add(struct request *request);
 void verb_member_assign(struct request *request);
 void verb_member_remove(struct request *request);

@@ -159,6 +159,9 @@ static void handle_effect(struct core *core, const struct effect *effect)
     case EFFECT_DOMAINS:
         core_tell_domains(core);
         break;
+    case EFFECT_VERSION:
+        core_on_version(core);
+        break;
     case EFFECT_SECRETS:
         core_tell_secrets(core);
         break;
@@ -185,7 +188,11 @@ void core_apply(struct core *core, uint64_t index, uint64_t term, struct blob *e
 
         if (rc != 0) {
             log_error("core.entry_unknown", LOG_UINT("index", index),
-                      LOG_STR("cause", err_text(rc)));
+                      LOG_STR("cause", err_text(rc)),
+                      LOG_STR("hint", rc == ERR_VERSION
+                                          ? "the cluster writes what this program can not read: "
+                                            "start a newer one here"
+                                          : "the log is damaged"));
             core_fail_stop(EXIT_ENTRY_UNKNOWN);
         }
         core->window_bytes += bytes.len;

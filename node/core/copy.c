@@ -81,6 +81,7 @@ static int install(struct core *core, uint64_t *applied_out)
         core_adopt_mark(core);
         core_tell_all_nodes(core);
         core_tell_secrets(core);
+        core_tell_version(core);
     }
     return rc;
 }

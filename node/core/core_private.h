@@ -131,6 +131,8 @@ void core_start_incarnation(struct core *core);
 /** Tell the log which incarnation of a node may have a lease, and which membership has had a vote.
  */
 void core_tell_node(struct core *core, uint32_t node_id);
+/** Let the state say of this node what its configuration says, if it does not yet. */
+void core_announce_node(struct core *core);
 void core_incarnation_started(struct core *core, uint64_t incarnation);
 void core_incarnation_ended(struct core *core);
 /** Put a command of this node into the log; ERR_BUSY: not now. */
@@ -176,10 +178,14 @@ bool core_decide_health(struct core *core, uint64_t now_ms);
 void core_on_health(const struct effect *effect);
 
 /* versions.c */
-/** Do all members understand commands of this version? */
+/** Is this version written? Then all members read it. */
 bool core_may_write(struct core *core, uint32_t log_version);
 /** The leader lets later commands be written once all members understand them. */
-void core_raise_log_version(struct core *core);
+void core_begin_log_version(struct core *core);
+/** Tell the log which version the state says is written. */
+void core_tell_version(struct core *core);
+/** It rose. */
+void core_on_version(struct core *core);
 
 /* pairs.c */
 /** The leader looks which users have to move. time_ms: cluster time. */

@@ -112,7 +112,7 @@ static void carry_out(struct core *core, unsigned duties, uint64_t now_ms)
     }
     if (duties & LEAD_PAIRS) {
         core->leader.lead.pairs_seen_ms = now_ms;
-        core_raise_log_version(core);
+        core_begin_log_version(core);
         /* What it puts into the log may change what pairs have to do: that waits for the next look.
          */
         if (!core_decide_health(core, now_ms)) {

@@ -48,7 +48,7 @@ static void submit(struct core *core, Pb__Command *command)
     }
 }
 
-static void announce_node(struct core *core)
+void core_announce_node(struct core *core)
 {
     Pb__NodeRow *row = state_node(core->state, &core->arena, core->node_id);
     Pb__Command command = PB__COMMAND__INIT;
@@ -113,7 +113,7 @@ void core_incarnation_started(struct core *core, uint64_t incarnation)
     rlog_set_incarnation(core->log, incarnation);
     log_info("core.incarnation_started", LOG_UINT("incarnation", incarnation),
              LOG_UINT("index", core->applied_index));
-    announce_node(core);
+    core_announce_node(core);
     add_first_domain(core);
     moving_look_again(core);
     core_step_gate(core);

@@ -27,6 +27,7 @@ static int open_store(struct core *core, const struct core_config *config, const
                                  .table_count = state_table_count,
                                  .schema = STATE_SCHEMA_VERSION,
                                  .schema_oldest = STATE_SCHEMA_OLDEST,
+                                 .tables_of = state_tables_of,
                                  .map_bytes = config->map_bytes,
                                  .unwritten_bytes_max = config->unwritten_bytes_max,
                                  .reserve_bytes = config->reserve_bytes,
@@ -87,6 +88,9 @@ static int open_log(struct core *core, const struct core_config *config, const c
                               .snapshot_entries = config->snapshot_entries,
                               .applied_index = core->applied_index,
                               .applied_time_ms = state_time_ms(core->state),
+                              .written_version =
+                                  state_cluster(core->state, &core->arena)->log_version,
+                              .newest_version = STATE_LOG_VERSION,
                               .vet = vet_command,
                               .extension = snapshot_extension(core->copies),
                               .begin = begin_log,

@@ -1,5 +1,7 @@
-/* The version of commands that may be written rises when every member understands it (DESIGN 3): a
- * node stops at a command that it does not know, and could not come back before it is upgraded. */
+/* The version that is written (DESIGN 3). A new cluster begins with the newest that all its members
+ * read, by itself. Later an operator says when it rises (verb_upgrade.c): until then the program
+ * before can come back. */
+#include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "node/core/members.h"
 
@@ -25,16 +27,34 @@ bool core_may_write(struct core *core, uint32_t log_version)
     return state_cluster(core->state, &core->arena)->log_version >= log_version;
 }
 
-void core_raise_log_version(struct core *core)
+void core_tell_version(struct core *core)
+{
+    rlog_set_written(core->log, state_cluster(core->state, &core->arena)->log_version);
+}
+
+void core_on_version(struct core *core)
+{
+    log_info("core.version_raised",
+             LOG_UINT("version", state_cluster(core->state, &core->arena)->log_version));
+    core_tell_version(core);
+    if (core->incarnation != 0) {
+        core_announce_node(core); /* a version may let it say more */
+    }
+}
+
+void core_begin_log_version(struct core *core)
 {
     Pb__Command command = PB__COMMAND__INIT;
     Pb__ClusterSet set = PB__CLUSTER_SET__INIT;
     struct members members;
     uint32_t common;
 
+    if (state_cluster(core->state, &core->arena)->log_version != 0) {
+        return;
+    }
     members_read(core, &members);
     common = common_version(&members);
-    if (common <= state_cluster(core->state, &core->arena)->log_version) {
+    if (common == 0) {
         return;
     }
     set.log_version = common;

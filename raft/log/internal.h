@@ -150,6 +150,7 @@ struct rlog {
     atomic_uint_fast64_t incarnation; /* 0: rlog_submit() says ERR_BUSY */
     atomic_uint_fast64_t lease_end_ms;
     atomic_uint_fast64_t time_ms;
+    atomic_uint_fast32_t written_version; /* of entries: as the state says, or seen in the log */
     atomic_size_t outstanding_count;
     atomic_size_t outstanding_bytes;
     /* The raft thread waits for progress. Else it is not woken for it, and reads it when it is

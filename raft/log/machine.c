@@ -81,6 +81,7 @@ static void note_stamp(struct rlog *rlog, raft_index index, struct slice bytes)
     }
     stamp_seen(&rlog->clock, reader.stamp.time_ms);
     atomic_store(&rlog->time_ms, rlog->clock.last_ms);
+    rlog_set_written(rlog, reader.stamp.version);
     rlog->mark_index = reader.kind == ENTRY_MARK ? index : 0;
 }
 

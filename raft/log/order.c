@@ -137,6 +137,16 @@ bool rlog_lease_held(struct rlog *rlog)
     return clock_boot_ms() < atomic_load(&rlog->lease_end_ms);
 }
 
+/* It never falls: a state thread that is behind the log does not take it back. */
+void rlog_set_written(struct rlog *rlog, uint32_t version)
+{
+    uint_fast32_t written = atomic_load(&rlog->written_version);
+
+    while (version > written &&
+           !atomic_compare_exchange_weak(&rlog->written_version, &written, version)) {
+    }
+}
+
 uint64_t rlog_time_ms(struct rlog *rlog)
 {
     return atomic_load(&rlog->time_ms);

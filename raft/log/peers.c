@@ -198,6 +198,7 @@ static void on_frame(void *ctx, uint32_t node_id, uint8_t type, struct slice byt
 void rlog_tell_log(struct rlog *rlog)
 {
     link_set_log_is_empty(rlog->links, raft_last_index(&rlog->raft) == 0);
+    link_set_written(rlog->links, (uint16_t)atomic_load(&rlog->written_version));
 }
 
 int rlog_open_links(struct rlog *rlog)
@@ -208,6 +209,7 @@ int rlog_open_links(struct rlog *rlog)
         .raft_id = rlog->config.raft_id,
         .bind = rlog->config.bind,
         .files = {rlog->config.ca_file, rlog->config.cert_file, rlog->config.key_file},
+        .newest = (uint16_t)rlog->config.newest_version,
         .silence_ms = rlog->config.heartbeat_ms * SILENCE_HEARTBEATS,
         .queue_bytes_urgent = QUEUE_BYTES_URGENT,
         .queue_bytes_bulk = QUEUE_BYTES_BULK,

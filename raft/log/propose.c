@@ -27,7 +27,8 @@ static struct proposal *free_proposal(struct rlog *rlog)
 
 static void build_entry(struct rlog *rlog, struct raft_buffer *out)
 {
-    struct entry_stamp stamp = {.time_ms = stamp_now(&rlog->clock, clock_mono_ms()),
+    struct entry_stamp stamp = {.version = (uint16_t)atomic_load(&rlog->written_version),
+                                .time_ms = stamp_now(&rlog->clock, clock_mono_ms()),
                                 .wall_ms = clock_wall_ms()};
     struct slice bytes;
 

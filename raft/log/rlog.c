@@ -282,6 +282,7 @@ static void init_parts(struct rlog *rlog)
     rlog->durable_index = rlog->config.applied_index;
     stamp_seen(&rlog->clock, rlog->config.applied_time_ms);
     atomic_store(&rlog->time_ms, rlog->config.applied_time_ms);
+    rlog_set_written(rlog, rlog->config.written_version);
     rlog->leases.lease_ms = rlog->config.lease_ms;
     rlog->leases.drift_ms = rlog->config.lease_ms / 10;
     (void)pthread_mutex_init(&rlog->progress_mutex, NULL);

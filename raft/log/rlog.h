@@ -88,6 +88,8 @@ struct rlog_config {
     uint32_t lease_ms;            /* default 1000; the same on all nodes */
     uint64_t applied_index;       /* of the store: entries at or below are not delivered */
     uint64_t applied_time_ms;     /* cluster time stored with it */
+    uint32_t written_version;     /* of entries, as the store says; rlog_set_written() later */
+    uint32_t newest_version;      /* the newest that this program reads */
     uint64_t disk_free_bytes_min; /* below it the node leaves; 0: 256 MiB */
     uint32_t snapshot_entries;    /* take a snapshot every so many entries; 0: by bytes (64 MiB) */
     uint64_t copy_log_bytes;      /* log kept in memory for a copy, at first; 0: 512 MiB */
@@ -132,6 +134,9 @@ void rlog_set_store_full(struct rlog *rlog, bool is_full);
 /** State thread: the store has hardly any room left. While this node leads, only commands that need
  * none go into the log; others are replaced by their refusal (storage/state/room.h). */
 void rlog_set_store_low(struct rlog *rlog, bool is_low);
+/** State thread: from now on entries may be proposed in this version, and links to programs that
+ * can not read it are refused. */
+void rlog_set_written(struct rlog *rlog, uint32_t version);
 /** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
 void rlog_resend(struct rlog *rlog, uint64_t next_seq);
 /** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped

@@ -291,8 +291,8 @@ static int decode(struct entry_reader *reader, struct arena *arena, struct decod
         if (command == NULL) {
             return ERR_MALFORMED;
         }
-        if (command->body_case == PB__COMMAND__BODY__NOT_SET) {
-            return ERR_VERSION; /* a kind of command that this program does not know */
+        if (!command_is_known(command)) {
+            return ERR_VERSION;
         }
         items[count++] =
             (struct decoded){.incarnation = raw.incarnation, .seq = raw.seq, .command = command};

@@ -27,6 +27,8 @@ int cluster_set(struct apply *a, const Pb__ClusterSet *command)
     }
     if (command->log_version != 0) {
         row->log_version = command->log_version;
+        kv_set_schema(a->state->kv, state_schema_of(row->log_version));
+        (void)effects_push(a->out, EFFECT_VERSION);
     }
     if (command->monitor != PB__MONITOR_SETTING__MONITOR_AS_BEFORE) {
         row->monitor_off = command->monitor == PB__MONITOR_SETTING__MONITOR_DISABLED;

@@ -1,5 +1,7 @@
 #include "storage/state/command.h"
 
+#include "storage/state/versions.h"
+
 void command_append(Pb__Command *command, const struct effect_ref *ref, struct buf *out)
 {
     Pb__Ref row = PB__REF__INIT;
@@ -16,6 +18,13 @@ void command_append(Pb__Command *command, const struct effect_ref *ref, struct b
     size = pb__command__get_packed_size(command);
     buf_commit(out, pb__command__pack(command, buf_reserve(out, size)));
     command->ref = NULL;
+}
+
+bool command_is_known(const Pb__Command *command)
+{
+    return command->body_case != PB__COMMAND__BODY__NOT_SET &&
+           (command->body_case != PB__COMMAND__BODY_CLUSTER_SET ||
+            command->cluster_set->log_version <= STATE_LOG_VERSION);
 }
 
 void command_append_empty(int reason, const struct effect_ref *ref, struct buf *out)

@@ -19,6 +19,10 @@ void command_append_empty(int reason, const struct effect_ref *ref, struct buf *
 /** Where the outcome goes; all zero for none. ref may be NULL. */
 struct effect_ref command_ref(const Pb__Ref *ref);
 
+/** Does this program know it, all of it that says what kind it is? One that it does not know may
+ * not be applied, nor one that would let others write what it can not read. */
+bool command_is_known(const Pb__Command *command);
+
 struct owner command_owner(const Pb__Owner *owner);
 /** The same connection, in the form that rows and commands have. */
 Pb__Owner command_owner_row(const struct owner *owner);

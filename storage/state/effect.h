@@ -72,6 +72,7 @@ enum effect_kind {
     EFFECT_MOVED,       /* node, away, reason: its users were moved */
     EFFECT_ALARM,       /* node, alarm, up, severity, text: it was raised, or cleared */
     EFFECT_DOMAINS,     /* the list of domains changed */
+    EFFECT_VERSION,     /* the written version rose */
     EFFECT_SECRETS,     /* the secrets of the cluster changed */
     EFFECT_REFUSED_SEQ  /* incarnation, seq: send again from here (rlog_resend) */
 };

@@ -24,7 +24,8 @@ void entry_begin(struct entry_writer *writer, struct buf *out, enum entry_kind k
 {
     *writer = (struct entry_writer){.out = out, .start = buf_len(out), .count = 0};
 
-    buf_append_u16(out, ENTRY_VERSION);
+    ASSERT(stamp->version <= ENTRY_VERSION);
+    buf_append_u16(out, stamp->version < ENTRY_VERSION_MIN ? ENTRY_VERSION_MIN : stamp->version);
     buf_append_u8(out, (uint8_t)kind);
     buf_append_u8(out, 0);
     buf_append_u32(out, 0); /* length and count: entry_finish() */
@@ -79,7 +80,8 @@ int entry_open(struct slice bytes, struct entry_reader *out)
         return ERR_MALFORMED;
     }
     *out = (struct entry_reader){.kind = (enum entry_kind)kind,
-                                 .stamp = {.time_ms = get_u64(bytes.data + OFFSET_TIME),
+                                 .stamp = {.version = version,
+                                           .time_ms = get_u64(bytes.data + OFFSET_TIME),
                                            .wall_ms = get_u64(bytes.data + OFFSET_WALL)},
                                  .count = get_u32(bytes.data + OFFSET_COUNT),
                                  .rest = slice_sub(bytes, ENTRY_HEADER_BYTES, bytes.len)};

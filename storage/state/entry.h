@@ -6,8 +6,11 @@
 
 #include "node/base/buf.h"
 #include "node/base/err.h"
+#include "storage/state/versions.h"
 
-#define ENTRY_VERSION      1
+/* An entry has the version that was written when it was proposed; the first form had 1. */
+#define ENTRY_VERSION_MIN  1
+#define ENTRY_VERSION      STATE_LOG_VERSION /* the newest that this program reads */
 #define ENTRY_HEADER_BYTES 48
 #define ENTRY_SEED_BYTES   16
 /* A batch stays below this, so that one entry never delays a heartbeat; a single larger command
@@ -24,6 +27,7 @@ enum entry_kind {
 
 /** What the leader stamps. seed feeds every random number and id that apply needs. */
 struct entry_stamp {
+    uint16_t version; /* of the entry; below ENTRY_VERSION_MIN: that */
     uint64_t time_ms; /* cluster time, never falls from entry to entry */
     uint64_t wall_ms; /* label only */
     uint8_t seed[ENTRY_SEED_BYTES];

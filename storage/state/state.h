@@ -8,25 +8,9 @@
 #include "storage/state/effect.h"
 #include "storage/state/entry.h"
 #include "storage/state/schema.pb-c.h"
+#include "storage/state/versions.h"
 
 struct state;
-
-/* What the rows mean; goes up when a program before could not read them. An older store than the
- * oldest is refused: nothing carries its rows over. 2: a roster item has a row of its own,
- * and so has what a presence shows. 3: a node's row says since when it has its life. */
-#define STATE_SCHEMA_VERSION 3
-#define STATE_SCHEMA_OLDEST  3
-
-/* The newest commands that this program understands; goes up when there are others. Each node tells
- * it to all (raft/log/report.h): a node stops at a command that it does not know, so those of a
- * version above 0 go into the log only once every member understands them and
- * ClusterRow.log_version says so (DESIGN 3). 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. */
-#define STATE_LOG_VERSION        1
-#define STATE_LOG_VERSION_ALARMS 1
-#define STATE_LOG_VERSION_HEALTH 1
-#define STATE_LOG_VERSION_STOP   1
-#define STATE_LOG_VERSION_VOTES  1
 
 #define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
 #define STATE_GROUP_NODES_MAX      2
@@ -93,6 +77,9 @@ struct state;
 /** The tables of the store, for kv_open(); the order is the format. */
 extern const char *const state_tables[];
 extern const size_t state_table_count;
+/** How many of them a store of this schema has: what a program that reads it must know. A table
+ * that a version brings counts from its schema on. */
+size_t state_tables_of(uint32_t schema);
 
 /** The state over an open store (borrowed, outlives the state). */
 struct state *state_new(struct kv *kv);
@@ -101,7 +88,8 @@ void state_free(struct state **state);
 void state_reload(struct state *state);
 
 /** Apply one committed entry. ERR_VERSION or ERR_MALFORMED: this node must stop (the entry is from
- * a newer program, or the log is damaged); nothing was applied then. Marks close the window. */
+ * a newer program, or lets one write what this one can not read, or the log is damaged); nothing
+ * was applied then. Marks close the window. */
 NODISCARD int state_apply(struct state *state, uint64_t index, uint64_t term, struct slice entry,
                           struct effects *out);
 uint64_t state_applied_index(const struct state *state);

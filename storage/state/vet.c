@@ -16,8 +16,6 @@ static bool is_leaders_own(const Pb__Command *command)
     case PB__COMMAND__BODY_BOUNCE:
     case PB__COMMAND__BODY_ALARM_SET:
         return true;
-    case PB__COMMAND__BODY_CLUSTER_SET:
-        return command->cluster_set->log_version != 0;
     case PB__COMMAND__BODY_NODE_MOVE:
         return command->node_move->reason != PB__MOVE_REASON__ADMIN_REQUEST;
     default:
@@ -37,7 +35,7 @@ static int judge(uint32_t node_id, uint64_t incarnation, const Pb__Command *comm
 {
     bool is_start;
 
-    if (command->body_case == PB__COMMAND__BODY__NOT_SET) {
+    if (!command_is_known(command)) {
         return ERR_VERSION;
     }
     is_start = command->body_case == PB__COMMAND__BODY_START;

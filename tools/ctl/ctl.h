@@ -135,6 +135,7 @@ int run_state_mark(const struct options *options, char **arguments, int count);
 int run_cluster_status(const struct options *options, char **arguments, int count);
 int run_cluster_transfer(const struct options *options, char **arguments, int count);
 int run_cluster_upgrade_check(const struct options *options, char **arguments, int count);
+int run_cluster_upgrade_finish(const struct options *options, char **arguments, int count);
 int run_member_assign(const struct options *options, char **arguments, int count);
 int run_replication_monitor(const struct options *options, char **arguments, int count);
 int run_replication_runtimestate(const struct options *options, char **arguments, int count);

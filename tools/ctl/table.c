@@ -21,6 +21,8 @@ const struct command commands[] = {
      run_cluster_transfer},
     {"cluster", "upgrade-check", "", "can the nodes be restarted one by one now? 1 when not", 0,
      run_cluster_upgrade_check},
+    {"cluster", "upgrade-finish", "", "all nodes are upgraded: use what is new; no way back", 0,
+     run_cluster_upgrade_finish},
     {"completion", NULL, "SHELL", "print the completion script of a shell: bash", 0,
      run_completion},
     {"dns", "records", "", "SRV records by which clients find the nodes, as in a zone file",

@@ -28,7 +28,6 @@ static void begin(size_t voters)
                                                .serves = true,
                                                .lag = UPGRADE_LAG_MAX,
                                                .log_version = 1,
-                                               .schema_version = 3,
                                                .program = "1.4.2"};
     }
 }
@@ -139,16 +138,50 @@ static void test_versions(void **state)
     facts.nodes[0].log_version = 2;
     expect("");
     facts.log_version = 2;
-    expect("node 2 would stop at commands that may be written (version 2, not 1)\n"
-           "node 3 would stop at commands that may be written (version 2, not 1)\n");
-    three();
-    facts.nodes[1].schema_version = 4;
-    expect("nodes 1 and 2 have rows of different versions (3, 4)\n");
+    expect("node 2 would stop at what is written (version 2, it reads up to 1)\n"
+           "node 3 would stop at what is written (version 2, it reads up to 1)\n");
     three();
     facts.nodes[2].program = "2.0.0";
     expect("nodes 1 and 3 run programs that do not fit (1.4.2, 2.0.0)\n");
     facts.nodes[2].reports = false; /* what it said last counts no more */
     expect("node 3 says nothing of itself\n");
+}
+
+static void expect_raise(uint32_t log_version, const char *expected)
+{
+    size_t count;
+
+    said[0] = '\0';
+    count = upgrade_raise_check(&facts, log_version, add_reason, NULL);
+    assert_string_equal(said, expected);
+    assert_int_equal(count == 0, expected[0] == '\0');
+}
+
+/* Goal: what is written rises only when every member has said that it reads it. Method: one that is
+ * older, one that is silent, a joining one that is either, and a node that knows no members. */
+static void test_raise(void **state)
+{
+    (void)state;
+    three();
+    assert_int_equal(upgrade_newest(&facts), 1);
+    expect_raise(1, "");
+    facts.nodes[0].log_version = facts.nodes[1].log_version = 2;
+    assert_int_equal(upgrade_newest(&facts), 2);
+    expect_raise(2, "node 3 reads up to version 1 (it runs 1.4.2), not 2\n");
+    facts.nodes[2].log_version = 2;
+    expect_raise(2, "");
+    facts.nodes[2].log_version = 3; /* and more */
+    expect_raise(2, "");
+    facts.nodes[2].reports = false; /* what it said last counts no more */
+    assert_int_equal(upgrade_newest(&facts), 2);
+    expect_raise(2, "node 3 does not say what it reads\n");
+    facts.nodes[2].is_spare = true;
+    expect_raise(2, "");
+    facts.nodes[2].reports = true;
+    facts.nodes[2].log_version = 1;
+    expect_raise(2, "node 3 reads up to version 1 (it runs 1.4.2), not 2\n");
+    facts.count = 0;
+    expect_raise(2, "the members are not known yet\n");
 }
 
 int main(void)
@@ -157,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_majority),
         cmocka_unit_test(test_each_reason),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_raise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

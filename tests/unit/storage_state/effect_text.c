@@ -186,8 +186,9 @@ void effect_to_text(struct state *state, const struct effect *effect, struct buf
         buf_printf(out, "alarm %s of node %u %s severity=%u %s", effect->alarm, effect->node,
                    effect->up ? "raised" : "cleared", effect->severity, effect->text);
         break;
+    case EFFECT_VERSION:
     case EFFECT_SECRETS:
-        buf_append_str(out, "secrets");
+        buf_append_str(out, effect->kind == EFFECT_VERSION ? "version" : "secrets");
         break;
     case EFFECT_DOMAINS:
         buf_append_str(out, "domains");

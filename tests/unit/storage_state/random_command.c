@@ -258,6 +258,16 @@ static void aim_presence(const struct filler *f, unsigned id, ProtobufCMessage *
     send->priority -= 1;
 }
 
+/* A higher one stops a node (test_alarm.c). */
+static void aim_version(unsigned id, ProtobufCMessage *body)
+{
+    Pb__ClusterSet *set = (Pb__ClusterSet *)body;
+
+    if (id == PB__COMMAND__BODY_CLUSTER_SET && set->log_version > STATE_LOG_VERSION) {
+        set->log_version = STATE_LOG_VERSION;
+    }
+}
+
 /* Commands that end things come seldom, so that the others find something to work with. */
 static bool is_rare(unsigned id)
 {
@@ -289,6 +299,7 @@ Pb__Command *random_command(uint64_t *seed, struct state *state, uint64_t incarn
     aim_at_epochs(&f, body);
     aim_at_credentials(&f, body);
     aim_presence(&f, field->id, body);
+    aim_version(field->id, body);
     command->body_case = (Pb__Command__BodyCase)field->id;
     *(ProtobufCMessage **)((char *)command + field->offset) = body;
     return command;

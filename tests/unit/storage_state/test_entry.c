@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static const struct entry_stamp stamp = {
-    .time_ms = 7, .wall_ms = 1700000000000, .seed = "0123456789abcdef"};
+    .version = 1, .time_ms = 7, .wall_ms = 1700000000000, .seed = "0123456789abcdef"};
 
 static void write_batch(struct buf *out)
 {

@@ -181,6 +181,8 @@ static void test_a_reopened_store_goes_on(void **state)
     struct kv_config config = {.dir = world.dir,
                                .tables = state_tables,
                                .table_count = state_table_count,
+                               .schema = STATE_SCHEMA_VERSION,
+                               .schema_oldest = STATE_SCHEMA_OLDEST,
                                .map_bytes = (uint64_t)64 << 20,
                                .on_durable = on_durable};
     uint64_t hash;

@@ -22,6 +22,8 @@ void world_open(struct world *world)
 {
     struct kv_config config = {.tables = state_tables,
                                .table_count = state_table_count,
+                               .schema = STATE_SCHEMA_VERSION,
+                               .schema_oldest = STATE_SCHEMA_OLDEST,
                                .map_bytes = MAP_BYTES,
                                .on_durable = on_durable};
 
@@ -105,7 +107,7 @@ int world_apply(struct world *world, struct slice entry)
     return rc;
 }
 
-const char *world_run(struct world *world, const char *lines)
+int world_try(struct world *world, const char *lines)
 {
     struct entry_stamp stamp = stamp_of(world);
     struct entry_writer writer;
@@ -119,7 +121,12 @@ const char *world_run(struct world *world, const char *lines)
         add_line(world, &writer, line);
     }
     entry_finish(&writer);
-    assert_int_equal(world_apply(world, buf_slice(&world->entry)), 0);
+    return world_apply(world, buf_slice(&world->entry));
+}
+
+const char *world_run(struct world *world, const char *lines)
+{
+    assert_int_equal(world_try(world, lines), 0);
     return buf_text(&world->text);
 }
 

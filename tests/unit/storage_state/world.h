@@ -32,6 +32,8 @@ struct world {
 void world_open(struct world *world);
 void world_close(struct world *world);
 
+/** Apply an entry of lines, as world_run() does; returns what state_apply() says. */
+int world_try(struct world *world, const char *lines);
 /** Apply one entry: a batch with one command a line. Returns its effects, one a line; valid until
  * the next call. */
 const char *world_run(struct world *world, const char *lines);
