@@ -27,6 +27,12 @@ if(COVERAGE)
     add_link_options(--coverage)
 endif()
 
+if(NEXT_VERSION) # its version says what it is, and it is not installed
+    add_compile_definitions(NEXT_VERSION)
+    set(PROJECT_VERSION "${PROJECT_VERSION}-next-for-tests")
+    install(CODE "message(FATAL_ERROR \"a build with NEXT_VERSION is for tests alone\")")
+endif()
+
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)

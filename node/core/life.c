@@ -5,6 +5,7 @@
 #include "node/base/log.h"
 #include "node/core/core_private.h"
 #include "storage/state/command.h"
+#include "storage/state/next.h"
 
 #include <string.h>
 
@@ -50,6 +51,7 @@ static void submit(struct core *core, Pb__Command *command)
 
 void core_announce_node(struct core *core)
 {
+    uint32_t log_version = state_cluster(core->state, &core->arena)->log_version;
     Pb__NodeRow *row = state_node(core->state, &core->arena, core->node_id);
     Pb__Command command = PB__COMMAND__INIT;
     Pb__NodeSet set = PB__NODE_SET__INIT;
@@ -57,7 +59,8 @@ void core_announce_node(struct core *core)
     if (row != NULL && strcmp(row->name, core->name) == 0 &&
         strcmp(row->link_address, core->link_address) == 0 &&
         strcmp(row->client_address, core->client_address) == 0 &&
-        (row->witness != 0) == core->is_witness) {
+        (row->witness != 0) == core->is_witness &&
+        next_node_is_set(row, log_version, MUSTER_VERSION)) {
         return;
     }
     set.node = core->node_id;
@@ -65,6 +68,7 @@ void core_announce_node(struct core *core)
     set.link_address = core->link_address;
     set.client_address = core->client_address;
     set.witness = core->is_witness;
+    next_fill_node_set(&set, log_version, MUSTER_VERSION);
     command.body_case = PB__COMMAND__BODY_NODE_SET;
     command.node_set = &set;
     submit(core, &command);

@@ -1,6 +1,7 @@
 #include "storage/state/node.h"
 
 #include "storage/state/group.h"
+#include "storage/state/next.h"
 
 bool state_is_up(struct state *state, struct arena *arena, uint64_t incarnation)
 {
@@ -165,6 +166,7 @@ int node_set(struct apply *a, const Pb__NodeSet *command)
     row->link_address = command->link_address;
     row->client_address = command->client_address;
     row->witness = command->witness;
+    next_node_set(row, command);
     row_put(a->state, TABLE_NODE, key_u32(command->node), row);
     return 0;
 }

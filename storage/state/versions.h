@@ -9,8 +9,12 @@
 #include <stdint.h>
 
 /* The newest version that this program understands. 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. */
-#define STATE_LOG_VERSION        1
+ * NodeVotes. A build with NEXT_VERSION is the program after this one (next.h). */
+#ifdef NEXT_VERSION
+#define STATE_LOG_VERSION 2
+#else
+#define STATE_LOG_VERSION 1
+#endif
 #define STATE_LOG_VERSION_ALARMS 1
 #define STATE_LOG_VERSION_HEALTH 1
 #define STATE_LOG_VERSION_STOP   1

@@ -54,7 +54,10 @@ BUILDS = {
     "gcc": ["-DCMAKE_C_COMPILER=gcc"],
     "asan": ["-DCMAKE_C_COMPILER=clang", "-DSANITIZE=address", "-DFUZZ=ON"],
     "tsan": ["-DCMAKE_C_COMPILER=gcc", "-DSANITIZE=thread"],
+    "next": ["-DCMAKE_C_COMPILER=gcc", "-DNEXT_VERSION=ON"],
 }
+# What tests/upgrade needs of the next program.
+NEXT_TARGETS = ["musterd", "musterctl", "muster-inspect"]
 _SUPPRESSIONS = ROOT / "tests" / "lib" / "suppressions"
 SANITIZER_ENV = {
     "asan": {
@@ -77,6 +80,7 @@ def build_dir(options: Options, build: str) -> Path:
 def build_env(options: Options, build: str) -> dict[str, str]:
     """Tells the Python tests which programs to test, and the sanitizers how to behave."""
     return {"MUSTER_BIN": str(build_dir(options, build) / "bin"),
+            "MUSTER_NEXT_BIN": str(build_dir(options, "next") / "bin"),
             "MUSTER_KILLS": str(KILLS.get(build, KILLS["gcc"])),
             **SANITIZER_ENV.get(build, {})}
 
@@ -86,15 +90,16 @@ def _launcher(build: str) -> list[str]:
     return ["setarch", "-R"] if build == "tsan" else []
 
 
-def _build(build: str) -> Callable[[Options], list[Program]]:
+def _build(build: str, *targets: str) -> Callable[[Options], list[Program]]:
     def programs(options: Options) -> list[Program]:
         folder = build_dir(options, build)
         configure = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(folder), *BUILDS[build]]
-        compile_all = ["ninja", "--quiet", "-C", str(folder), "-j", str(options.jobs)]
+        compile_all = ["ninja", "--quiet", "-C", str(folder), "-j", str(options.jobs),
+                       *targets]
         return [
             Program(f"configure-{build}", "CMake finds all it needs", configure, 60, ROOT),
-            Program(f"build-{build}", "everything builds without a warning", compile_all, 900,
-                    ROOT),
+            Program(f"build-{build}", f"{'what is needed' if targets else 'everything'} builds "
+                    "without a warning", compile_all, 900, ROOT),
         ]
     return programs
 
@@ -201,6 +206,10 @@ STAGES = [
           _python("ha", "gcc", 600), ["build-gcc"]),
     Stage("endurance", "what a cluster takes levels off; who was away catches up", 300,
           _python("endurance", "gcc", 600), ["build-gcc"]),
+    Stage("build-next", "gcc builds the program after this one", 120,
+          _build("next", *NEXT_TARGETS)),
+    Stage("upgrade", "node by node to the next program and back; an older one is refused", 120,
+          _python("upgrade", "gcc", 400), ["build-gcc", "build-next"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz(FUZZ_SECONDS), ["build-asan"],
           parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
