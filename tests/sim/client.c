@@ -34,6 +34,7 @@ struct life {
     struct client *others;
     uint32_t other_count;
     struct wire *wire;
+    struct wire_ticket ticket;
     uint32_t node; /* where it is, or was last */
     char resume_id[256];
     uint32_t in;  /* stanzas handled (XEP-0198 §4) */
@@ -161,7 +162,7 @@ static bool authenticate(struct life *life)
 static bool secure(struct life *life)
 {
     wire_send(life->wire, "<starttls xmlns='" NS_TLS "'/>");
-    return is_next(life, NS_TLS, "proceed") && wire_start_tls(life->wire, STEP_US) &&
+    return is_next(life, NS_TLS, "proceed") && wire_start_tls(life->wire, &life->ticket, STEP_US) &&
            begin_stream(life);
 }
 

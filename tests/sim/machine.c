@@ -1,10 +1,11 @@
 #include "tests/sim/machine.h"
 
+#include "tests/sim/context.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #define STACK_BYTES  (512 * 1024)
 #define THREADS_MAX  512
@@ -18,7 +19,7 @@ struct sim_thread {
     struct sim_host *host;
     uint32_t life; /* of the host, in which it runs */
     char name[SIM_NAME_BYTES];
-    ucontext_t context;
+    struct context context;
     void *stack;
     void *(*run)(void *ctx);
     void *ctx;
@@ -42,7 +43,7 @@ static struct {
     struct sim_thread threads[THREADS_MAX];
     size_t thread_count; /* those above it were never used */
     struct sim_thread *running;
-    ucontext_t director;
+    struct context director;
     struct event events[EVENTS_MAX]; /* a heap */
     size_t event_count;
     uint64_t event_order;
@@ -135,9 +136,7 @@ static bool is_of(const struct sim_thread *thread, const struct sim_host *host)
 
 static void end_turn(void)
 {
-    struct sim_thread *self = room.running;
-
-    (void)swapcontext(&self->context, &room.director);
+    context_switch(&room.running->context, &room.director);
 }
 
 void machine_kill(struct sim_host *host)
@@ -162,9 +161,9 @@ void machine_kill(struct sim_host *host)
 
 /* ---- threads */
 
-static void enter(unsigned low, unsigned high)
+static void enter(void *ctx)
 {
-    struct sim_thread *self = (struct sim_thread *)((uintptr_t)low | (uintptr_t)high << 32);
+    struct sim_thread *self = ctx;
 
     self->result = self->run(self->ctx);
     self->state = THREAD_OVER;
@@ -214,11 +213,7 @@ struct sim_thread *machine_spawn(struct sim_host *host, void *(*run)(void *ctx),
                                   .run = run,
                                   .ctx = ctx,
                                   .stack = stack};
-    (void)getcontext(&thread->context);
-    thread->context.uc_stack.ss_sp = stack;
-    thread->context.uc_stack.ss_size = STACK_BYTES;
-    makecontext(&thread->context, (void (*)(void))(void *)enter, 2, (unsigned)(uintptr_t)thread,
-                (unsigned)((uintptr_t)thread >> 32));
+    context_make(&thread->context, stack, STACK_BYTES, enter, thread);
     return thread;
 }
 
@@ -366,7 +361,7 @@ static void give_turn(struct sim_thread *thread)
     machine_note((uint64_t)(thread - room.threads) << 40 ^ room.now_us);
     room.turns++;
     room.running = thread;
-    (void)swapcontext(&room.director, &thread->context);
+    context_switch(&room.director, &thread->context);
     room.running = NULL;
     room.now_us += 1 + machine_draw(SLICE_US_MAX);
 }

@@ -19,6 +19,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -28,6 +29,7 @@
 #define BEGIN_US          (30 * SECOND_US)
 #define HEAL_US           (120 * SECOND_US)
 #define FAULTS_SHRUNK_MAX 200
+#define HEAP_BYTES        (256 * 1024 * 1024)
 #define RUN_US            (600 * SECOND_US)
 
 static struct {
@@ -333,6 +335,9 @@ int main(int argc, char **argv)
     }
     first = strtoull(argv[optind], NULL, 10);
     last = argc - optind == 2 ? strtoull(argv[optind + 1], NULL, 10) : first;
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_BYTES); /* a run ends soon: it gives nothing back */
+    (void)mallopt(M_TOP_PAD, HEAP_BYTES / 16);
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_BYTES / 256);
     room_make_certificates();
     code = shrinks ? shrink(first) : run_all(first, last);
     room_remove_certificates();

@@ -30,9 +30,14 @@ static bool exchange(struct net_socket *socket, const char *line, char *out, uin
         } else if (count != -EAGAIN) {
             return false;
         }
-        machine_sleep_us(500);
+        (void)machine_wait(until_us);
     }
     return false;
+}
+
+static void wake(void *ctx)
+{
+    machine_wake(ctx);
 }
 
 static struct net_socket *dial(struct sim_host *from, uint32_t number, uint64_t until_us)
@@ -40,9 +45,10 @@ static struct net_socket *dial(struct sim_host *from, uint32_t number, uint64_t 
     const struct sockaddr_in to = net_address(number, LOOP_CONTROL_PORT);
     struct net_socket *socket = net_socket_new(from);
 
+    net_watch(socket, wake, machine_self());
     if (net_connect(socket, &to) == 0) {
         while (!net_is_open(socket) && net_error(socket) == 0 && machine_now_us() < until_us) {
-            machine_sleep_us(500);
+            (void)machine_wait(until_us);
         }
     }
     return socket;
@@ -66,6 +72,7 @@ static json_t *ask(struct sim_host *from, uint32_t number, const char *verb, jso
     if (net_is_open(socket) && exchange(socket, line, answer, until_us)) {
         root = json_loads(answer, 0, NULL);
     }
+    net_watch(socket, NULL, NULL);
     net_close(socket);
     free(answer);
     free(line);

@@ -2,6 +2,7 @@
 
 #include "tests/lib/pki/pki.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/keys.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/net.h"
 
@@ -120,8 +121,10 @@ void room_make_certificates(void)
     for (uint32_t i = 0; i < NODES_MAX; i++) {
         (void)snprintf(name, sizeof(name), "node-%u", i + 1);
         pki_issue(authority, 0, name, NULL, &node_files[i]);
+        keys_warm(&node_files[i]);
     }
     pki_issue(authority, 1, SIM_DOMAIN, SIM_DOMAIN, &domain_files);
+    keys_warm(&domain_files);
 }
 
 void room_remove_certificates(void)

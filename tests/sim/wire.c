@@ -19,6 +19,7 @@ struct wire {
     SSL *ssl;
     BIO *in;  /* from the socket */
     BIO *out; /* to it */
+    struct wire_ticket *ticket;
     struct xml_reader *xml;
 };
 
@@ -69,6 +70,18 @@ struct wire *wire_open(struct sim_host *from, const struct sockaddr_in *to, uint
     return wire;
 }
 
+static void keep_ticket(const struct wire *wire)
+{
+    SSL_SESSION *session = wire->ssl == NULL ? NULL : SSL_get1_session(wire->ssl);
+
+    if (session != NULL && SSL_SESSION_is_resumable(session)) {
+        SSL_SESSION_free(wire->ticket->session);
+        wire->ticket->session = session;
+    } else {
+        SSL_SESSION_free(session);
+    }
+}
+
 void wire_close(struct wire **address, bool says_so)
 {
     struct wire *wire = *address;
@@ -77,6 +90,7 @@ void wire_close(struct wire **address, bool says_so)
     if (says_so) {
         net_close(wire->socket);
     }
+    keep_ticket(wire);
     SSL_free(wire->ssl); /* and its BIOs */
     if (wire->xml != NULL) {
         xml_reader_free(&wire->xml);
@@ -158,7 +172,7 @@ static SSL_CTX *the_context(void)
     return context;
 }
 
-bool wire_start_tls(struct wire *wire, uint64_t timeout_us)
+bool wire_start_tls(struct wire *wire, struct wire_ticket *ticket, uint64_t timeout_us)
 {
     uint64_t until_us = machine_now_us() + timeout_us;
     int rc;
@@ -169,6 +183,10 @@ bool wire_start_tls(struct wire *wire, uint64_t timeout_us)
     SSL_set_bio(wire->ssl, wire->in, wire->out);
     (void)SSL_set_tlsext_host_name(wire->ssl, SIM_DOMAIN);
     SSL_set_connect_state(wire->ssl);
+    wire->ticket = ticket;
+    if (ticket->session != NULL) {
+        (void)SSL_set_session(wire->ssl, ticket->session);
+    }
     while ((rc = SSL_do_handshake(wire->ssl)) != 1) {
         flush_tls(wire);
         if (SSL_get_error(wire->ssl, rc) != SSL_ERROR_WANT_READ || wire->is_over ||

@@ -8,10 +8,15 @@
 
 struct wire;
 
+struct wire_ticket {
+    struct ssl_session_st *session;
+};
+
 /** NULL: nobody answers there in time. */
 struct wire *wire_open(struct sim_host *from, const struct sockaddr_in *to, uint64_t timeout_us);
-/** The handshake is due; false: it failed. */
-bool wire_start_tls(struct wire *wire, uint64_t timeout_us);
+/** The handshake is due; false: it failed. It presents the ticket of an earlier stream (RFC 8446
+ * §2.2), if there is one, and leaves the newest there when the stream is closed. */
+bool wire_start_tls(struct wire *wire, struct wire_ticket *ticket, uint64_t timeout_us);
 /** Send the stream header, and wait for the other one and the features. NULL: the stream is over.
  * The caller frees them. */
 struct xml_event *wire_begin_stream(struct wire *wire, uint64_t timeout_us);
