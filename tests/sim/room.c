@@ -92,7 +92,7 @@ static void write_configuration(const struct sim_cluster *cluster, uint32_t numb
     (void)fprintf(file,
                   "control: {socket: \"%s/n%u/control\"}\n"
                   "limits: {workers: 1, map_gib: 1, reserve_mib: 256, log_entries: %u}\n"
-                  "timers: {fallback_s: 5, replace_s: 10}\n",
+                  "timers: {fallback_s: 5, replace_s: 10, idle_probe_s: 5, idle_dead_s: 5}\n",
                   cluster->dir, number, cluster->log_entries);
     (void)fclose(file);
 }

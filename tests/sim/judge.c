@@ -1,0 +1,163 @@
+#include "tests/sim/judge.h"
+
+#include "tests/sim/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char fault[256];
+
+/* ---- messages */
+
+/* In one session: each number once; and in order, unless an earlier session of the account ended,
+ * and left what it had to this one (DESIGN 5, "Detached"). */
+static void judge_session(const struct client *to, uint32_t from, unsigned session)
+{
+    static bool is_here[MESSAGES_MAX + 1];
+    uint32_t last = 0;
+
+    memset(is_here, 0, sizeof(is_here));
+    for (size_t i = 0; i < to->received_count; i++) {
+        const struct client_receipt *receipt = &to->received[i];
+
+        if (receipt->from != from || receipt->session != session) {
+            continue;
+        }
+        if (is_here[receipt->number] || (receipt->number < last && !receipt->is_mixed)) {
+            watch_fail("client %u got %u of client %u after %u", to->index, receipt->number, from,
+                       last);
+        }
+        is_here[receipt->number] = true;
+        last = receipt->number;
+    }
+}
+
+/* By one of the devices of the account. */
+static bool has_arrived(const struct client *clients, uint32_t count, uint32_t from,
+                        const struct client_message *message)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const struct client *to = &clients[k];
+
+        for (size_t i = 0; to->user == message->to && i < to->received_count; i++) {
+            if (to->received[i].from == from && to->received[i].number == message->number) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void judge_messages(const struct client *clients, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const struct client *client = &clients[k];
+
+        for (uint32_t from = 0; from < count; from++) {
+            for (unsigned session = 1; session <= client->sessions; session++) {
+                judge_session(client, from, session);
+            }
+        }
+        for (size_t i = 0; i < client->sent_count; i++) {
+            const struct client_message *message = &client->sent[i];
+
+            if (message->is_acked && !has_arrived(clients, count, k, message)) {
+                watch_fail("message %u of client %u to user%u was acknowledged, and is lost",
+                           message->number, k, message->to);
+            }
+        }
+    }
+}
+
+/* ---- what they see */
+
+static const struct client *who_is_there(const struct client *clients, uint32_t count,
+                                         const char *jid)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (clients[i].now_shown != NULL && strcmp(clients[i].now_shown->jid, jid) == 0) {
+            return &clients[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct client_view *find_view(const struct client *client, const char *jid)
+{
+    for (size_t i = 0; i < client->view_count; i++) {
+        if (strcmp(client->views[i].jid, jid) == 0) {
+            return &client->views[i];
+        }
+    }
+    return NULL;
+}
+
+static bool sees(const struct client *client, const struct client *other)
+{
+    const struct client_view *view =
+        other->now_shown == NULL ? NULL : find_view(client, other->now_shown->jid);
+
+    if (view != NULL && view->is_there && strcmp(view->status, other->status) == 0) {
+        return true;
+    }
+    (void)snprintf(fault, sizeof(fault), "client %u sees client %u %s%s, which is %s",
+                   client->index, other->index,
+                   view == NULL || !view->is_there ? "not at all" : "as ",
+                   view == NULL || !view->is_there ? "" : view->status, other->status);
+    return false;
+}
+
+static bool sees_ghosts(const struct client *client)
+{
+    for (size_t i = 0; i < client->view_count; i++) {
+        const struct client_view *view = &client->views[i];
+
+        if (view->is_there &&
+            who_is_there(client->others, client->other_count, view->jid) == NULL) {
+            (void)snprintf(fault, sizeof(fault), "client %u sees %s, which is gone", client->index,
+                           view->jid);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *judge_views(const struct client *clients, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < count; k++) {
+            if (i != k && !sees(&clients[i], &clients[k])) {
+                return fault;
+            }
+        }
+        if (sees_ghosts(&clients[i])) {
+            return fault;
+        }
+    }
+    return NULL;
+}
+
+const char *judge_answers(const struct client *clients, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct client *client = &clients[i];
+
+        if (!client->is_online || !client->is_settled || !client->has_roster) {
+            (void)snprintf(fault, sizeof(fault), "client %u is %s", i,
+                           !client->is_online    ? "not on line"
+                           : !client->is_settled ? "without acknowledgements"
+                                                 : "without its roster");
+            return fault;
+        }
+        for (size_t k = 0; k < ITEMS_MAX; k++) {
+            const struct client_item *item = &client->items[k];
+
+            if (item->acked < item->sent && item->unknown < item->sent) {
+                (void)snprintf(fault, sizeof(fault), "client %u has no answer to a change", i);
+                return fault;
+            }
+        }
+    }
+    return NULL;
+}
