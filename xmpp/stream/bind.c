@@ -98,6 +98,7 @@ void bind_on_outcome(struct stream *stream, const struct outcome *outcome)
     if (outcome->kind == OUTCOME_BOUND && outcome->rc == 0) {
         bind_take_session(stream, outcome);
         stream_move(stream, STATE_ACTIVE);
+        stream->decide_ms = stream->now_ms + STREAM_DECIDE_MS;
         write_bound(stream);
         log_info("session.bound", LOG_STR("address", stream->address),
                  LOG_UINT("session", stream->session));

@@ -104,6 +104,7 @@ void inbound_on_element(struct stream *stream, struct xml_event *event)
     if (xml_is(event->element, NS_SM, NULL)) {
         on_sm(stream, event->element);
     } else if (!answers_probe(stream, event->element)) {
+        stream->is_decided = true;
         on_stanza(stream, event);
     }
 }

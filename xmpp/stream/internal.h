@@ -98,6 +98,8 @@ struct stream {
     uint32_t epoch;
     char *address;      /* full; NULL before bind */
     bool counted;       /* XEP-0198 is on */
+    bool is_decided;    /* whether it will be is known: nothing goes out before */
+    uint64_t decide_ms; /* it is then, without a word of the client */
     bool resume_wanted; /* asked for by <enable/> */
     bool resumable;
     uint32_t confirm_h;
@@ -195,6 +197,8 @@ void outbound_write(struct stream *stream);
 /** End of a turn: pulls, records and acks into the log, <r/> to the client. */
 void outbound_flush(struct stream *stream);
 /** The session leaves this connection: tell the log at once what is known to be done. */
+/** What has left without a number is done. */
+void outbound_note_written(struct stream *stream);
 void outbound_finish(struct stream *stream);
 /** Ask the client for a sign of life. */
 void outbound_probe(struct stream *stream);

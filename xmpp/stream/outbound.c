@@ -8,6 +8,14 @@ static bool is_confirmed(const struct stream *stream)
     return stream->state == STATE_ACTIVE || stream->state == STATE_ENABLING;
 }
 
+/* What goes out between a bind and <enabled/> has no number: a resume would bring it again, and
+ * without one it could be lost with the connection, and count as done. So it waits for a word of
+ * the client. */
+static bool may_take(const struct stream *stream)
+{
+    return stream->state == STATE_ACTIVE && stream->is_decided;
+}
+
 static void write_blob(struct stream *stream, struct blob *xml)
 {
     struct slice bytes = blob_slice(xml);
@@ -53,7 +61,7 @@ void outbound_on_stanza(struct stream *stream, const struct delivery *delivery)
     if (!is_confirmed(stream) || !cursor_wants(&stream->cursor, delivery)) {
         return; /* it comes again, pulled */
     }
-    if (delivery->pull == 0 && is_full(stream)) {
+    if (!may_take(stream) || (delivery->pull == 0 && is_full(stream))) {
         cursor_fall_behind(&stream->cursor);
     } else {
         take_stanza(stream, delivery);
@@ -69,7 +77,7 @@ static void pull(struct stream *stream)
                                  .epoch = stream->epoch,
                                  .bytes_max = room < PART_BYTES_MAX ? room : PART_BYTES_MAX};
 
-    if (backlog_bytes(stream) < room && cursor_pull(&stream->cursor, &pull)) {
+    if (may_take(stream) && backlog_bytes(stream) < room && cursor_pull(&stream->cursor, &pull)) {
         actions_push_pull(stream, &pull);
     }
 }
@@ -234,6 +242,14 @@ void outbound_flush(struct stream *stream)
     }
 }
 
+void outbound_note_written(struct stream *stream)
+{
+    collect_acks(stream);
+    if (has_ack(stream)) {
+        submit_notes(stream, true);
+    }
+}
+
 void outbound_finish(struct stream *stream)
 {
     struct acks_out_run run;
@@ -241,10 +257,7 @@ void outbound_finish(struct stream *stream)
     while (acks_out_take_run(&stream->out, &run)) {
         /* never written, so nobody needs the number */
     }
-    collect_acks(stream);
-    if (has_ack(stream)) {
-        submit_notes(stream, true);
-    }
+    outbound_note_written(stream);
 }
 
 void outbound_probe(struct stream *stream)

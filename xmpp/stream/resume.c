@@ -61,6 +61,7 @@ void resume_on_enable(struct stream *stream, const struct xml_element *element)
     stream->resume_wanted = enable.resume;
     command.body_case = PB__COMMAND__BODY_ENABLE;
     command.enable = &enable;
+    outbound_note_written(stream); /* counting starts behind it: a resume must not bring it again */
     stream_move(stream, STATE_ENABLING);
     actions_submit(stream, &command, AWAITED_ENABLE);
 }
@@ -88,6 +89,7 @@ static void write_enabled(struct stream *stream, const struct outcome *outcome)
 void resume_on_enabled(struct stream *stream, const struct outcome *outcome)
 {
     stream_move(stream, STATE_ACTIVE);
+    stream->is_decided = true;
     if (outcome->kind != OUTCOME_ENABLED || outcome->rc != 0) {
         resume_refuse(stream, "internal-server-error");
         return;
@@ -200,6 +202,7 @@ void resume_on_outcome(struct stream *stream, const struct outcome *outcome)
     }
     bind_take_session(stream, outcome);
     stream->counted = true;
+    stream->is_decided = true;
     stream->resumable = true;
     acks_in_start(&stream->in, outcome->count);
     stream_move(stream, STATE_RESUMED);

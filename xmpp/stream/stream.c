@@ -446,6 +446,7 @@ void stream_tick(struct stream *stream, uint64_t now_ms)
         on_deadline(stream);
     } else if (stream_is_bound(stream) && stream->state != STATE_RESUMED) {
         watch_silence(stream);
+        stream->is_decided = stream->is_decided || now_ms >= stream->decide_ms;
     }
     stream_step(stream);
 }

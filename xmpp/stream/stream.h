@@ -11,6 +11,9 @@
 
 struct stream;
 
+/* So long a client that is bound, but has sent nothing, may still choose to count (XEP-0198). */
+#define STREAM_DECIDE_MS 2000
+
 struct stream_config {
     struct owner owner; /* this connection */
     bool direct_tls;    /* TLS is on before the first byte (XEP-0368) */

@@ -129,6 +129,8 @@ void reach_tls(struct dialogue *dialogue);
 void reach_login(struct dialogue *dialogue);
 /** All of it, and bind. */
 void reach_bound(struct dialogue *dialogue);
+/** Bound, and so long silent that it gets what comes without counting. */
+void reach_listening(struct dialogue *dialogue);
 /** And <enable resume='true'/>. */
 void reach_enabled(struct dialogue *dialogue);
 /** A new connection, logged in, resumed with the next epoch; count is what the log knows. */

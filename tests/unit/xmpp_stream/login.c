@@ -114,6 +114,12 @@ void reach_bound(struct dialogue *dialogue)
     dialogue->epoch = 1;
 }
 
+void reach_listening(struct dialogue *dialogue)
+{
+    reach_bound(dialogue);
+    time_passes(dialogue, STREAM_DECIDE_MS);
+}
+
 void reach_enabled(struct dialogue *dialogue)
 {
     const struct outcome enabled = {.kind = OUTCOME_ENABLED,

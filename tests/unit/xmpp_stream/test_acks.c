@@ -56,25 +56,61 @@ static void script_enable_refused(struct dialogue *d)
 }
 
 /* Goal: counting starts at the apply of Enable: what is sent behind <enable/> waits and is number
- * 1; what is delivered before is not numbered. */
+ * 1; what left before is done, and what is delivered meanwhile waits, and is number 1. */
 static void script_enable_is_a_border(struct dialogue *d)
 {
     const struct outcome enabled = {.kind = OUTCOME_ENABLED};
 
     reach_bound(d);
-    client_says(d, MESSAGE("m0") "<enable xmlns='urn:xmpp:sm:3'/>" MESSAGE("m1"));
+    client_says(d, MESSAGE("m0"));
     expect_log(d, "message epoch=1 m0");
-    expect_log(d, "enable epoch=1 resume=0 window=600");
-    expect_no_log(d);
+    log_done(d, 0);
     log_pending(d, 7, "<message id='before'/>");
     expect_server(d, "<message id='before'/>");
+    client_says(d, "<enable xmlns='urn:xmpp:sm:3'/>" MESSAGE("m1"));
     expect_log(d, "notes ack epoch=1 7/7"); /* it has left: there is no ack to wait for */
-    log_done(d, 0);
+    expect_log(d, "enable epoch=1 resume=0 window=600");
+    expect_no_log(d);
+    log_pending(d, 8, "<message id='meanwhile'/>");
+    expect_server(d, "");
     log_says(d, &enabled);
     expect_server(d, "<enabled xmlns='urn:xmpp:sm:3'/>");
     expect_log(d, "message epoch=1 count=1 m1");
-    log_pending(d, 8, "<message id='after'/>");
+    expect_pull(d, 8, 7);
+    log_pending(d, 8, "<message id='meanwhile'/>");
     expect_log(d, "notes run epoch=1 1+1@8");
+}
+
+/* Goal: a session that takes over the list of one with the same address gets nothing before its
+ * client has said how it counts: without a number it would come again with a resume. */
+static void script_nothing_before_enabled(struct dialogue *d)
+{
+    const struct outcome enabled = {.kind = OUTCOME_ENABLED};
+
+    reach_bound(d);
+    log_pending(d, 7, "<message id='left'/>");
+    expect_server(d, "");
+    expect_no_pull(d);
+    client_says(d, "<enable xmlns='urn:xmpp:sm:3'/>");
+    expect_log(d, "enable epoch=1 resume=0 window=600");
+    log_says(d, &enabled);
+    expect_server(d, "<enabled xmlns='urn:xmpp:sm:3'/>");
+    expect_pull(d, 0, 0);
+    log_pending(d, 7, "<message id='left'/>");
+    log_pulled(d, true);
+    expect_log(d, "notes run epoch=1 1+1@7");
+}
+
+/* Goal: a client that only listens gets it all the same, without a number. */
+static void script_only_listens(struct dialogue *d)
+{
+    reach_bound(d);
+    log_pending(d, 7, "<message id='left'/>");
+    time_passes(d, STREAM_DECIDE_MS);
+    expect_server(d, "");
+    expect_pull(d, 0, 0);
+    log_pending(d, 7, "<message id='left'/>");
+    expect_server(d, "<message id='left'/>");
 }
 
 /* ---- inbound */
@@ -611,7 +647,7 @@ static void script_footer_after_ack(struct dialogue *d)
  * Method: the footer comes when the first of two messages was taken. */
 static void script_footer_without_acks(struct dialogue *d)
 {
-    reach_bound(d);
+    reach_listening(d);
     log_pending(d, 10, "<message id='first'/>");
     expect_server(d, "<message id='first'/>");
     expect_log(d, "notes ack epoch=1 10/10");
@@ -725,6 +761,8 @@ int main(void)
         DIALOGUE_TEST(script_enable_twice),
         DIALOGUE_TEST(script_enable_refused),
         DIALOGUE_TEST(script_enable_is_a_border),
+        DIALOGUE_TEST(script_nothing_before_enabled),
+        DIALOGUE_TEST(script_only_listens),
         DIALOGUE_TEST(script_ack_after_apply),
         DIALOGUE_TEST(script_back_pressure),
         DIALOGUE_TEST(script_epoch_refused),

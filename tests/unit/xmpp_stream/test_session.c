@@ -25,7 +25,7 @@ static void script_plain_session(struct dialogue *d)
 /* Goal: what was written is done when it has left the output, told once a second. */
 static void script_done_when_left(struct dialogue *d)
 {
-    reach_bound(d);
+    reach_listening(d);
     log_pending(d, 10, "<message id='x'/>");
     time_passes(d, 1000);
     time_passes(d, 1000);
@@ -45,7 +45,7 @@ static void script_done_when_left(struct dialogue *d)
 /* Goal: at the end only what has left counts as done; the rest stays pending and goes elsewhere. */
 static void script_lost_with_output(struct dialogue *d)
 {
-    reach_bound(d);
+    reach_listening(d);
     log_pending(d, 10, "<message id='x'/>");
     expect_server(d, "<message id='x'/>");
     expect_log(d, "notes ack epoch=1 10/10");
@@ -62,7 +62,7 @@ static void script_lost_with_output(struct dialogue *d)
 static void script_output_limit(struct dialogue *d)
 {
     d->config.output_bytes_max = 500;
-    reach_bound(d);
+    reach_listening(d);
     for (uint64_t i = 1; i < 100; i++) {
         log_pending(d, i, "<message id='01234567890123456789'/>");
     }
@@ -283,7 +283,7 @@ static void script_stanza_while_not_reading(struct dialogue *d)
     struct buf stanza = BUF_EMPTY;
 
     d->config.output_bytes_max = 1000;
-    reach_bound(d);
+    reach_listening(d);
     client_says(d, "<message id='half'");
     buf_append_str(&stanza, "<message><body>");
     for (int i = 0; i < 5000; i++) {
