@@ -126,9 +126,10 @@ static void send_message(struct life *life)
     client->sent[client->sent_count] =
         (struct client_message){.to = to, .number = ++client->numbers[to]};
     chat_send(life,
-              life_print("<message to='%s@" SIM_DOMAIN "' type='chat' id='%u-%u'><body>%u-%u"
+              life_print("<message to='%s@" SIM_DOMAIN "' type='chat' id='%u-%u'><body>%u-%u-%u"
                          "</body></message>",
-                         name, to, client->numbers[to], client->index, client->numbers[to]),
+                         name, to, client->numbers[to], client->index, client->sessions,
+                         client->numbers[to]),
               client->sent_count++);
 }
 

@@ -32,6 +32,7 @@ struct client_message {
 struct client_receipt {
     uint32_t from; /* index of a client */
     uint32_t number;
+    unsigned from_session;
     unsigned session; /* the one that got it */
     bool is_mixed;    /* an earlier session may have left some to this one */
 };

@@ -214,6 +214,17 @@ void disk_wipe(struct sim_host *host)
     disk->snapshot = NULL;
 }
 
+bool disk_holds(const struct sim_host *host, uint64_t current_term, uint64_t index, uint64_t term)
+{
+    const struct disk *disk = disk_of(host);
+
+    if (disk->term != current_term || index < disk->first ||
+        (disk->snapshot != NULL && index <= disk->snapshot->index)) {
+        return true;
+    }
+    return index - disk->first < disk->count && disk->records[index - disk->first].term == term;
+}
+
 /* ---- writes */
 
 static void begin_next(struct disk *disk);

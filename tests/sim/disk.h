@@ -11,6 +11,8 @@ void disk_init(void);
 void disk_lose(struct sim_host *host);
 /** All of it is gone. */
 void disk_wipe(struct sim_host *host);
+/** Has it this entry for good, if it is still of that term? What a snapshot stands for it has. */
+bool disk_holds(const struct sim_host *host, uint64_t current_term, uint64_t index, uint64_t term);
 /** Writes take so long, and up to so much longer. */
 void disk_set_delay(struct sim_host *host, uint64_t delay_us, uint64_t jitter_us);
 /** The next append fails, half way. */

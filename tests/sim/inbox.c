@@ -21,13 +21,15 @@ static void on_message(struct life *life, const struct xml_element *message)
     struct client *client = life->client;
     const char *body = xml_child_text(message, NULL, "body");
     unsigned from;
+    unsigned from_session;
     unsigned number;
 
     if (is_error(message)) {
         watch_fail("client %u has a message back", client->index);
         return;
     }
-    if (body == NULL || sscanf(body, "%u-%u", &from, &number) != 2 || from >= client->other_count) {
+    if (body == NULL || sscanf(body, "%u-%u-%u", &from, &from_session, &number) != 3 ||
+        from >= client->other_count) {
         return;
     }
     if (client->received_count == MESSAGES_MAX) {
@@ -37,6 +39,7 @@ static void on_message(struct life *life, const struct xml_element *message)
     client->received[client->received_count++] =
         (struct client_receipt){.from = from,
                                 .number = number,
+                                .from_session = from_session,
                                 .session = client->sessions,
                                 .is_mixed = client_is_mixed(client)};
 }

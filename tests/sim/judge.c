@@ -10,12 +10,14 @@ static char fault[256];
 
 /* ---- messages */
 
-/* In one session: each number once; and in order, unless an earlier session of the account ended,
- * and left what it had to this one (DESIGN 5, "Detached"). */
+/* In one session: each number once; and those of one session of the sender in order, unless an
+ * earlier session of this account ended, and left what it had to this one (DESIGN 5, "Detached").
+ */
 static void judge_session(const struct client *to, uint32_t from, unsigned session)
 {
     static bool is_here[MESSAGES_MAX + 1];
     uint32_t last = 0;
+    unsigned last_session = 0;
 
     memset(is_here, 0, sizeof(is_here));
     for (size_t i = 0; i < to->received_count; i++) {
@@ -24,12 +26,15 @@ static void judge_session(const struct client *to, uint32_t from, unsigned sessi
         if (receipt->from != from || receipt->session != session) {
             continue;
         }
-        if (is_here[receipt->number] || (receipt->number < last && !receipt->is_mixed)) {
+        if (is_here[receipt->number] ||
+            (receipt->number < last && receipt->from_session == last_session &&
+             !receipt->is_mixed)) {
             watch_fail("client %u got %u of client %u after %u", to->index, receipt->number, from,
                        last);
         }
         is_here[receipt->number] = true;
         last = receipt->number;
+        last_session = receipt->from_session;
     }
 }
 

@@ -13,6 +13,7 @@ enum plant {
     PLANT_NO_FENCE,    /* P6: a node serves on when its lease is over */
     PLANT_OTHER_STATE, /* P7: one node does not apply every message */
     PLANT_GOES_ON,     /* libraft goes on behind a write that failed */
+    PLANT_LOST_COMMIT, /* libraft acknowledges what nobody compared (its worst defect) */
     PLANTS
 };
 

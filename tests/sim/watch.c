@@ -5,6 +5,7 @@
 #include "raft/log/internal.h"
 #include "storage/state/apply.h"
 #include "tests/sim/machine.h"
+#include "tests/sim/watch_raft.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ void watch_init(void)
     memset(&terms, 0, sizeof(terms));
     memset(programs, 0, sizeof(programs));
     fault[0] = '\0';
+    watch_raft_init();
 }
 
 const char *watch_fault(void)
@@ -125,6 +127,7 @@ void __wrap_rlog_lease_elected(struct rlog *rlog)
         watch_fail("node %u leads in term %llu, as another one did", number,
                    (unsigned long long)rlog->raft.current_term);
     }
+    watch_raft_elected(rlog);
     __real_rlog_lease_elected(rlog);
 }
 
