@@ -27,6 +27,7 @@ struct client_message {
     uint32_t number; /* of those to it, from 1 */
     bool is_acked;
     bool is_unknown; /* its session was lost before it was acknowledged */
+    bool is_refused; /* there was no room for it, and its sender was told */
 };
 
 struct client_receipt {
@@ -89,6 +90,7 @@ struct client {
     char status[STATUS_BYTES];
     struct client_item items[ITEMS_MAX];
 
+    unsigned refused;
     unsigned connections;
     unsigned resumes;
     unsigned sessions;

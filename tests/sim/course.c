@@ -10,6 +10,7 @@
 #include "tests/sim/program.h"
 #include "tests/sim/replace.h"
 #include "tests/sim/room.h"
+#include "tests/sim/votes.h"
 #include "tests/sim/watch.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@ static struct {
     struct client clients[CLIENTS_MAX];
     uint32_t client_count;
     bool has_groups;
-    bool replaces; /* nodes that lost their disks */
+    bool replaces;    /* nodes that lost their disks */
+    bool moves_votes; /* not both: who has no vote to spare may lose no disk */
     uint64_t faults_us;
     unsigned faults_max;
     bool is_loud;
@@ -104,6 +106,9 @@ static const char *judge_all(struct sim_host *here)
     }
     if (found == NULL && run.has_groups && !groups_are_normal(here, &run.cluster)) {
         found = "a group is not as it should be";
+    }
+    if (found == NULL && !votes_are_given(here, &run.cluster)) {
+        found = "a vote is missing";
     }
     if (found == NULL) {
         found = judge_sessions(here);
@@ -187,6 +192,9 @@ static void operate(struct sim_host *here)
         if (run.has_groups) {
             groups_order(here, &run.cluster);
         }
+        if (machine_chance(300)) {
+            votes_order(here, &run.cluster, run.moves_votes);
+        }
         if (run.replaces && machine_chance(100)) {
             replace_begin(here, &run.cluster, 1 + (uint32_t)machine_draw(run.cluster.count));
         }
@@ -235,14 +243,16 @@ static void draw_clients(void)
 
 static void draw_run(void)
 {
-    uint32_t count = 3 + (uint32_t)machine_draw(3);
+    static const uint32_t counts[] = {3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7};
+    uint32_t count = counts[machine_draw(sizeof(counts) / sizeof(counts[0]))];
     uint32_t witnesses = machine_chance(300) ? 1 : 0;
 
     room_init(&run.cluster, count, witnesses,
-              machine_chance(500) ? 20 + (uint32_t)machine_draw(100) : 0);
+              machine_chance(700) ? 10 + (uint32_t)machine_draw(60) : 0);
     draw_clients();
     run.has_groups = machine_chance(600);
     run.replaces = machine_chance(300);
+    run.moves_votes = !run.replaces && machine_chance(500);
     run.faults_us = (10 + machine_draw(30)) * SECOND_US;
 }
 
@@ -258,12 +268,12 @@ static void report(uint64_t seed)
         left += run.clients[i].sessions_left;
     }
     (void)printf("seed %llu: %s: %u nodes, %u witness, %u clients, %u faults, %zu messages, "
-                 "%u resumes, %u sessions left, %zu entries, %zu marks, %llu turns, "
+                 "%u resumes, %u sessions left, %u copies, %zu entries, %zu marks, %llu turns, "
                  "trace %016llx\n",
                  (unsigned long long)seed, watch_fault() == NULL ? "ok" : watch_fault(),
                  run.cluster.count, run.cluster.witnesses, run.client_count, faults_count(), sent,
-                 resumes, left, watch_entries(), watch_marks(), (unsigned long long)machine_turns(),
-                 (unsigned long long)machine_trace());
+                 resumes, left, faults_copies(), watch_entries(), watch_marks(),
+                 (unsigned long long)machine_turns(), (unsigned long long)machine_trace());
 }
 
 bool course_run(uint64_t seed, unsigned faults_max, bool is_loud)

@@ -1,5 +1,6 @@
 #include "tests/sim/disk.h"
 
+#include "tests/sim/faults.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/plant.h"
 
@@ -9,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DELAY_US  200
-#define JITTER_US 300
+#define DELAY_US          200
+#define FULL_FAILS_OF_MIL 50 /* of appends on a full disk: most fit into what is allocated */
+#define JITTER_US         300
 
 struct record {
     raft_term term;
@@ -263,6 +265,11 @@ struct ending {
     uint32_t life;
 };
 
+static bool fails(const struct disk *disk)
+{
+    return disk->fails_next || (disk->host->is_full && machine_chance(FULL_FAILS_OF_MIL));
+}
+
 static void end_write(void *ctx)
 {
     struct ending *ending = ctx;
@@ -280,9 +287,9 @@ static void end_write(void *ctx)
     }
     if (disk->is_broken) {
         write->status = RAFT_IOERR;
-    } else if (disk->fails_next && write->kind == WRITE_APPEND) {
+    } else if (write->kind == WRITE_APPEND && fails(disk)) {
         disk->is_broken = true;
-        write->status = RAFT_IOERR;
+        write->status = disk->host->is_full ? RAFT_NOSPACE : RAFT_IOERR;
         do_write(disk, write, machine_draw(write->count + 1));
     } else {
         do_write(disk, write, write->count);
@@ -503,6 +510,7 @@ static int on_snapshot_put(struct raft_io *io, unsigned trailing,
 {
     struct write *write = add_write(disk_in(io), WRITE_SNAPSHOT);
 
+    faults_moment(disk_in(io)->host->number, DELAY_US + JITTER_US);
     write->snapshot = copy_snapshot(snapshot);
     write->trailing = trailing;
     write->put = request;

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AWAY_US_MIN 100000
-#define AWAY_US_MAX 8000000
-#define KEEP_US     1000000
-#define STEP_US_MAX (3600 * UINT64_C(1000000)) /* of a wall clock */
+#define AWAY_US_MIN    100000
+#define AWAY_US_MAX    8000000
+#define KEEP_US        1000000
+#define STEP_US_MAX    (3600 * UINT64_C(1000000)) /* of a wall clock */
+#define MOMENT_PER_MIL 150
+#define COPY_US        20000
 
 static struct {
     struct sim_cluster *cluster;
@@ -20,7 +22,11 @@ static struct {
     bool is_loud;
     unsigned count;
     unsigned max;
+    unsigned copies;
+    unsigned filled;
 } faults;
+
+struct snapshot; /* of raft/snapshot */
 
 struct later {
     uint32_t node;
@@ -99,6 +105,22 @@ static void mend(void *ctx)
     free(ctx);
 }
 
+static void mend_all(void *ctx)
+{
+    say("all ways are mended");
+    net_mend_all();
+    free(ctx);
+}
+
+static void make_room(void *ctx)
+{
+    const struct later *later = ctx;
+
+    say("the disk of node %u has room again", later->node);
+    machine_host(later->node)->is_full = false;
+    free(ctx);
+}
+
 static void calm_network(void *ctx)
 {
     net_set_delay(100, 100, 0);
@@ -171,6 +193,48 @@ static void cut_ways(uint32_t node)
     after(mend, node, other);
 }
 
+/* The clients' ways stay: they go on with whom they have. */
+static void split(uint32_t node)
+{
+    const uint32_t count = faults.cluster->count;
+    uint64_t side = machine_chance(500) ? UINT64_C(1) << node : machine_draw(UINT64_C(2) << count);
+
+    say("the network is split, side %llx", (unsigned long long)side);
+    for (uint32_t i = 1; i <= count; i++) {
+        for (uint32_t j = 1; j <= count; j++) {
+            if (i != j && ((side >> i ^ side >> j) & 1) != 0) {
+                net_cut(i, j, true);
+            }
+        }
+    }
+    after(mend_all, node, 0);
+}
+
+static void kill_all(uint32_t node)
+{
+    bool is_power = machine_chance(500);
+
+    (void)node;
+    for (uint32_t i = 1; i <= faults.cluster->count; i++) {
+        if (is_power) {
+            lose_power(i);
+        } else {
+            kill_node(i);
+        }
+    }
+}
+
+/* It ends, is started in vain now and then, and in earnest when there is room. */
+static void fill_disk(uint32_t node)
+{
+    say("the disk of node %u is full", node);
+    machine_host(node)->is_full = true;
+    faults.filled++;
+    after(make_room, node, 0);
+    after(start_again, node, 0);
+    after(start_again, node, 0);
+}
+
 static void hold_disk(uint32_t node)
 {
     say("the disk of node %u stands still", node);
@@ -208,9 +272,11 @@ static void step_clock(uint32_t node)
 
 static void something_happens(void *ctx)
 {
-    static void (*const kinds[])(uint32_t node) = {kill_node,  kill_node, lose_power,   freeze,
-                                                   stop,       cut_ways,  cut_ways,     hold_disk,
-                                                   break_disk, slow_disk, slow_network, step_clock};
+    static void (*const kinds[])(uint32_t node) = {
+        kill_node,    kill_node,  kill_node,  lose_power, lose_power, freeze,    freeze,
+        stop,         stop,       cut_ways,   cut_ways,   cut_ways,   split,     hold_disk,
+        hold_disk,    fill_disk,  fill_disk,  break_disk, break_disk, slow_disk, slow_disk,
+        slow_network, step_clock, step_clock, kill_all};
 
     if (!faults.is_on || faults.count == faults.max) {
         return;
@@ -218,6 +284,52 @@ static void something_happens(void *ctx)
     faults.count++;
     kinds[machine_draw(sizeof(kinds) / sizeof(kinds[0]))](draw_node());
     machine_at(machine_now_us() + 1 + machine_draw(faults.pause_us), something_happens, ctx);
+}
+
+static void happen_now(void *ctx)
+{
+    static void (*const kinds[])(uint32_t node) = {kill_node, lose_power, freeze,
+                                                   cut_ways,  split,      hold_disk};
+    struct later *later = ctx;
+
+    if (faults.is_on) {
+        kinds[machine_draw(sizeof(kinds) / sizeof(kinds[0]))](later->node);
+    }
+    free(later);
+}
+
+void faults_moment(uint32_t node, uint64_t within_us)
+{
+    struct later *later;
+
+    if (!faults.is_on || faults.count == faults.max || !machine_chance(MOMENT_PER_MIL)) {
+        return;
+    }
+    faults.count++;
+    later = malloc(sizeof(*later));
+    *later = (struct later){.node = machine_chance(500) ? node : draw_node()};
+    machine_at(machine_now_us() + machine_draw(within_us), happen_now, later);
+}
+
+/* A node asks another one for a copy of the store (--wrap). */
+void __real_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min);
+void __wrap_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min);
+void __wrap_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min)
+{
+    faults.copies++;
+    faults_moment(from_node != 0 && machine_chance(500) ? from_node : machine_here()->number,
+                  COPY_US);
+    __real_snapshot_fetch(snapshot, from_node, index_min);
+}
+
+unsigned faults_filled(void)
+{
+    return faults.filled;
+}
+
+unsigned faults_copies(void)
+{
+    return faults.copies;
 }
 
 void faults_begin(struct sim_cluster *cluster, uint64_t pause_us, unsigned max, bool is_loud)
@@ -253,6 +365,7 @@ void faults_end(void)
         struct sim_host *host = machine_host(i);
 
         host->is_frozen = false;
+        host->is_full = false;
         disk_hold(host, false);
         disk_set_delay(host, 200, 300);
     }

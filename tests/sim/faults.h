@@ -8,6 +8,13 @@
 void faults_begin(struct sim_cluster *cluster, uint64_t pause_us, unsigned max, bool is_loud);
 /** All is mended, and all nodes run again. */
 void faults_end(void);
+/** Something begins at a node that should be of a piece (an election, a copy, a snapshot): now and
+ * then something happens to it, or to another one, within so much time. */
+void faults_moment(uint32_t node, uint64_t within_us);
 unsigned faults_count(void);
+/** So many disks were full. */
+unsigned faults_filled(void);
+/** So many copies of the store were asked for. */
+unsigned faults_copies(void);
 
 #endif

@@ -304,6 +304,9 @@ ssize_t __wrap_write(int fd, const void *data, size_t len)
     struct item *item = item_of(fd);
     uint64_t more;
 
+    if (item == NULL && machine_here() != NULL && machine_here()->is_full) {
+        return fail(ENOSPC);
+    }
     if (item == NULL) {
         return __real_write(fd, data, len);
     }

@@ -1,5 +1,6 @@
 /* What a client makes of what comes, and what of it must never be. */
 #include "tests/sim/client_life.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/room.h"
 #include "tests/sim/watch.h"
 
@@ -14,7 +15,34 @@ static bool is_error(const struct xml_element *element)
     return type != NULL && strcmp(type, "error") == 0;
 }
 
+/* For want of room, when a disk is full: the log takes nothing new then, and says so. */
+static bool is_no_room(const struct xml_element *element)
+{
+    const struct xml_element *error = xml_child(element, XML_NS_CLIENT, "error");
+
+    return error != NULL && xml_child(error, NULL, "resource-constraint") != NULL &&
+           faults_filled() > 0;
+}
+
 /* ---- messages */
+
+static void on_message_back(struct client *client, const struct xml_element *message)
+{
+    const char *id = xml_attr(message, "id");
+    unsigned to;
+    unsigned number;
+
+    if (id == NULL || sscanf(id, "%u-%u", &to, &number) != 2 || !is_no_room(message)) {
+        watch_fail("client %u has a message back", client->index);
+        return;
+    }
+    client->refused++;
+    for (size_t i = 0; i < client->sent_count; i++) {
+        struct client_message *sent = &client->sent[i];
+
+        sent->is_refused = sent->is_refused || (sent->to == to && sent->number == number);
+    }
+}
 
 static void on_message(struct life *life, const struct xml_element *message)
 {
@@ -25,7 +53,7 @@ static void on_message(struct life *life, const struct xml_element *message)
     unsigned number;
 
     if (is_error(message)) {
-        watch_fail("client %u has a message back", client->index);
+        on_message_back(client, message);
         return;
     }
     if (body == NULL || sscanf(body, "%u-%u-%u", &from, &from_session, &number) != 3 ||
@@ -133,6 +161,11 @@ static void on_set_answered(struct client *client, unsigned which, uint32_t chan
 {
     struct client_item *item = &client->items[which];
 
+    if (is_error(iq) && is_no_room(iq)) {
+        item->unknown = change > item->unknown ? change : item->unknown;
+        client->refused++;
+        return;
+    }
     if (is_error(iq) && !client_item_is_gone(change)) {
         watch_fail("client %u may not change its roster", client->index);
     }

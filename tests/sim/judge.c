@@ -67,7 +67,8 @@ void judge_messages(const struct client *clients, uint32_t count)
         for (size_t i = 0; i < client->sent_count; i++) {
             const struct client_message *message = &client->sent[i];
 
-            if (message->is_acked && !has_arrived(clients, count, k, message)) {
+            if (message->is_acked && !message->is_refused &&
+                !has_arrived(clients, count, k, message)) {
                 watch_fail("message %u of client %u to user%u was acknowledged, and is lost",
                            message->number, k, message->to);
             }

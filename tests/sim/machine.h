@@ -20,6 +20,7 @@ struct sim_host {
     bool is_up;      /* its program runs */
     bool is_powered; /* its kernel does: it answers for a program that does not run */
     bool is_frozen;  /* SIGSTOP: its kernel goes on */
+    bool is_full;    /* no file of it can grow */
     uint32_t life;   /* counts starts of the program */
     int64_t wall_offset_us;
     void *ctx; /* of the program */

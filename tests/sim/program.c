@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 static bool is_loud;
@@ -100,19 +99,6 @@ long __real_sysconf(int name);
 long __wrap_sysconf(int name)
 {
     return name == _SC_NPROCESSORS_ONLN ? 1 : __real_sysconf(name);
-}
-
-/* Disks of the room are as large as need be, whatever the one beneath has left. */
-int __wrap_statvfs(const char *path, struct statvfs *out);
-int __wrap_statvfs(const char *path, struct statvfs *out)
-{
-    (void)path;
-    *out = (struct statvfs){.f_bsize = 4096,
-                            .f_frsize = 4096,
-                            .f_blocks = 1 << 28,
-                            .f_bfree = 1 << 28,
-                            .f_bavail = 1 << 28};
-    return 0;
 }
 
 int __wrap_rlog_check_aio(void);

@@ -2,6 +2,7 @@
 
 #include "tests/sim/disk.h"
 #include "tests/sim/operator.h"
+#include "tests/sim/votes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,32 +53,12 @@ static uint64_t add_anew(int node)
     return raft_id;
 }
 
-/* Do all vote, so that one of them can be spared? */
-static bool is_safe(void)
-{
-    uint32_t asked = 1 + (uint32_t)machine_draw(replacement.cluster->count);
-    json_t *list = operator_ask(replacement.from, asked, "node.list", NULL, ANSWER_US);
-    size_t voters = 0;
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(json_object_get(list, "nodes"), i, row)
-    {
-        const char *role = json_string_value(json_object_get(row, "role"));
-
-        voters += json_is_true(json_object_get(row, "up")) && role != NULL &&
-                  (strcmp(role, "voter") == 0 || strcmp(role, "leader") == 0);
-    }
-    json_decref(list);
-    return voters == replacement.cluster->count;
-}
-
 static void *run(void *ctx)
 {
     uint64_t raft_id = 0;
 
     (void)ctx;
-    if (!is_safe()) {
+    if (!votes_are_given(replacement.from, replacement.cluster)) { /* one can not be spared */
         replacement.number = 0;
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include "node/core/core_private.h"
 #include "raft/log/internal.h"
 #include "storage/state/apply.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/watch_raft.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define FAULT_BYTES 256
+#define ELECTED_US  20000 /* so long the first entries of a leader are under way */
 
 /* What a node has told of an index first; 0: none has. */
 struct column {
@@ -128,6 +130,7 @@ void __wrap_rlog_lease_elected(struct rlog *rlog)
                    (unsigned long long)rlog->raft.current_term);
     }
     watch_raft_elected(rlog);
+    faults_moment(number, ELECTED_US);
     __real_rlog_lease_elected(rlog);
 }
 
