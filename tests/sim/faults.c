@@ -14,6 +14,8 @@
 #define STEP_US_MAX    (3600 * UINT64_C(1000000)) /* of a wall clock */
 #define MOMENT_PER_MIL 150
 #define COPY_US        20000
+#define ELECTED_US     20000 /* so long the first entries of a leader are under way */
+#define LEADER_PER_MIL 300
 
 static struct {
     struct sim_cluster *cluster;
@@ -22,6 +24,7 @@ static struct {
     bool is_loud;
     unsigned count;
     unsigned max;
+    uint32_t leader; /* elected last */
     unsigned copies;
     unsigned filled;
 } faults;
@@ -50,8 +53,12 @@ static void say(const char *format, ...)
     (void)fprintf(stderr, "\n");
 }
 
+/* Whoever leads has most to lose. */
 static uint32_t draw_node(void)
 {
+    if (faults.leader != 0 && machine_chance(LEADER_PER_MIL)) {
+        return faults.leader;
+    }
     return 1 + (uint32_t)machine_draw(faults.cluster->count);
 }
 
@@ -60,7 +67,8 @@ static void after(void (*happen)(void *ctx), uint32_t node, uint32_t other)
     struct later *later = malloc(sizeof(*later));
 
     *later = (struct later){.node = node, .other = other, .life = machine_host(node)->life};
-    machine_at(machine_now_us() + AWAY_US_MIN + machine_draw(AWAY_US_MAX), happen, later);
+    machine_at(machine_now_us() + AWAY_US_MIN + machine_draw(1 + machine_draw(AWAY_US_MAX)), happen,
+               later); /* short ones above all */
 }
 
 /* ---- the ends of them */
@@ -309,6 +317,12 @@ void faults_moment(uint32_t node, uint64_t within_us)
     later = malloc(sizeof(*later));
     *later = (struct later){.node = machine_chance(500) ? node : draw_node()};
     machine_at(machine_now_us() + machine_draw(within_us), happen_now, later);
+}
+
+void faults_elected(uint32_t node)
+{
+    faults.leader = node;
+    faults_moment(node, ELECTED_US);
 }
 
 /* A node asks another one for a copy of the store (--wrap). */

@@ -11,6 +11,8 @@ void faults_end(void);
 /** Something begins at a node that should be of a piece (an election, a copy, a snapshot): now and
  * then something happens to it, or to another one, within so much time. */
 void faults_moment(uint32_t node, uint64_t within_us);
+/** A node leads. */
+void faults_elected(uint32_t node);
 unsigned faults_count(void);
 /** So many disks were full. */
 unsigned faults_filled(void);

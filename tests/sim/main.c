@@ -1,6 +1,6 @@
 /* sim - whole clusters in one process on virtual time: one seed, one run.
  *
- *   sim [--loud] [--plant NAME] [--faults MAX] FIRST [LAST]
+ *   sim [--loud] [--plant NAME] [--faults MAX] [--first] FIRST [LAST]
  *   sim [--plant NAME] --shrink SEED
  *
  * Each seed runs in a process of its own. */
@@ -22,6 +22,7 @@
 static struct {
     unsigned faults_max;
     bool is_loud;
+    bool is_first; /* failure: the last seed */
 } run;
 
 static int run_apart(uint64_t seed)
@@ -58,28 +59,29 @@ static int shrink(uint64_t seed)
 static int run_all(uint64_t first, uint64_t last)
 {
     unsigned failed = 0;
+    uint64_t seed = first;
 
-    for (uint64_t seed = first; seed <= last; seed++) {
-        failed += run_apart(seed) != 0;
+    while (seed <= last && !(run.is_first && failed > 0)) {
+        failed += run_apart(seed++) != 0;
     }
-    (void)printf("%llu seeds, %u failed\n", (unsigned long long)(last - first + 1), failed);
+    (void)printf("%llu seeds, %u failed\n", (unsigned long long)(seed - first), failed);
     return failed > 0;
 }
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: sim [--loud] [--plant NAME] [--faults MAX] FIRST [LAST]\n"
-                          "       sim [--plant NAME] --shrink SEED\n");
+    (void)fprintf(stderr,
+                  "usage: sim [--loud] [--plant NAME] [--faults MAX] [--first] FIRST [LAST]\n"
+                  "       sim [--plant NAME] --shrink SEED\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"loud", no_argument, NULL, 'l'},
-                                            {"plant", required_argument, NULL, 'p'},
-                                            {"faults", required_argument, NULL, 'f'},
-                                            {"shrink", no_argument, NULL, 's'},
-                                            {0}};
+    static const struct option options[] = {
+        {"loud", no_argument, NULL, 'l'},         {"plant", required_argument, NULL, 'p'},
+        {"faults", required_argument, NULL, 'f'}, {"shrink", no_argument, NULL, 's'},
+        {"first", no_argument, NULL, '1'},        {0}};
     bool shrinks = false;
     uint64_t first;
     uint64_t last;
@@ -96,6 +98,8 @@ int main(int argc, char **argv)
             run.faults_max = (unsigned)strtoul(optarg, NULL, 10);
         } else if (option == 's') {
             shrinks = true;
+        } else if (option == '1') {
+            run.is_first = true;
         } else {
             return usage();
         }

@@ -9,7 +9,11 @@ enum plant {
     PLANT_NONE,
     PLANT_EARLY_ACK,   /* P1: the disk says that it has written before it has */
     PLANT_REPEAT,      /* P2: what a client confirms at its resume is sent again */
+    PLANT_LOSE,        /* P2: one stanza more counts as confirmed than the client has */
     PLANT_FORGET,      /* P3: a session is not found at its resume, now and then */
+    PLANT_FLAP,        /* P4: contacts see a user go whose connection is lost */
+    PLANT_STALE,       /* P4: what changed while it was away a resumed client is not told */
+    PLANT_GHOST,       /* P5: no deadline ends anything */
     PLANT_NO_FENCE,    /* P6: a node serves on when its lease is over */
     PLANT_OTHER_STATE, /* P7: one node does not apply every message */
     PLANT_GOES_ON,     /* libraft goes on behind a write that failed */

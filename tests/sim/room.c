@@ -7,6 +7,7 @@
 #include "tests/sim/net.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,12 +33,19 @@ static struct pki *authority;
 static struct pki_files node_files[NODES_MAX];
 static struct pki_files domain_files;
 
-static void run_shell(const char *command)
+static char folder[64]; /* of the runs, one after the other */
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
 {
-    if (system(command) != 0) {
-        (void)fprintf(stderr, "sim: %s failed\n", command);
-        abort();
-    }
+    (void)status;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* it may not be there */
 }
 
 /* ---- folders */
@@ -117,6 +125,12 @@ void room_make_certificates(void)
 {
     char name[16];
 
+    (void)snprintf(folder, sizeof(folder), "%s/muster-sim-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        perror("sim: folder");
+        abort();
+    }
     authority = pki_new();
     for (uint32_t i = 0; i < NODES_MAX; i++) {
         (void)snprintf(name, sizeof(name), "node-%u", i + 1);
@@ -130,6 +144,7 @@ void room_make_certificates(void)
 void room_remove_certificates(void)
 {
     pki_free(&authority);
+    remove_tree(folder);
 }
 
 void room_init(struct sim_cluster *cluster, uint32_t count, uint32_t witnesses,
@@ -137,12 +152,9 @@ void room_init(struct sim_cluster *cluster, uint32_t count, uint32_t witnesses,
 {
     *cluster =
         (struct sim_cluster){.count = count, .witnesses = witnesses, .log_entries = log_entries};
-    (void)snprintf(cluster->dir, sizeof(cluster->dir), "%s/muster-sim-XXXXXX",
-                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    if (mkdtemp(cluster->dir) == NULL) {
-        perror("sim: folder");
-        abort();
-    }
+    (void)snprintf(cluster->dir, sizeof(cluster->dir), "%s/run", folder);
+    remove_tree(cluster->dir); /* of a run that died */
+    (void)mkdir(cluster->dir, 0700);
     for (uint32_t i = 1; i <= count; i++) {
         make_folder(cluster, i);
     }
@@ -150,10 +162,7 @@ void room_init(struct sim_cluster *cluster, uint32_t count, uint32_t witnesses,
 
 void room_remove(struct sim_cluster *cluster)
 {
-    char command[256];
-
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", cluster->dir);
-    run_shell(command);
+    remove_tree(cluster->dir);
 }
 
 /* ---- what a program leaves behind when it is killed
@@ -269,10 +278,10 @@ int room_exit_code(uint32_t number)
 
 void room_wipe(struct sim_cluster *cluster, uint32_t number)
 {
-    char command[256];
+    char path[256];
 
-    (void)snprintf(command, sizeof(command), "rm -rf '%s/n%u/data'", cluster->dir, number);
-    run_shell(command);
+    (void)snprintf(path, sizeof(path), "%s/n%u/data", cluster->dir, number);
+    remove_tree(path);
     disk_wipe(machine_host(number));
 }
 

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define FAULT_BYTES 256
-#define ELECTED_US  20000 /* so long the first entries of a leader are under way */
 
 /* What a node has told of an index first; 0: none has. */
 struct column {
@@ -130,7 +129,7 @@ void __wrap_rlog_lease_elected(struct rlog *rlog)
                    (unsigned long long)rlog->raft.current_term);
     }
     watch_raft_elected(rlog);
-    faults_moment(number, ELECTED_US);
+    faults_elected(number);
     __real_rlog_lease_elected(rlog);
 }
 
