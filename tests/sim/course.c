@@ -253,7 +253,7 @@ static void draw_run(void)
     run.has_groups = machine_chance(600);
     run.replaces = machine_chance(300);
     run.moves_votes = !run.replaces && machine_chance(500);
-    run.faults_us = (10 + machine_draw(30)) * SECOND_US;
+    run.faults_us = (6 + machine_draw(26)) * SECOND_US;
 }
 
 static void report(uint64_t seed)
