@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.kill.scene import KillTest, Scene
 from tests.lib.cluster import POLL_S, TestCluster
-from tests.lib.network import Network, NotPermitted
+from tools.local.network import Network, NotPermitted
 from tests.lib.xmpp_client import CANCEL_AGAIN_S, Client
 from tests.lib.xmpp_stream import StreamError
 

@@ -5,7 +5,7 @@ import socket
 import time
 import unittest
 
-from tests.lib.network import Network, NotPermitted
+from tools.local.network import Network, NotPermitted
 
 PORT = 9
 SILENCE_S = 0.2

@@ -28,7 +28,6 @@ PRESENCE = f"{{{CLIENT_NS}}}presence"
 IQ = f"{{{CLIENT_NS}}}iq"
 COUNT_MODULUS = 2 ** 32
 ATTEMPT_TIMEOUT_S = 3.0
-RETRY_PAUSE_S = 0.02
 CANCEL_AGAIN_S = 0.1
 
 
@@ -61,6 +60,7 @@ class Settings:
     ack_every: int = 1            # ask <r/> after so many stanzas
     silence_s: float = 3.0        # a server that owes an answer to <r/> for longer is dead
     resume_deadline_s: float = 60.0
+    retry_pause_s: float = 0.02   # before the next address is tried
     follow_location: bool = False
 
 
@@ -137,7 +137,11 @@ class Client(Watched):
 
     # ------------------------------------------------------------ connection
 
+    def on_connect(self, address: Address) -> None:
+        """For those who inherit: a connection to this address is about to be made."""
+
     async def _connect(self, address: Address) -> XmppStream:
+        self.on_connect(address)
         stream = XmppStream(self.domain, self.settings.ca)
         try:
             await stream.connect(address)
@@ -227,7 +231,7 @@ class Client(Watched):
                 return
             except (OSError, StreamError, asyncio.TimeoutError) as error:
                 self.note("attempt", f"{address.host}:{address.port} {error!r}")
-                await asyncio.sleep(RETRY_PAUSE_S)
+                await asyncio.sleep(self.settings.retry_pause_s)
 
     async def _resume_at(self, address: Address) -> None:
         stream = await self._connect(address)
@@ -242,12 +246,12 @@ class Client(Watched):
         except BaseException:
             stream.abort()
             raise
-        self._take_ack(int(answer.get("h", "0")))
         self.stream, self.address = stream, address
-        self._wanted = self._asked_at = None
         self.note("resumed", f"{address.host}:{address.port}")
+        self._take_ack(int(answer.get("h", "0")))
+        self._wanted = self._asked_at = None
         for text in self.unacked:
-            stream.send(text)
+            self.write(text)
         self.resent_messages += sum(map(is_message, self.unacked))
         self._writable = True
         if self.unacked:
@@ -301,9 +305,13 @@ class Client(Watched):
         count = (h - self._peer_handled) % COUNT_MODULUS
         if count > len(self.unacked):
             raise SessionLost(f"h={h} acknowledges {count} stanzas of {len(self.unacked)}")
-        for _ in range(count):
-            self.acked_messages += is_message(self.unacked.popleft())
+        acked = [self.unacked.popleft() for _ in range(count)]
+        self.acked_messages += sum(map(is_message, acked))
         self._peer_handled = h
+        self.on_acked(acked)
+
+    def on_acked(self, stanzas: list[str]) -> None:
+        """For those who inherit: the server has acknowledged these, in the order of sending."""
 
     # ------------------------------------------------------------ outbound
 
@@ -313,11 +321,15 @@ class Client(Watched):
             self.unacked.append(stanza)
         if not self._writable:
             return
-        assert self.stream is not None
-        self.stream.send(stanza)
+        self.write(stanza)
         self._since_request += 1
         if self.settings.acks and self._since_request >= self.settings.ack_every:
             self._ask()
+
+    def write(self, stanza: str) -> None:
+        """Put a stanza on the wire, for the first time or once more."""
+        assert self.stream is not None
+        self.stream.send(stanza)
 
     def _ask(self) -> None:
         assert self.stream is not None

@@ -33,12 +33,15 @@ class NotPermitted(Exception):
 class Network:
     """The router and one namespace a node; made in the main thread before any other is."""
 
-    def __init__(self, node_ids: Iterable[int]) -> None:
+    def __init__(self, node_ids: Iterable[int], folder: Path | None = None) -> None:
+        """The folder, which is made, gets a name for each namespace; one that is kept the same lets
+        a cluster be started again behind another router."""
         self._nodes = {node_id: f"{SUBNET}.{node_id}.2" for node_id in node_ids}
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         self._holders: list[subprocess.Popen[bytes]] = []
         self._rules: list[str] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="muster-net-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="muster-net-"))
+        self._folder.mkdir(exist_ok=True)
         try:
             _enter_new()
             _ip(["link set lo up"])
@@ -105,25 +108,30 @@ class Network:
 
     def mute(self, node_id: int) -> None:
         """No other node hears this one."""
-        self._cut([(node_id, other) for other in self._nodes if other != node_id])
+        self.cut([(node_id, other) for other in self._nodes if other != node_id])
 
     def deafen(self, node_id: int) -> None:
         """This node hears no other."""
-        self._cut([(other, node_id) for other in self._nodes if other != node_id])
+        self.cut([(other, node_id) for other in self._nodes if other != node_id])
 
     def isolate(self, node_id: int) -> None:
         """Nothing passes between this node and the others."""
-        self._cut([pair for other in self._nodes if other != node_id
+        self.cut([pair for other in self._nodes if other != node_id
                    for pair in ((node_id, other), (other, node_id))])
 
-    def _cut(self, pairs: list[tuple[int, int]]) -> None:
+    def cut(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Nothing gets from the first to the second of any pair."""
         rules = [f"from {self._nodes[one]} to {self._nodes[other]} blackhole"
                  for one, other in pairs]
         _ip([f"rule add {rule}" for rule in rules])
         self._rules += rules
 
+    def set_line(self, node_id: int, up: bool) -> None:
+        """Take the whole line of a node down, so that clients cannot reach it either, or up."""
+        _ip([f"link set node{node_id} {'up' if up else 'down'}"])
+
     def heal(self) -> None:
-        """Everything passes again."""
+        """Everything passes again that was cut."""
         _ip([f"rule delete {rule}" for rule in self._rules])
         self._rules.clear()
 
