@@ -1,0 +1,1 @@
+"""Trials of a cluster under faults, and the judge of their histories."""
