@@ -23,7 +23,7 @@ def found(node: Node) -> None:
 
 def _write_identity(node: Node, identity: dict[str, Any]) -> None:
     data = Path(node.data)
-    data.mkdir(mode=0o700)
+    data.mkdir(mode=0o700, exist_ok=True)  # a disk of its own stays when it is wiped
     (data / "node.json").write_text(json.dumps(identity) + "\n")
 
 

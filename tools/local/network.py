@@ -39,7 +39,7 @@ class Network:
         self._nodes = {node_id: f"{SUBNET}.{node_id}.2" for node_id in node_ids}
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         self._holders: list[subprocess.Popen[bytes]] = []
-        self._rules: list[str] = []
+        self._cuts: list[tuple[int, int]] = []
         self._folder = folder or Path(tempfile.mkdtemp(prefix="muster-net-"))
         self._folder.mkdir(exist_ok=True)
         try:
@@ -121,19 +121,24 @@ class Network:
 
     def cut(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Nothing gets from the first to the second of any pair."""
-        rules = [f"from {self._nodes[one]} to {self._nodes[other]} blackhole"
-                 for one, other in pairs]
-        _ip([f"rule add {rule}" for rule in rules])
-        self._rules += rules
+        pairs = list(pairs)
+        _ip([f"rule add {self._rule(pair)}" for pair in pairs])
+        self._cuts += pairs
 
     def set_line(self, node_id: int, up: bool) -> None:
         """Take the whole line of a node down, so that clients cannot reach it either, or up."""
         _ip([f"link set node{node_id} {'up' if up else 'down'}"])
 
-    def heal(self) -> None:
-        """Everything passes again that was cut."""
-        _ip([f"rule delete {rule}" for rule in self._rules])
-        self._rules.clear()
+    def heal(self, pairs: Iterable[tuple[int, int]] | None = None) -> None:
+        """End cuts of these pairs, or all cuts. A pair that was cut twice stays cut once."""
+        healed = list(self._cuts if pairs is None else pairs)
+        _ip([f"rule delete {self._rule(pair)}" for pair in healed])
+        for pair in healed:
+            self._cuts.remove(pair)
+
+    def _rule(self, pair: tuple[int, int]) -> str:
+        """What the router is told."""
+        return f"from {self._nodes[pair[0]]} to {self._nodes[pair[1]]} blackhole"
 
 
 def _enter_new() -> None:

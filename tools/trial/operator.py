@@ -1,0 +1,93 @@
+"""What an operator does meanwhile: looks at the nodes twice a second, gives users other homes."""
+
+import asyncio
+import itertools
+import json
+import random
+
+from tools.trial.field import Field
+from tools.trial.history import NodeSample, Operation
+
+SAMPLE_S = 0.5
+ASSIGN_S = 1.0          # mean time between two assignments
+REFUSED = 1             # exit code of musterctl
+USERS = 4               # whose home changes all the time
+
+
+class Operator:
+    """Runs until it is told to stop."""
+
+    def __init__(self, field: Field, seed: int) -> None:
+        self.field = field
+        self.record = field.record
+        self._chance = random.Random(f"{seed} operator")
+        self._assigned = [f"assigned{number}@{field.cluster.domain}" for number in range(USERS)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._states: dict[int, dict[str, str]] = {}
+
+    def accounts(self) -> list[str]:
+        """Those that are assigned here and there, and never log in."""
+        return self._assigned
+
+    def begin(self, assigns: bool) -> None:
+        """Look, and (where there are groups) assign."""
+        self._tasks = [asyncio.create_task(self._look())]
+        if assigns:
+            self._tasks.append(asyncio.create_task(self._assign()))
+
+    async def stop(self) -> None:
+        """Do no more. What is under way may get its answer, so that its outcome is known."""
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    async def _look(self) -> None:
+        for turn in itertools.count():
+            if turn % 4 == 0:
+                await self._look_at_groups()
+            for node_id, said in (await self.field.reports()).items():
+                view = self._states.get(node_id, {})
+                self.record.write(NodeSample(
+                    self.record.now(), node_id, "error" not in said, said.get("serving", False),
+                    said.get("role", ""), said.get("leader") or 0, said.get("term", 0),
+                    said.get("applied_index", 0), view.get("state", ""), view.get("reason", ""),
+                    alarms=[json.dumps(one) if isinstance(one, dict) else str(one)
+                            for one in said.get("alarms", [])]))
+            await asyncio.sleep(SAMPLE_S)
+
+    async def _look_at_groups(self) -> None:
+        said = await self.field.ctl("ha", "status", "--json", timeout_s=1)
+        if said.code == 0:
+            self._states = {row["node"]: row for row in said.json()["nodes"]}
+
+    async def _assign(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / ASSIGN_S))
+            account = self._chance.choice(self._assigned)
+            if self._chance.random() < 0.5:
+                await self._set_home(account, self._chance.choice(self.field.ids))
+            else:
+                await self._read_home(account)
+
+    async def _set_home(self, account: str, node_id: int) -> None:
+        number = self._note("invoke", "assign", account, node_id)
+        said = await self.field.ctl("user", "assign", account, str(node_id))
+        phase = {0: "ok", REFUSED: "fail"}.get(said.code, "unknown")
+        self._note(phase, "assign", account, node_id, number, said.err.strip())
+
+    async def _read_home(self, account: str) -> None:
+        number = self._note("invoke", "where", account, None)
+        said = await self.field.ctl("user", "show", account, "--json")
+        if said.code == 0:
+            self._note("ok", "where", account, said.json().get("home") or None, number)
+        else:
+            self._note("fail", "where", account, None, number, said.err.strip())
+
+    def _note(self, phase: str, name: str, key: str, value: object, number: int = 0,
+              detail: str = "") -> int:
+        number = number or next(self.record.operations)
+        self.record.write(Operation(self.record.now(), number, "operator", name, key, phase,
+                                    value, detail=detail))
+        return number
