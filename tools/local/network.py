@@ -92,6 +92,10 @@ class Network:
             os.close(here)
             os.close(there)
 
+    def run(self, commands: list[str]) -> None:
+        """Commands of ip(8), where this thread is."""
+        _ip(commands)
+
     def up_options(self) -> list[str]:
         """What tells `tools/cluster up` to put each node into its namespace."""
         return ["--bind", ",".join(self._nodes.values())]

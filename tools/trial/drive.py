@@ -6,7 +6,6 @@ import secrets
 import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tools.local.control import ControlError
 from tools.local.layout import LocalError
@@ -21,6 +20,7 @@ from tools.trial.schedule import Blow, Round, rounds
 HEALED_S = 3.0             # clients go on acting so long when no fault is left
 DRAIN_TIMEOUT_S = 60.0
 THINK_S = 0.7
+GROUP_NODES = 2
 ACCOUNT_TIMEOUT_S = 60
 
 
@@ -82,7 +82,8 @@ class Drive:
             self._timer("lease_ms") / 1000, self._timer("resume_window_s")))
         await self.field.until_whole()
         await self._make_accounts()
-        self.operator.begin(assigns=False)
+        await self._make_groups()
+        self.operator.begin()
         await self.crowd.arrive()
 
     def _timer(self, name: str) -> float:
@@ -97,6 +98,25 @@ class Drive:
             said = await self.field.ctl("user", "import", table.name, timeout_s=ACCOUNT_TIMEOUT_S)
         if said.code != 0:
             raise LocalError(f"no accounts: {said.err}")
+
+    async def _make_groups(self) -> None:
+        """Two nodes each stand in for each other, if nobody has grouped them yet."""
+        said = await self.field.ctl("group", "list", "--json")
+        if said.code == 0 and said.json()["groups"]:
+            return
+        for first in range(0, len(self.field.ids), GROUP_NODES):
+            name = f"group-{first // GROUP_NODES + 1}"
+            await self._order("group", "create", name)
+            nodes = self.field.ids[first:first + GROUP_NODES]
+            for node_id in nodes:
+                await self._order("group", "add-node", name, str(node_id))
+            if len(nodes) == GROUP_NODES:
+                await self._order("group", "enable", name)
+
+    async def _order(self, *words: str) -> None:
+        said = await self.field.ctl(*words)
+        if said.code != 0:
+            raise LocalError(f"{' '.join(words)}: {said.err}")
 
     # ------------------------------------------------------------ load
 
@@ -117,10 +137,12 @@ class Drive:
         await asyncio.sleep(one.calm_s)
         for blow in one.blows:
             self.record.say(f"round {one.number}: {blow}")
-        try:
-            await asyncio.gather(*(self._strike(blow) for blow in one.blows))
-        finally:
-            self.field.mend()
+        results = await asyncio.gather(*(self._strike(blow) for blow in one.blows),
+                                       return_exceptions=True)
+        self.field.mend()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
         began = time.monotonic()
         await self.field.until_whole()
         self.record.say(f"round {one.number}: whole again after {time.monotonic() - began:.1f} s; "

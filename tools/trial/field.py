@@ -19,6 +19,7 @@ from tools.local.network import Network
 from tools.trial.disk import SmallDisk
 from tools.trial.history import FaultBegin, FaultEnd, Members, Note
 from tools.trial.record import Record
+from tools.trial.wire import Wire
 
 HEAL_TIMEOUT_S = 120.0   # for a cluster without faults to serve with all its nodes (P8)
 POLL_S = 0.1
@@ -46,10 +47,11 @@ class Field:
     """Nodes by their ids. All methods are for the event loop's thread."""
 
     def __init__(self, folder: Path, record: Record, network: Network | None,
-                 disks: dict[int, SmallDisk], gear: Path | None) -> None:
+                 wire: Wire | None, disks: dict[int, SmallDisk], gear: Path | None) -> None:
         self.folder = folder
         self.record = record
         self.network = network
+        self.wire = wire
         self.disks = disks
         self.gear = gear
         self.cluster: Cluster = load(folder)
@@ -125,21 +127,18 @@ class Field:
         if not processes.is_running(node):
             processes.start(self.cluster, node)
             save(self.folder, self.cluster)
-        self.may_end.discard(node_id)
+            self.may_end.discard(node_id)
 
-    async def rejoin(self, node_id: int) -> None:
-        """Remove a node that does not run, with its data, and let it join anew."""
-        node = self.node(node_id)
-        self.record.write(Members(self.record.now(), [one for one in self.ids if one != node_id]))
-        await asyncio.to_thread(self._wipe, node)
-        try:
-            await asyncio.to_thread(membership.join, self.cluster, node, HEAL_TIMEOUT_S)
-        finally:
-            save(self.folder, self.cluster)
-        self.may_end.discard(node_id)
-        self.record.write(Members(self.record.now(), self.ids))
+    def data(self, node_id: int) -> Path:
+        """Where it keeps what it has."""
+        return Path(self.node(node_id).data)
 
-    def _wipe(self, node: Node) -> None:
+    async def remove(self, node_id: int) -> None:
+        """End the membership of a node that does not run, and wipe it."""
+        self.record.write(Members(self.record.now(), self.others(node_id)))
+        await asyncio.to_thread(self._remove, self.node(node_id))
+
+    def _remove(self, node: Node) -> None:
         """It is tried again while a leader is being elected."""
         deadline = time.monotonic() + HEAL_TIMEOUT_S
         while True:
@@ -150,6 +149,30 @@ class Field:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(POLL_S)
+
+    async def join(self, node_id: int) -> None:
+        """Let a node that was removed join as a new one, and wait until it votes."""
+        try:
+            await asyncio.to_thread(membership.join, self.cluster, self.node(node_id),
+                                    HEAL_TIMEOUT_S)
+        finally:
+            save(self.folder, self.cluster)
+        self.may_end.discard(node_id)
+        self.record.write(Members(self.record.now(), self.ids))
+
+    async def until_voter(self, node_id: int) -> None:
+        """Wait until it has a vote."""
+        deadline = time.monotonic() + HEAL_TIMEOUT_S
+        while not any(peer["node"] == node_id and peer["role"] == "voter"
+                      for report in (await self.reports()).values()
+                      for peer in report.get("peers", [])):
+            if time.monotonic() > deadline:
+                raise NotHealed(f"node {node_id} has no vote after {HEAL_TIMEOUT_S:.0f} s")
+            await asyncio.sleep(POLL_S)
+
+    def others(self, node_id: int) -> list[int]:
+        """All nodes but one."""
+        return [one for one in self.ids if one != node_id]
 
     # ------------------------------------------------------------ operators
 
@@ -185,11 +208,11 @@ class Field:
         with open(path, "r+b" if path.exists() else "wb") as file:
             file.write(struct.pack("=q", ahead_s))
 
-    def set_disk(self, node_id: int, trouble: str) -> None:
-        """What the preloaded library does to the node's writes; nothing when it is empty."""
+    def set_disk(self, node_id: int, trouble: str | None) -> None:
+        """What the preloaded library (tests/lib/held_disk) does to the node's writes."""
         assert self.gear is not None
         path = self.gear / f"held.{node_id}"
-        if trouble:
+        if trouble is not None:
             fresh = path.with_name(f"{path.name}.new")
             fresh.write_text(trouble)
             fresh.rename(path)
@@ -204,12 +227,14 @@ class Field:
             self.ending(number, "mended")
         if self.network is not None:
             self.network.heal()
+        if self.wire is not None:
+            self.wire.heal()
         for node_id in self.ids:
             if self.network is not None:
                 self.network.set_line(node_id, True)
             if self.gear is not None:
                 self.set_clock(node_id, 0)
-                self.set_disk(node_id, "")
+                self.set_disk(node_id, None)
             if node_id in self.disks:
                 self.disks[node_id].clear()
             self.signal(node_id, signal.SIGCONT)
@@ -226,6 +251,7 @@ class Field:
             for node_id in self.ids:
                 self.restart_if_ended(node_id)
             await asyncio.sleep(POLL_S)
+        self.may_end.clear()
 
     def _is_whole(self, reports: dict[int, dict[str, Any]]) -> bool:
         leaders = {report.get("leader") for report in reports.values()}

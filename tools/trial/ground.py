@@ -13,13 +13,15 @@ from tools.local.layout import FILE, Cluster, LocalError, load, save
 from tools.local.main import find_program
 from tools.local.network import SUBNET, Network
 from tools.trial.disk import SmallDisk
-from tools.trial.faults.fault import DISK, GEAR, NETWORK
+from tools.trial.faults.fault import DISK, GEAR, NETWORK, WIRE
 from tools.trial.field import Field
 from tools.trial.record import Record
+from tools.trial.wire import Wire
 
 LIBRARIES = ["tests/libheld_disk.so", "tests/libstepped_clock.so"]
 TIMERS = ["fallback_s=3", "service_s=5"]
 START_TIMEOUT_S = 60.0
+TUN = Path("/dev/net/tun")
 LAUNCHER = "launcher.json"
 
 
@@ -70,6 +72,8 @@ def abilities(folder: Path) -> frozenset[str]:
         has.add(DISK)
     if has_networks(folder):
         has.add(NETWORK)
+        if TUN.exists():
+            has.add(WIRE)
     if all(path.exists() for path in _libraries()):
         has.add(GEAR)
     return frozenset(has)
@@ -83,17 +87,20 @@ def _libraries() -> list[Path]:
 
 @contextmanager
 def prepared(folder: Path, record: Record, network: Network | None,
-             needs: frozenset[str]) -> Iterator[Field]:
+             needs: frozenset[str], seed: int) -> Iterator[Field]:
     """The cluster runs with all that the faults need. Afterwards it is stopped, as it was."""
     cluster = load(folder)
     local.stop_nodes(cluster.nodes)
     launcher = _own_launcher(folder, cluster)
+    wire = None
     disks: dict[int, SmallDisk] = {}
     gear = folder / "gear" if GEAR in needs else None
     try:
         words: list[str] = []
         if network is not None:
             words += network.launcher().split()
+            if WIRE in needs:
+                wire = Wire(network, [node.id for node in cluster.nodes], seed)
         if DISK in needs:
             disks = {node.id: SmallDisk(Path(node.data)) for node in cluster.nodes}
         if gear is not None:
@@ -102,12 +109,14 @@ def prepared(folder: Path, record: Record, network: Network | None,
                       f"HELD_DISK={gear}/held.{{node}}", f"STEPPED_CLOCK={gear}/clock.{{node}}"]
         cluster.launcher = words + launcher
         save(folder, cluster)
-        field = Field(folder, record, network, disks, gear)
+        field = Field(folder, record, network, wire, disks, gear)
         field.mend()
         processes.wait_serving(field.cluster.nodes, START_TIMEOUT_S)
         yield field
     finally:
         _take_down(folder, launcher, disks)
+        if wire is not None:
+            wire.close()
 
 
 def _own_launcher(folder: Path, cluster: Cluster) -> list[str]:

@@ -89,7 +89,8 @@ def run(options: argparse.Namespace) -> Outcome:
         record = Record(out / HISTORY)
         record.say(f"seed {options.seed}")
         try:
-            with ground.prepared(options.cluster, record, network, needs) as field:
+            with ground.prepared(options.cluster, record, network, needs,
+                                 options.seed) as field:
                 task = Task(options.seed, options.minutes, faults, options.clients, command)
                 return asyncio.run(Drive(field, task).run())
         finally:

@@ -29,14 +29,12 @@ class Operator:
         """Those that are assigned here and there, and never log in."""
         return self._assigned
 
-    def begin(self, assigns: bool) -> None:
-        """Look, and (where there are groups) assign."""
-        self._tasks = [asyncio.create_task(self._look())]
-        if assigns:
-            self._tasks.append(asyncio.create_task(self._assign()))
+    def begin(self) -> None:
+        """Look and assign."""
+        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._assign())]
 
     async def stop(self) -> None:
-        """Do no more. What is under way may get its answer, so that its outcome is known."""
+        """Do no more."""
         for task in self._tasks:
             task.cancel()
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):

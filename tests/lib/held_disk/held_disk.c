@@ -1,9 +1,14 @@
 /* held_disk - a library to preload (LD_PRELOAD): while there is a file of the name in $HELD_DISK,
- * no write to a log of raft_uv returns, as on a disk that does not answer. Everything else
- * goes on, also on the same disk. Raft_uv writes by io_submit(), in a thread when the kernel would
- * have to wait, and its term and vote by pwrite(), on the raft thread. */
+ * a disk is in trouble. What the file says chooses which:
+ *   nothing  no write to a log of raft_uv returns, as on a disk that does not answer;
+ *   log      each write to such a log fails with EIO;
+ *   store    each write and sync of LMDB fails with EIO.
+ * Everything else goes on, also on the same disk. Raft_uv writes by io_submit(), in a thread when
+ * the kernel would have to wait, and its term and vote by pwrite(), on the raft thread; LMDB by
+ * pwrite(), writev() for neighbours, and fdatasync(). */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,18 +22,36 @@
 #define POLL_US           10000
 #define PATH_BYTES        4096
 #define SYSCALL_ARGUMENTS 6
+#define LOG_FOLDER        "/raft/"
+#define STORE_FOLDER      "/state/"
+
+enum trouble { TROUBLE_NONE, TROUBLE_HELD, TROUBLE_LOG, TROUBLE_STORE };
 
 long syscall(long number, ...);
+ssize_t pwrite(int fd, const void *data, size_t len, off_t offset);
 ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset);
+ssize_t writev(int fd, const struct iovec *parts, int count);
+int fdatasync(int fd);
 
-static bool is_held(void)
+static enum trouble read_trouble(void)
 {
     const char *path = getenv("HELD_DISK");
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    char word[8];
+    ssize_t len;
 
-    return path != NULL && access(path, F_OK) == 0;
+    if (fd < 0) {
+        return TROUBLE_NONE;
+    }
+    len = read(fd, word, sizeof(word));
+    (void)close(fd);
+    if (len <= 0) {
+        return TROUBLE_HELD;
+    }
+    return word[0] == 'l' ? TROUBLE_LOG : TROUBLE_STORE;
 }
 
-static bool is_of_the_log(int fd)
+static bool is_below(int fd, const char *folder)
 {
     char link[64];
     char path[PATH_BYTES];
@@ -37,14 +60,26 @@ static bool is_of_the_log(int fd)
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     len = readlink(link, path, sizeof(path) - 1);
     path[len < 0 ? 0 : len] = '\0';
-    return strstr(path, "/raft/") != NULL;
+    return strstr(path, folder) != NULL;
 }
 
-static void wait_for_disk(int fd)
+static bool is_held(void)
 {
-    while (is_of_the_log(fd) && is_held()) {
+    return read_trouble() == TROUBLE_HELD;
+}
+
+/* Returns whether the write must fail; errno says how. */
+static bool meets_trouble(int fd)
+{
+    enum trouble trouble = read_trouble();
+
+    while (trouble == TROUBLE_HELD && is_below(fd, LOG_FOLDER)) {
         (void)usleep(POLL_US);
+        trouble = read_trouble();
     }
+    errno = EIO;
+    return (trouble == TROUBLE_LOG && is_below(fd, LOG_FOLDER)) ||
+           (trouble == TROUBLE_STORE && is_below(fd, STORE_FOLDER));
 }
 
 /* libuv and raft_uv have no other way to io_submit(). */
@@ -65,10 +100,11 @@ long syscall(long number, ...)
     if (number == SYS_io_submit) {
         const struct iocb *first = ((struct iocb **)arguments[2])[0];
 
-        if ((first->aio_rw_flags & RWF_NOWAIT) == 0) {
-            wait_for_disk((int)first->aio_fildes);
-        } else if (is_held()) {
+        if ((first->aio_rw_flags & RWF_NOWAIT) != 0 && is_held()) {
             errno = EAGAIN; /* on to a thread, which may wait */
+            return -1;
+        }
+        if (meets_trouble((int)first->aio_fildes)) {
             return -1;
         }
     }
@@ -76,14 +112,38 @@ long syscall(long number, ...)
                 arguments[5]);
 }
 
-/* Term and vote. */
-ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset)
+/* Term and vote, and pages of LMDB. */
+ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
 
     if (real == NULL) {
-        real = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
+        real = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
     }
-    wait_for_disk(fd);
-    return real(fd, data, len, offset);
+    return meets_trouble(fd) ? -1 : real(fd, data, len, offset);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset)
+{
+    return pwrite(fd, data, len, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    static ssize_t (*real)(int, const struct iovec *, int);
+
+    if (real == NULL) {
+        real = (ssize_t(*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "writev");
+    }
+    return meets_trouble(fd) ? -1 : real(fd, parts, count);
+}
+
+int fdatasync(int fd)
+{
+    static int (*real)(int);
+
+    if (real == NULL) {
+        real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    }
+    return meets_trouble(fd) ? -1 : real(fd);
 }

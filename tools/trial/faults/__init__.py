@@ -1,7 +1,8 @@
 """The kinds of faults, a file a family."""
 
-from tools.trial.faults import links, processes
+from tools.trial.faults import clocks, links, members, orders, processes, storage
 from tools.trial.faults.fault import Fault
 
-ALL: dict[str, Fault] = {fault.name: fault for family in (processes, links)
+ALL: dict[str, Fault] = {fault.name: fault
+                         for family in (processes, links, storage, clocks, members, orders)
                          for fault in family.FAULTS}

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tools.trial.field import Field
-from tools.trial.schedule import Draw, Blow, majority
+from tools.trial.schedule import Blow, Draw, majority
 
-NETWORK, DISK, GEAR, GROUP = "network", "disk", "gear", "group"
+NETWORK, WIRE, DISK, GEAR = "network", "wire", "disk", "gear"  # see ground.py
 MAJORITY_ODDS = 6     # one time in so many a fault takes the majority
 Strike = Callable[[Field, Blow], Awaitable[None]]
 

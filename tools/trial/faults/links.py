@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 
-from tools.trial.faults.fault import NETWORK, Fault, takes_majority
+from tools.trial.faults.fault import NETWORK, WIRE, Fault, takes_majority
 from tools.trial.field import Field
 from tools.trial.schedule import Blow, majority
 
@@ -32,7 +32,7 @@ def pairs_of(blow: Blow, ids: list[int]) -> Pairs:
     out = list(itertools.product(nodes, others))
     into = [(one, other) for other, one in out]
     if blow.shape == "all links":
-        return list(itertools.permutations(ids, 2))
+        return [(one, other) for one, other in itertools.permutations(ids, 2)]
     if blow.shape == "link":
         return [(nodes[0], nodes[1]), (nodes[1], nodes[0])]
     if blow.shape == "one way":
@@ -56,8 +56,38 @@ async def _cut(field: Field, blow: Blow) -> None:
         field.network.heal(pairs)
 
 
+def _draw_slow(chance: random.Random, ids: list[int]) -> Blow:
+    length_s = chance.uniform(2, 10)
+    numbers = {"delay": round(chance.choice([0.002, 0.02, 0.1, 0.3]), 3),
+               "jitter": round(chance.choice([0.0, 0.01, 0.1]), 3),
+               "loss": round(chance.choice([0.0, 0.01, 0.1, 0.3]), 3)}
+    if chance.random() < 0.4:
+        return Blow("slow", "all links", tuple(ids), length_s, frozenset(ids), alone=True,
+                    numbers=numbers)
+    nodes = (chance.choice(ids),)
+    return Blow("slow", chance.choice(["one node", "what one sends"]), nodes, length_s,
+                frozenset(nodes), numbers=numbers)
+
+
+async def _slow(field: Field, blow: Blow) -> None:
+    assert field.wire is not None
+    pairs = [(one, other) for one, other in itertools.permutations(field.ids, 2)]
+    if blow.shape == "one node":
+        pairs = [pair for pair in pairs if blow.nodes[0] in pair]
+    elif blow.shape == "what one sends":
+        pairs = [pair for pair in pairs if blow.nodes[0] == pair[0]]
+    rule = (blow.numbers["delay"], blow.numbers["jitter"], blow.numbers["loss"])
+    field.wire.slow(pairs, rule)
+    number = field.began(blow.fault, blow.nodes, detail=f"{blow.shape} {dict(blow.numbers)}")
+    await asyncio.sleep(blow.length_s)
+    field.ending(number)
+    field.wire.heal()
+
+
 FAULTS = [
     Fault("cut", "links that swallow everything: of one node, both ways or one; between two "
           "nodes; between parts; all; or the node's whole line, clients included", _draw_cut, _cut,
           frozenset([NETWORK])),
+    Fault("slow", "links that deliver late and lose packets", _draw_slow, _slow,
+          frozenset([NETWORK, WIRE])),
 ]
