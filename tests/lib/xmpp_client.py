@@ -161,16 +161,21 @@ class Client(Watched):
         if jid is None or not jid.text:
             raise StreamError(f"bind refused: {ET.tostring(answer).decode()}")
         self.full_jid = jid.text
+        self.note("bound", f"{address.host}:{address.port}")
         if self.settings.acks:
             await self._enable(self.stream)
         self._writable = True
-        self.note("bound", f"{address.host}:{address.port}")
 
     async def _enable(self, stream: XmppStream) -> None:
         window = f" max='{self.settings.window_s}'" if self.settings.window_s else ""
         resume = f" resume='true'{window}" if self.settings.resumable else ""
         stream.send(f"<enable xmlns='{SM_NS}'{resume}/>")
-        answer = await stream.expect(f"{{{SM_NS}}}enabled")
+        answer = await stream.receive()
+        while answer.tag in (MESSAGE, PRESENCE, IQ):  # a resource is there once it is bound
+            self._handle_stanza(answer)
+            answer = await stream.receive()
+        if answer.tag != f"{{{SM_NS}}}enabled":
+            raise StreamError(f"{answer.tag} instead of enabled")
         self._sm_id = answer.get("id", "")
         location = answer.get("location")
         if location and self.settings.follow_location:

@@ -169,9 +169,8 @@ class Actor:
             try:
                 await asyncio.wait_for(session.start(), LOGIN_TIMEOUT_S)
                 break
-            except ENDS:
-                if session.stream is not None:
-                    session.stream.abort()
+            except ENDS as error:
+                session.fail(repr(error))
                 await asyncio.sleep(self.chance.uniform(RETRY_PAUSE_S, 2 * RETRY_PAUSE_S))
         self.session = session
         session.send(f"<iq type='get' id='r{session.number}'><query xmlns='{ROSTER_NS}'/></iq>")

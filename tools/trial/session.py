@@ -81,6 +81,13 @@ class Session(Client):
         self._end("gave-up")
         await self.vanish()
 
+    def fail(self, why: str) -> None:
+        """The login did not come to its end."""
+        self.is_over = True
+        self._note_down("node", why)
+        if self.stream is not None:
+            self.stream.abort()
+
     def _end(self, why: str) -> None:
         """Nobody will hear what is asked still."""
         self._note_down(why)
