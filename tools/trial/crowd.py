@@ -10,6 +10,7 @@ import asyncio
 import random
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
+from functools import partial
 from xml.sax.saxutils import quoteattr
 
 from tests.lib.scram import AuthenticationError
@@ -284,25 +285,22 @@ class Actor:
         session ends before is its fate unknown."""
         session = self.session
         assert session is not None
-        number = next(self.record.operations)
-
-        def note(phase: str, result: object, detail: str = "") -> None:
-            self.record.write(Operation(
-                self.record.now(), number, self.device.name, name, key, phase, result,
-                session.node, session.number, session.connection, detail))
-
-        note("invoke", value)
+        operation = partial(Operation, id=next(self.record.operations), client=self.device.name,
+                            f=name, key=key)
+        session.note_operation(operation(self.record.now(), phase="invoke", value=value))
         try:
             answer = await session.request(f"<query xmlns='{ROSTER_NS}'>{inner}</query>", kind,
                                            timeout_s=RESUME_DEADLINE_S)
         except RequestFailed as error:
-            note("fail", value, str(error))
-            return
+            outcome = operation(self.record.now(), phase="fail", value=value, detail=str(error))
         except ENDS as error:
-            note("unknown", value, repr(error))
+            outcome = operation(self.record.now(), phase="unknown", value=value,
+                                detail=repr(error))
             self._generation += kind == "set"
-            return
-        note("ok", _keys(answer) if kind == "get" else value)
+        else:
+            outcome = operation(self.record.now(), phase="ok",
+                                value=_keys(answer) if kind == "get" else value)
+        session.note_operation(outcome)
 
 
 def _keys(roster: ET.Element) -> dict[str, str]:

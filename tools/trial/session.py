@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 from tests.lib.xmpp_client import (CLIENT_NS, IQ, MESSAGE, PRESENCE, ROSTER_NS, Client,
                                    SessionLost, Settings)
 from tests.lib.xmpp_stream import Address
-from tools.trial.history import (Acked, Bounced, Got, Offline, Online, PresenceSeen, PresenceSet,
-                                 RosterPush, Sent)
+from tools.trial.history import (Acked, Bounced, Got, Offline, Online, Operation, PresenceSeen,
+                                 PresenceSet, RosterPush, Sent)
 from tools.trial.record import Record
 
 # The id of a message is all that the history needs: who sent it, and its number.
@@ -104,6 +104,12 @@ class Session(Client):
         self.record.write(PresenceSet(
             self.record.now(), self.device.name, self.full_jid, status, self.node, self.number,
             self.connection, available))
+
+    def note_operation(self, operation: Operation) -> None:
+        """Write down a step of it, with where it was taken."""
+        operation.node, operation.session = self.node, self.number
+        operation.connection = self.connection
+        self.record.write(operation)
 
     # ------------------------------------------------------------ what the client tells
 
