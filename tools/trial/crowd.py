@@ -3,7 +3,8 @@
 Accounts come in circles whose members have each other as contacts. Every account has a device, some
 have two. A device sends numbered messages to its contacts, sets its status, edits items of its
 roster that nobody else edits, loses its connection and resumes, logs out and in, and now and then
-throws its session away. Whatever happens to its node, it goes on at another.
+throws its session away. Whatever happens to its node, it goes on at another. Some of the second
+devices are slixmpp clients, which only send messages and presence.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import random
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from tests.lib.scram import AuthenticationError
@@ -19,10 +21,14 @@ from tests.lib.xmpp_stream import Address, StreamError
 from tools.local.layout import Cluster
 from tools.trial.history import Operation
 from tools.trial.record import Record
-from tools.trial.session import ITEM, Device, Session
+from tools.trial.reporter import ITEM, Device
+from tools.trial.session import Session
+from tools.trial.slix import SlixSession
 
 CIRCLE = 4                 # accounts that know each other
 DEVICES_EVERY = 3          # one account in so many has two devices
+SLIXMPP = "slixmpp"        # the resource of such a device
+SLIXMPP_EVERY = 2          # among second devices
 KEYS = 3                   # roster items that the devices of an account edit
 SILENCE_S = 2.0
 RETRY_PAUSE_S = 0.2
@@ -64,7 +70,8 @@ class Crowd:
         self._tasks: list[asyncio.Task[None]] = []
         for place, (person, resource) in enumerate(_devices(self.people, plan.clients)):
             chance = random.Random(f"{seed} device {place}")
-            actor = Actor(person, resource, place, cluster, record, plan, chance)
+            kind = SlixActor if resource == SLIXMPP else Actor
+            actor = kind(person, resource, place, cluster, record, plan, chance)
             person.devices.append(actor)
             self.actors.append(actor)
 
@@ -121,10 +128,11 @@ def _people(domain: str, clients: int) -> list[Person]:
 
 
 def _devices(people: list[Person], clients: int) -> list[tuple[Person, str]]:
-    """Every account has a desk; those that are left are the phones of some."""
-    phones = clients - len(people)
+    """Every account has a desk; what is left are second devices of some."""
+    seconds = people[::DEVICES_EVERY][:max(0, clients - len(people))]
     return ([(person, "desk") for person in people]
-            + [(person, "phone") for person in people[::DEVICES_EVERY][:max(0, phones)]])
+            + [(person, SLIXMPP if place % SLIXMPP_EVERY == 0 else "phone")
+               for place, person in enumerate(seconds)])
 
 
 class Actor:
@@ -138,7 +146,7 @@ class Actor:
         self.plan = plan
         self.chance = chance
         self.device = Device(f"c{place}", person.account, resource)
-        self.session: Session | None = None
+        self.session: Session | SlixSession | None = None
         self.errors: list[Exception] = []
         self.is_resting = False
         self._place = place
@@ -166,16 +174,19 @@ class Actor:
     async def log_in(self) -> None:
         """At whatever node takes us."""
         while True:
-            session = Session(self.device, self.record, self._settings())
+            session = self._new_session()
             try:
                 await asyncio.wait_for(session.start(), LOGIN_TIMEOUT_S)
+                await session.get_roster()  # or it is not told of changes (RFC 6121 §2.1.6)
                 break
             except ENDS as error:
                 session.fail(repr(error))
                 await asyncio.sleep(self.chance.uniform(RETRY_PAUSE_S, 2 * RETRY_PAUSE_S))
         self.session = session
-        session.send(f"<iq type='get' id='r{session.number}'><query xmlns='{ROSTER_NS}'/></iq>")
         session.show()
+
+    def _new_session(self) -> Session | SlixSession:
+        return Session(self.device, self.record, self._settings())
 
     def befriend(self) -> None:
         """Ask all contacts for their presence."""
@@ -251,11 +262,12 @@ class Actor:
         except ENDS:
             return
         if self.session.can_write():
+            assert isinstance(self.session, Session)
             await self.session.log_out()
             await asyncio.sleep(self.chance.uniform(0, AWAY_S))
 
     async def _give_up(self) -> None:
-        assert self.session is not None
+        assert isinstance(self.session, Session)
         await self.session.give_up()
         await asyncio.sleep(self.chance.uniform(0, AWAY_S))
 
@@ -284,10 +296,10 @@ class Actor:
         """An operation, from its begin to its answer, however long that takes; only when the
         session ends before is its fate unknown."""
         session = self.session
-        assert session is not None
+        assert isinstance(session, Session)
         operation = partial(Operation, id=next(self.record.operations), client=self.device.name,
                             f=name, key=key)
-        session.note_operation(operation(self.record.now(), phase="invoke", value=value))
+        session.report.operation(operation(self.record.now(), phase="invoke", value=value))
         try:
             answer = await session.request(f"<query xmlns='{ROSTER_NS}'>{inner}</query>", kind,
                                            timeout_s=RESUME_DEADLINE_S)
@@ -300,7 +312,18 @@ class Actor:
         else:
             outcome = operation(self.record.now(), phase="ok",
                                 value=_keys(answer) if kind == "get" else value)
-        session.note_operation(outcome)
+        session.report.operation(outcome)
+
+
+class SlixActor(Actor):
+    """A device with slixmpp."""
+
+    def __init__(self, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._acts = [(60, self._say), (10, self._show), (5, self._drop)]
+
+    def _new_session(self) -> SlixSession:
+        return SlixSession(self.device, self.record, self._settings())
 
 
 def _keys(roster: ET.Element) -> dict[str, str]:
