@@ -4,7 +4,11 @@ import asyncio
 import itertools
 import json
 import random
+from functools import partial
 
+from tools.local import processes
+from tools.local.control import ControlError, ask
+from tools.local.layout import Node
 from tools.trial.field import Field
 from tools.trial.history import NodeSample, Operation
 
@@ -65,27 +69,39 @@ class Operator:
             await asyncio.sleep(self._chance.expovariate(1 / ASSIGN_S))
             account = self._chance.choice(self._assigned)
             if self._chance.random() < 0.5:
-                await self._set_home(account, self._chance.choice(self.field.ids))
+                await self._set_home(account)
             else:
                 await self._read_home(account)
 
-    async def _set_home(self, account: str, node_id: int) -> None:
-        number = self._note("invoke", "assign", account, node_id)
-        said = await self.field.ctl("user", "assign", account, str(node_id))
+    async def _set_home(self, account: str) -> None:
+        home = self._chance.choice(self.field.ids)
+        operation = partial(Operation, id=next(self.record.operations), client="operator",
+                            f="assign", key=account, value=home)
+        self.record.write(operation(self.record.now(), phase="invoke"))
+        said = await self.field.ctl("user", "assign", account, str(home))
         phase = {0: "ok", REFUSED: "fail"}.get(said.code, "unknown")
-        self._note(phase, "assign", account, node_id, number, said.err.strip())
+        self.record.write(operation(self.record.now(), phase=phase, detail=said.err.strip()))
 
     async def _read_home(self, account: str) -> None:
-        number = self._note("invoke", "where", account, None)
-        said = await self.field.ctl("user", "show", account, "--json")
-        if said.code == 0:
-            self._note("ok", "where", account, said.json().get("home") or None, number)
-        else:
-            self._note("fail", "where", account, None, number, said.err.strip())
+        """As one node has it, in one life of that node: it may be behind, but not go back."""
+        node = self.field.node(self._chance.choice(self.field.ids))
+        life = await self._life(node)
+        if life is None:
+            return
+        operation = partial(Operation, id=next(self.record.operations), client="operator",
+                            f="where", key=account, node=node.id, session=life)
+        self.record.write(operation(self.record.now(), phase="invoke"))
+        try:
+            said = await asyncio.to_thread(ask, node.control, "user.show", {"user": account})
+        except ControlError as error:
+            self.record.write(operation(self.record.now(), phase="fail", detail=str(error)))
+            return
+        is_same = await self._life(node) == life
+        self.record.write(operation(
+            self.record.now(), phase="ok" if is_same else "fail",
+            value=said["home"] or None, detail="" if is_same else "the node began another life"))
 
-    def _note(self, phase: str, name: str, key: str, value: object, number: int = 0,
-              detail: str = "") -> int:
-        number = number or next(self.record.operations)
-        self.record.write(Operation(self.record.now(), number, "operator", name, key, phase,
-                                    value, detail=detail))
-        return number
+    async def _life(self, node: Node) -> int | None:
+        """The incarnation of a node, if it answers."""
+        said = await asyncio.to_thread(processes.status, node)
+        return said.get("incarnation")

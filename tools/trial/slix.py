@@ -12,7 +12,8 @@ from tests.lib.xmpp_client import PRESENCE, Settings
 from tools.trial.record import Record
 from tools.trial.reporter import Device, Reporter
 
-logging.getLogger("slixmpp").setLevel(logging.CRITICAL)  # connections that fail are expected
+for _name in ("asyncio", "slixmpp"):  # connections that fail are expected
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class SlixSession(SlixmppClient):

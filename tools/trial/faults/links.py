@@ -80,8 +80,15 @@ async def _slow(field: Field, blow: Blow) -> None:
     field.wire.slow(pairs, rule)
     number = field.began(blow.fault, blow.nodes, detail=f"{blow.shape} {dict(blow.numbers)}")
     await asyncio.sleep(blow.length_s)
-    field.ending(number)
+    field.ending(number, f"round trips up to {await _round_trip_ms(field):.0f} ms")
     field.wire.heal()
+
+
+async def _round_trip_ms(field: Field) -> float:
+    """The longest that a node has measured to another."""
+    reports = await field.reports()
+    return max((peer["rtt_us"] for report in reports.values()
+                for peer in report.get("peers", [])), default=0) / 1000
 
 
 FAULTS = [
