@@ -30,6 +30,7 @@ DEVICES_EVERY = 3          # one account in so many has two devices
 SLIXMPP = "slixmpp"        # the resource of such a device
 SLIXMPP_EVERY = 2          # among second devices
 KEYS = 3                   # roster items that the devices of an account edit
+BURST, BURST_ODDS = 15, 0.05  # messages at once, and how often
 SILENCE_S = 2.0
 RETRY_PAUSE_S = 0.2
 LOGIN_TIMEOUT_S = 9.0
@@ -243,7 +244,9 @@ class Actor:
         assert self.session is not None
         contact = self.chance.choice(self.person.contacts)
         target = self.chance.choice(contact.devices).device.full_jid
-        self.session.say(target if target and self.chance.random() < 0.3 else contact.account)
+        to = target if target and self.chance.random() < 0.3 else contact.account
+        for _ in range(BURST if self.chance.random() < BURST_ODDS else 1):
+            self.session.say(to)
 
     async def _show(self) -> None:
         assert self.session is not None

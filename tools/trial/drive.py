@@ -134,6 +134,11 @@ class Drive:
             left -= {blow.fault for blow in one.blows}
 
     async def _play(self, one: Round) -> None:
+        if one.waits:
+            began = time.monotonic()
+            await self.field.until_whole()
+            self.record.say(f"whole again after {time.monotonic() - began:.1f} s more; "
+                            f"{self._figures()}")
         await asyncio.sleep(one.calm_s)
         for blow in one.blows:
             self.record.say(f"round {one.number}: {blow}")
@@ -143,10 +148,6 @@ class Drive:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        began = time.monotonic()
-        await self.field.until_whole()
-        self.record.say(f"round {one.number}: whole again after {time.monotonic() - began:.1f} s; "
-                        f"{self._figures()}")
 
     async def _strike(self, blow: Blow) -> None:
         await asyncio.sleep(blow.after_s)

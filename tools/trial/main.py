@@ -72,7 +72,8 @@ def plan(options: argparse.Namespace) -> int:
     draws = {name: ALL[name].draw for name in options.faults}
     for one in itertools.islice(rounds(options.seed, ids, draws), PLANNED):
         for blow in one.blows:
-            print(f"round {one.number} calm={one.calm_s:.1f}s {blow}")
+            print(f"round {one.number} calm={one.calm_s:.1f}s {'' if one.waits else 'in haste '}"
+                  f"{blow}")
     return 0
 
 

@@ -28,6 +28,7 @@ class Operator:
         self._assigned = [f"assigned{number}@{field.cluster.domain}" for number in range(USERS)]
         self._tasks: list[asyncio.Task[None]] = []
         self._states: dict[int, dict[str, str]] = {}
+        self._known: set[str] = set()  # accounts that have been given a home: they may be read
 
     def accounts(self) -> list[str]:
         """Those that are assigned here and there, and never log in."""
@@ -68,7 +69,7 @@ class Operator:
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / ASSIGN_S))
             account = self._chance.choice(self._assigned)
-            if self._chance.random() < 0.5:
+            if account not in self._known or self._chance.random() < 0.5:
                 await self._set_home(account)
             else:
                 await self._read_home(account)
@@ -81,6 +82,8 @@ class Operator:
         said = await self.field.ctl("user", "assign", account, str(home))
         phase = {0: "ok", REFUSED: "fail"}.get(said.code, "unknown")
         self.record.write(operation(self.record.now(), phase=phase, detail=said.err.strip()))
+        if phase == "ok":
+            self._known.add(account)
 
     async def _read_home(self, account: str) -> None:
         """As one node has it, in one life of that node: it may be behind, but not go back."""

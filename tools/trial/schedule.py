@@ -3,7 +3,8 @@
 A schedule is a sequence of rounds. In a round one fault, or several at once, hit the cluster; then
 it heals, and is left in peace for a while. Several come together only as long as a majority of the
 voters still runs; faults that take the majority, or all nodes, come alone. The names are dealt like
-cards, so that each has its turn before any comes again.
+cards, so that each has its turn before any comes again. Some rounds come in haste, while nodes that
+were hit before are still on their way back.
 
 The rounds say nothing of the time of day: how long healing takes is the cluster's business.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 LONGEST_CALM_S = 5.0
 COMPANY = 0.4         # how likely it is that one more fault joins those of a round
+HASTE = 0.2           # how likely it is that a round does not wait until the cluster has healed
 LATEST_S = 3.0        # the last fault of a round begins so long after the first
 
 
@@ -40,10 +42,11 @@ class Blow:
 
 @dataclass(frozen=True)
 class Round:
-    """Blows that fall together, after some calm."""
+    """Blows that fall together, after some calm. waits: only when the cluster has healed."""
 
     number: int
     calm_s: float
+    waits: bool
     blows: tuple[Blow, ...]
 
 
@@ -63,11 +66,12 @@ def rounds(seed: int, ids: list[int], draws: Mapping[str, Draw]) -> Iterator[Rou
         if not deck:
             deck = sorted(draws)
             chance.shuffle(deck)
-        calm_s = chance.uniform(0.5, LONGEST_CALM_S)
+        waits = chance.random() >= HASTE
+        calm_s = chance.uniform(0.5, LONGEST_CALM_S) if waits else chance.uniform(0, 0.5)
         blows = [draws[deck.pop()](chance, ids)]
         while not blows[0].alone and chance.random() < COMPANY:
             _join(chance, ids, blows, draws[chance.choice(sorted(draws))](chance, ids))
-        yield Round(number, calm_s, tuple(blows))
+        yield Round(number, calm_s, waits, tuple(blows))
 
 
 def _join(chance: random.Random, ids: list[int], blows: list[Blow], more: Blow) -> None:

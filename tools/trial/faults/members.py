@@ -13,7 +13,7 @@ from tools.trial.schedule import Blow
 def _draw_member(chance: random.Random, ids: list[int]) -> Blow:
     nodes = (chance.choice(ids),)
     shape = chance.choice(["vote", "leave and join", "killed and replaced"])
-    return Blow("member", shape, nodes, chance.uniform(0, 4), frozenset(nodes), alone=True)
+    return Blow("member", shape, nodes, chance.uniform(0, 4), frozenset(nodes))
 
 
 async def _member(field: Field, blow: Blow) -> None:
@@ -48,7 +48,7 @@ async def _move_vote(field: Field, blow: Blow) -> None:
 def _draw_wipe(chance: random.Random, ids: list[int]) -> Blow:
     nodes = (chance.choice(ids),)
     shape = chance.choice(["all data", "the log"])
-    return Blow("wipe", shape, nodes, chance.uniform(0, 4), frozenset(nodes), alone=True)
+    return Blow("wipe", shape, nodes, chance.uniform(0, 4), frozenset(nodes))
 
 
 async def _wipe(field: Field, blow: Blow) -> None:
