@@ -17,7 +17,9 @@ EXAMPLES: dict[object, object] = {
 def example(kind: type[history.Event]) -> history.Event:
     """An event with something in every field."""
     types = typing.get_type_hints(kind)
-    return kind(**{item.name: EXAMPLES[types[item.name]] for item in dataclasses.fields(kind)})
+    values: dict[str, typing.Any] = {
+        item.name: EXAMPLES[types[item.name]] for item in dataclasses.fields(kind)}
+    return kind(**values)
 
 
 class History(unittest.TestCase):

@@ -148,7 +148,8 @@ class ByForce(unittest.TestCase):
         answers = {Answer.YES: 0, Answer.NO: 0}
         for number in range(HISTORIES):
             ops = random_history(source)
-            initials = source.choice([[ABSENT], [ABSENT, 1]])
+            choices: list[list[Any]] = [[ABSENT], [ABSENT, 1]]
+            initials = source.choice(choices)
             answer = check(ops, initials).answer
             expected = any(by_force(ops, initial) for initial in initials)
             self.assertEqual(expected, answer is Answer.YES, f"history {number}: {ops}")
@@ -162,7 +163,9 @@ class Work(unittest.TestCase):
     def test_long(self) -> None:
         """Five thousand operations with two hundred unknown ones are decided at once."""
         source = random.Random(7)
-        ops, value, begin = [], ABSENT, 0.0
+        ops: list[Op] = []
+        value: Any = ABSENT
+        begin = 0.0
         for number in range(5000):
             begin += 1
             if number % 25 == 0:

@@ -49,6 +49,7 @@ class Run(Event):
     voters: list[int] = field(default_factory=list)  # at the begin; empty: all nodes
     lease_s: float = 1.0
     resume_window_s: float = 600.0                   # of a session that can be resumed
+    witnesses: list[int] = field(default_factory=list)  # nodes that vote and serve nobody
 
 
 @dataclass
@@ -240,8 +241,9 @@ class Operation(Event):
     - roster-set, roster-remove: "account contact", the item's name or null;
     - roster-get: "account", and in the ok event the whole roster: {contact: name};
     - presence-set: the full JID, the status number;
-    - assign, where: the account, the node that serves it (null: nobody is assigned).
-    fail says that it had no effect; unknown that nobody knows.
+    - assign, where: the account, the node that serves it (null: nobody is assigned). `node` is
+      the one that was asked, `session` its incarnation: within one, answers may not go back.
+    fail says that it had no effect, with the condition in detail; unknown that nobody knows.
     """
 
     kind: ClassVar[str] = "operation"
@@ -306,11 +308,10 @@ class Note(Event):
     text: str
 
 
-KINDS: dict[str, type[Event]] = {
-    event.kind: event for event in (
-        Run, Phase, FaultBegin, FaultEnd, Members, NodeSample, Online, Offline, Sent, Acked,
-        Bounced, Got, PresenceSet, PresenceSeen, Operation, RosterPush, FinalNode, FinalSession,
-        Note)}
+_ALL: tuple[type[Event], ...] = (
+    Run, Phase, FaultBegin, FaultEnd, Members, NodeSample, Online, Offline, Sent, Acked, Bounced,
+    Got, PresenceSet, PresenceSeen, Operation, RosterPush, FinalNode, FinalSession, Note)
+KINDS: dict[str, type[Event]] = {event.kind: event for event in _ALL}
 
 
 class HistoryError(Exception):

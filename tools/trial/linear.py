@@ -4,17 +4,17 @@ The search is that of Wing and Gong with the memory of Lowe: take any operation 
 open must precede, apply it, go on; never look at the same (operations done, value) twice. Four
 things make it fit what a trial sees:
 
-- An operation whose outcome nobody knows may take effect at any time after its invocation, or never.
-  It is taken only where the next operation needs what it does: anywhere else it may as well not
-  have happened, so no order is missed, and unknown ones do not multiply the work.
+- An operation whose outcome nobody knows may take effect at any time after its invocation, or
+  never. It is taken only where the next operation needs what it does: anywhere else it may as well
+  not have happened, so no order is missed, and unknown ones do not multiply the work.
 - A read that may be taken and fits the value is taken at once: that can only help the rest.
 - A read with a view is answered from one replica: it may be old, but not older than what the
   same view saw or wrote before, and it may not know of what began after it. Only operations of its
   own view precede it; it precedes all that began after its end.
 - The work is bounded. When the bound is reached nothing is claimed: UNDECIDED.
 
-References: J. Wing, C. Gong, "Testing and Verifying Concurrent Objects" (1993); G. Lowe, "Testing for
-Linearizability" (2017).
+References: J. Wing, C. Gong, "Testing and Verifying Concurrent Objects" (1993); G. Lowe, "Testing
+for Linearizability" (2017).
 """
 
 import enum
