@@ -36,6 +36,14 @@ class Framing(unittest.TestCase):
             names = _names(cutter, DOCUMENT[:cut]) + _names(cutter, DOCUMENT[cut:])
             self.assertEqual(EXPECTED, names, cut)
 
+    def test_second_stream(self) -> None:
+        """A server that had not read the new header of its client begins another stream, to say why
+        it ends."""
+        second = b"<?xml version='1.0'?>" + DOCUMENT.partition(b"?>")[2]
+        cutter = StreamCutter()
+        first = DOCUMENT.removesuffix(b"</stream:stream>")
+        self.assertEqual(EXPECTED[:-1] + EXPECTED, _names(cutter, first + b" " + second))
+
     def test_prompt(self) -> None:
         """An element is out with its last byte. Method: one byte at a time."""
         cutter = StreamCutter()

@@ -58,6 +58,9 @@ class StreamCutter:
         return self._buffer[begin:end + 1]
 
     def _take_tag(self, tag: bytes) -> StreamHeader | ET.Element | StreamEnd | None:
+        if tag.startswith(b"<?") and self._buffer[:self._scanned].strip() == tag:
+            self._header = None  # a new stream begins
+            return None
         if tag.startswith((b"<?", b"<![CDATA[")):
             return None
         if self._header is None:

@@ -129,9 +129,13 @@ class XmppStream:
     async def receive(self) -> ET.Element:
         """The next top-level element. A stream error or the end raises StreamError."""
         event = await self._next_event()
+        is_second = isinstance(event, StreamHeader)
+        if is_second:  # only to say why: it had not read our new header (RFC 6120 §4.9.1.2)
+            event = await self._next_event()
         if isinstance(event, StreamEnd):
             raise StreamError("the server closed the stream")
-        if not isinstance(event, ET.Element):
+        if not isinstance(event, ET.Element) or (
+                is_second and event.tag != f"{{{STREAM_NS}}}error"):
             raise StreamError("a second stream header")
         if event.tag == f"{{{STREAM_NS}}}error":
             raise StreamError(" ".join(f"{item.tag.split('}')[-1]} {item.text or ''}".strip()
