@@ -189,6 +189,10 @@ class Actor:
     def _new_session(self) -> Session | SlixSession:
         return Session(self.device, self.record, self._settings())
 
+    def is_shown(self) -> bool:
+        """Whether its contacts have a reason to write to this very device (RFC 6121 §5.1)."""
+        return self.session is not None and not self.session.is_over
+
     def befriend(self) -> None:
         """Ask all contacts for their presence."""
         assert self.session is not None
@@ -243,8 +247,9 @@ class Actor:
     async def _say(self) -> None:
         assert self.session is not None
         contact = self.chance.choice(self.person.contacts)
-        target = self.chance.choice(contact.devices).device.full_jid
-        to = target if target and self.chance.random() < 0.3 else contact.account
+        target = self.chance.choice(contact.devices)
+        to = (target.device.full_jid if target.is_shown() and self.chance.random() < 0.3
+              else contact.account)
         for _ in range(BURST if self.chance.random() < BURST_ODDS else 1):
             self.session.say(to)
 

@@ -14,6 +14,7 @@ from tools.trial import ground
 from tools.trial.drive import Drive, Outcome, Task
 from tools.trial.faults import ALL
 from tools.trial.faults.fault import Fault
+from tools.trial.judge import judge
 from tools.trial.record import Record
 from tools.trial.schedule import rounds
 
@@ -98,9 +99,20 @@ def run(options: argparse.Namespace) -> Outcome:
             record.close()
 
 
-def main() -> int:
-    """0 when no promise was broken."""
-    options = parser().parse_args()
+def conclude(history: Path, outcome: Outcome) -> int:
+    """Judge what was recorded, and say it: 0 when no promise was broken."""
+    verdict = judge(history)
+    for finding in verdict.findings:
+        print(f"{finding.count}: {finding.text} (line {', '.join(map(str, finding.lines))})")
+    for problem in outcome.broken:
+        print(f"broken: {problem}")
+    print(", ".join(f"{name} {count}" for name, count in verdict.counts.items()))
+    return 0 if verdict.is_clean() and not outcome.broken else 1
+
+
+def main(words: list[str] | None = None) -> int:
+    """0 when no promise was broken, 1 when one was, 2 when nothing could be tried."""
+    options = parser().parse_args(words)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(2 ** 32)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the cluster is stopped first
@@ -108,9 +120,7 @@ def main() -> int:
         if options.plan:
             return plan(options)
         outcome = run(options)
+        return conclude((options.out or options.cluster) / HISTORY, outcome)
     except LocalError as error:
         print(f"tools/chaos: {error}", file=sys.stderr)
         return 2
-    for problem in outcome.broken:
-        print(f"broken: {problem}")
-    return 1 if outcome.broken else 0
