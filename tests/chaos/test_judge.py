@@ -647,6 +647,15 @@ class Small(unittest.TestCase):
         self.story.operation(self.juliet, "where", key, answer=1)
         self.expect(not_linearizable=1)
 
+    def test_home_by_itself(self) -> None:
+        """Before somebody is assigned by hand the cluster may change its mind."""
+        key = "romeo@a.test"
+        for home in (1, 2, 1):
+            self.story.operation(self.juliet, "where", key, answer=home)
+        self.story.operation(self.romeo, "assign", key, 3)
+        self.story.operation(self.romeo, "where", key, answer=3)
+        self.expect()
+
     def test_own_home(self) -> None:
         """A node that was asked to assign cannot have missed it."""
         key = "romeo@a.test"

@@ -14,6 +14,7 @@ What each promises, from the design and the code:
 - where (musterctl user show) is answered by one node from what it has applied: a read that may be
   old, but not older than what the same incarnation of the node said before or was asked to do
   itself. After a restart a node that does not serve yet may be behind (DESIGN 7, "Start gate").
+  What it says before anybody was assigned by hand is left out: the cluster gives homes by itself.
 
 Presence is a register, too, with one writer each; judge_presence.py ("backwards") checks its reads.
 """
@@ -93,8 +94,16 @@ class Operations:
                     self._ops.setdefault(asked.key, []).append(op)
         self._open.clear()
         for key in sorted(self._ops):
-            ops = self._ops[key] + list(self._reads_of(key)) + self._pushes.get(key, [])
+            ops = self._of_hand(key) + list(self._reads_of(key)) + self._pushes.get(key, [])
             self._check(key, ops)
+
+    def _of_hand(self, key: str) -> list[Op]:
+        """The operations on a key since it is in somebody's hand."""
+        ops = self._ops[key]
+        if key not in self._homes:
+            return ops
+        first = min((op.end for op in ops if op.what is What.SET), default=NEVER)
+        return [op for op in ops if op.what is What.SET or op.end >= first]
 
     def _reads_of(self, key: str) -> Iterator[Op]:
         account, _, contact = key.partition(" ")
