@@ -60,11 +60,11 @@ class ChaosTest(unittest.TestCase):
             self.said = said.getvalue()
 
     def show(self) -> None:
-        """What was printed, and the end of each log, for whoever reads a failure."""
-        print(self.said, file=sys.stderr)
+        """The end of each log, and what was printed, for whoever reads a failure."""
         for log in sorted(self.cluster.glob("n*/log")):
             lines = log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
             print("\n".join([f"--- {log.parent.name}", *lines]), file=sys.stderr)
+        print(self.said, file=sys.stderr)
 
 
 class Chaos(ChaosTest):
