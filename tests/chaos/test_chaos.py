@@ -1,10 +1,10 @@
 """A cluster of real processes under every fault that can be made here, with clients: all that was
 promised is kept; and a promise that is broken on the way is seen at the end.
 
-Method: tools/chaos makes three nodes, plays the faults as a seed draws them (MUSTER_SEED repeats it),
-and its judge reads what was recorded. For the proof that this chain can fail, one link of it is
-broken at a time: a client forgets a message that it got, and all nodes go back to what they had a
-while ago, as no majority ever may.
+Method: tools/chaos makes three nodes, plays the faults as a seed draws them (MUSTER_SEED repeats
+it), and its judge reads what was recorded. For the proof that this chain can fail, one link of it
+is broken at a time: a client forgets a message that it got, and all nodes go back to what they had
+a while ago, as no majority ever may.
 """
 
 import asyncio

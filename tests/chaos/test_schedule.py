@@ -1,5 +1,5 @@
-"""What befalls a cluster is drawn from a seed alone, leaves out nothing, and takes the majority only
-on purpose."""
+"""What befalls a cluster is drawn from a seed alone, leaves out nothing, and takes the majority
+only on purpose."""
 
 import itertools
 import subprocess

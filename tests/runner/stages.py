@@ -210,6 +210,8 @@ STAGES = [
           _build("next", *NEXT_TARGETS)),
     Stage("upgrade", "node by node to the next program and back; an older one is refused", 120,
           _python("upgrade", "gcc", 400), ["build-gcc", "build-next"]),
+    Stage("chaos", "every kind of fault on real processes, and a judge of what clients saw", 300,
+          _python("chaos", "gcc", 600), ["build-gcc"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz(FUZZ_SECONDS), ["build-asan"],
           parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
