@@ -68,7 +68,8 @@ class Drive:
             self.outcome.broken.append(f"{error!r}")
         finally:
             await self.operator.stop()
-        self.outcome.broken += self.field.crashes + self.crowd.problems()
+        self.outcome.broken += (self.field.crashes + self.field.complaints()
+                                + self.crowd.problems())
         return self.outcome
 
     # ------------------------------------------------------------ begin

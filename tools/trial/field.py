@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lib.cluster import COMPLAINT
 from tools.local import membership, processes
 from tools.local.layout import Cluster, LocalError, Node, load, save
 from tools.local.main import find_program
@@ -259,6 +260,15 @@ class Field:
                 and len(leaders) == 1 and not leaders & {0, None}
                 and all(processes.accepts_clients(node) for node in self.cluster.nodes
                         if not node.witness))
+
+    def complaints(self) -> list[str]:
+        """Lines of the nodes' logs that no healthy program writes."""
+        found = []
+        for node in self.cluster.nodes:
+            with open(node.log, encoding="utf-8", errors="replace") as log:
+                found += [f"node {node.id} said: {line.rstrip()}" for line in log
+                          if COMPLAINT.search(line)]
+        return found
 
     def restart_if_ended(self, node_id: int) -> None:
         """A node that ended, and nobody ended it, is a crash."""
