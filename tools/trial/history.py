@@ -312,6 +312,8 @@ _ALL: tuple[type[Event], ...] = (
     Run, Phase, FaultBegin, FaultEnd, Members, NodeSample, Online, Offline, Sent, Acked, Bounced,
     Got, PresenceSet, PresenceSeen, Operation, RosterPush, FinalNode, FinalSession, Note)
 KINDS: dict[str, type[Event]] = {event.kind: event for event in _ALL}
+_FIELDS = {kind: frozenset(item.name for item in dataclasses.fields(event))
+           for kind, event in KINDS.items()}
 
 
 class HistoryError(Exception):
@@ -364,9 +366,11 @@ def decode(line: str) -> Event:
         event = KINDS[values.pop("kind")]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise HistoryError(f"no event: {line[:200]!r}") from error
-    known = {item.name for item in dataclasses.fields(event)}
+    known = _FIELDS[event.kind]
     try:
-        return event(**{name: value for name, value in values.items() if name in known})
+        if not known.issuperset(values):
+            values = {name: value for name, value in values.items() if name in known}
+        return event(**values)
     except TypeError as error:
         raise HistoryError(f"{event.kind}: {error}: {line[:200]!r}") from error
 

@@ -41,13 +41,17 @@ COUNTS = {
 }
 
 
-class Judge(Protocol):
-    """One who looks for broken promises of some kind."""
-
-    findings: list[Finding]
+class Watcher(Protocol):
+    """One who looks on."""
 
     def on(self, line: int, event: Event) -> None:
         """Take the next event."""
+
+
+class Judge(Watcher, Protocol):
+    """One who looks for broken promises of some kind."""
+
+    findings: list[Finding]
 
     def finish(self) -> None:
         """The history is over."""
@@ -61,7 +65,8 @@ class Verdict:
     figures: Figures
     findings: list[Finding]
     counts: dict[str, int]
-    latencies_s: list[float]                 # sorted
+    latencies: list[tuple[float, float]]     # of messages: time of arrival, seconds under way
+    latencies_s: list[float]                 # the latter, sorted
     undecided: list[str] = field(default_factory=list)  # keys
     complete: bool = True                    # the trial came to its end
     told: dict[str, int] = field(default_factory=dict)  # legal, and good to know
@@ -71,8 +76,8 @@ class Verdict:
         return not self.findings and self.complete and not self.undecided
 
 
-def judge_events(events: Iterable[Event]) -> Verdict:
-    """Judge events in their order; the first is line 1."""
+def judge_events(events: Iterable[Event], *watchers: Watcher) -> Verdict:
+    """Judge events in their order; the first is line 1. Others may look on."""
     world, figures = World(), Figures()
     messages, presences, sessions = Messages(world), Presences(world), Sessions(world)
     nodes, operations = Nodes(world), Operations(world)
@@ -80,8 +85,8 @@ def judge_events(events: Iterable[Event]) -> Verdict:
     for line, event in enumerate(events, 1):
         world.on(line, event)
         figures.on(line, event)
-        for judge in judges:
-            judge.on(line, event)
+        for one in (*judges, *watchers):
+            one.on(line, event)
     findings = []
     for judge in judges:
         judge.finish()
@@ -91,8 +96,9 @@ def judge_events(events: Iterable[Event]) -> Verdict:
     for finding in findings:
         counts[finding.count] += 1
     return Verdict(
-        world, figures, findings, counts, sorted(seconds for _, seconds in messages.latencies),
-        operations.undecided, world.is_complete(), {
+        world, figures, findings, counts, messages.latencies,
+        sorted(seconds for _, seconds in messages.latencies), operations.undecided,
+        world.is_complete(), {
             "messages whose recipient was not there at the end": messages.not_judged,
             "messages moved late from an ended session": messages.moved_late,
             "ends of presence told again after a resume": presences.told_again,

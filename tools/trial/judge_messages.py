@@ -35,7 +35,7 @@ def bare(address: str) -> str:
     return address.split("/", 1)[0]
 
 
-@dataclass
+@dataclass(slots=True)
 class Arrival:
     """A message came to a session."""
 
@@ -45,7 +45,7 @@ class Arrival:
     client: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Message:
     """What is known of one message."""
 
@@ -146,21 +146,23 @@ class Messages:
         """The history is over."""
         if not self.world.is_complete():
             return
+        open_ones = {account: [session for session in sessions if session.is_open()]
+                     for account, sessions in self.world.by_account.items()}
         for (client, number), message in self.messages.items():
             if message.acked and not message.bounced:
-                self._check_arrived(f"message {number} of {client} to {message.to}", message)
+                self._check_arrived(f"message {number} of {client} to {message.to}", message,
+                                    open_ones.get(bare(message.to), []))
 
-    def _check_arrived(self, name: str, message: Message) -> None:
-        account = bare(message.to)
-        sessions = self.world.by_account.get(account, [])
-        if not any(session.is_open() and session.shown[0] >= 0 for session in sessions):
+    def _check_arrived(self, name: str, message: Message, sessions: list[Session]) -> None:
+        """sessions: those of the account that are online at the end."""
+        if not any(session.shown[0] >= 0 for session in sessions):
             self.not_judged += not message.arrivals
         elif not message.arrivals:
             self._find("lost", message.t, f"{name} was acknowledged and never came", message.line,
                        message.acked)
-        elif message.to != account:
+        else:
             for session in sessions:
-                if (session.jid == message.to and session.begin < message.t and session.is_open()
+                if (session.jid == message.to and session.begin < message.t
                         and all(one.session != session.number for one in message.arrivals)):
                     self._find("lost", message.t, f"{name} never came to that session, which was "
                                "there all the time", message.line, message.acked,

@@ -46,6 +46,7 @@ class View:
     status: int = 0
     line: int = 0
     connection: int = 0
+    session: int = 0        # of the device that was told
     said_at: float = -1.0   # when the newest status that it was told was said
     ends_used: list[End] = field(default_factory=list)
 
@@ -79,7 +80,7 @@ class Presences:
         self.findings: list[Finding] = []
         self.told_again = 0
         self._said: dict[str, Said] = {}                          # full address
-        self._views: dict[str, dict[int, View]] = {}              # full address, session
+        self._views: dict[str, dict[str, View]] = {}              # full address, device
         self._statuses: dict[tuple[str, str], tuple[int, int]] = {}  # device, full address
         self._contacts: set[tuple[str, str]] = set()              # bare addresses: who sees whom
 
@@ -121,7 +122,10 @@ class Presences:
         if watcher is None or event.source == watcher.jid or "/" not in event.source:
             return
         self._contacts.add((watcher.account, bare(event.source)))
-        view = self._views.setdefault(event.source, {}).setdefault(event.session, View())
+        views = self._views.setdefault(event.source, {})
+        view = views.get(event.client)
+        if view is None or view.session != event.session:
+            view = views[event.client] = View(session=event.session)
         if event.available:
             self._check_status(line, event, view)
         else:
@@ -142,13 +146,14 @@ class Presences:
             return
         if event.status >= newest:
             self._statuses[pair] = (event.status, line)
-        view.said_at = max(view.said_at, said.when(event.status))
+        if said.when(event.status) > view.said_at:
+            view.said_at = said.when(event.status)
+            view.ends_used = [end for end in view.ends_used if end.last_seen >= view.said_at]
 
     def _check_end(self, line: int, event: PresenceSeen, view: View, watcher: Session) -> None:
         used = {(end.t, end.session) for end in view.ends_used}
-        ends = [end for end in self._possible_ends(event)
-                if (end.t, end.session) not in used and end.last_seen >= view.said_at
-                and self._may_be_told(end, watcher)]
+        ends = [end for end in self._possible_ends(event, view.said_at)
+                if (end.t, end.session) not in used and self._may_be_told(end, watcher)]
         if ends:
             view.ends_used.append(min(ends, key=lambda end: end.t))
         elif view.line and not view.available and view.connection != event.connection:
@@ -166,16 +171,21 @@ class Presences:
         window_s = 0.0 if end.by_window else self.world.sessions[end.session].window_s
         return end.t + window_s + SETTLES_S > watcher.begin
 
-    def _possible_ends(self, event: PresenceSeen) -> list[End]:
-        """Why the address may be gone by now."""
-        ends = list(self._said.get(event.source, Said()).goodbyes)
-        sessions = self.world.by_jid.get(event.source, [])
-        for place, session in enumerate(sessions):
+    def _possible_ends(self, event: PresenceSeen, said_at: float) -> list[End]:
+        """Why the address may be gone by now, though it was there at said_at."""
+        ends = []
+        for end in reversed(self._said.get(event.source, Said()).goodbyes):
+            if end.last_seen < said_at:
+                break
+            ends.append(end)
+        shown_again = float("inf")
+        for session in reversed(self.world.by_jid.get(event.source, [])):
+            if session.away_since() < said_at:
+                break
             gone = session.gone_at()
-            if session.over_why == "logout" or gone > event.t:
-                continue
-            if all(later.shown_proved > gone for later in sessions[place + 1:]):
+            if session.over_why != "logout" and gone <= min(event.t, shown_again):
                 ends.append(End(gone, session.number, session.away_since(), by_window=True))
+            shown_again = min(shown_again, session.shown_proved)
         return ends
 
     def _story(self, jid: str) -> list[int]:
@@ -215,7 +225,9 @@ class Presences:
                     self._check_last(watcher, jid, sessions)
 
     def _check_last(self, watcher: Session, jid: str, sessions: list[Session]) -> None:
-        view = self._views.get(jid, {}).get(watcher.number, View())
+        view = self._views.get(jid, {}).get(watcher.client, View())
+        if view.session != watcher.number:
+            view = View()
         said = self._said.get(jid, Said())
         newest = sessions[-1]
         end = self.world.phases["end"]
