@@ -85,13 +85,23 @@ def repeat_after_resume(events: list[Event], chance: random.Random) -> Planted:
     raise LookupError
 
 
+def is_settled(events: list[Event], acked: Acked) -> bool:
+    """Was what it covers written when its connection was no longer new?"""
+    begins = [event.t for event in events if isinstance(event, Online)
+              and event.connection == acked.connection]
+    written = [event.t for event in events if isinstance(event, Sent)
+               and event.client == acked.client and event.number == acked.numbers[-1]]
+    return written[-1] > begins[0] + 6
+
+
 def repeat_to_later_session(events: list[Event], chance: random.Random) -> Planted:
     """It comes again to the next session, though that before had long acknowledged it."""
     for place in places(events, Online, chance):
         online = events[place]
         assert isinstance(online, Online)
         acked = [event for event in events[:place] if isinstance(event, Acked)
-                 and event.client == online.client and event.session != online.session]
+                 and event.client == online.client and event.session != online.session
+                 and is_settled(events[:place], event)]
         gots = [event for event in events[:place] if isinstance(event, Got) and acked
                 and event.session == acked[-1].session and event.t < acked[-1].t - 6]
         if online.how == "login" and gots:

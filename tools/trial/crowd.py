@@ -21,7 +21,7 @@ from tests.lib.xmpp_stream import Address, StreamError
 from tools.local.layout import Cluster
 from tools.trial.history import Operation
 from tools.trial.record import Record
-from tools.trial.reporter import ITEM, Device
+from tools.trial.diary import ITEM, Device
 from tools.trial.session import Session
 from tools.trial.slix import SlixSession
 
@@ -109,7 +109,7 @@ class Crowd:
                                if actor.session is not None))
 
     def problems(self) -> list[str]:
-        """What went wrong in the harness itself."""
+        """What clients could not do, or not get, and faults of the harness itself."""
         return [f"{actor.device.name}: {error!r}" for actor in self.actors
                 for error in actor.errors]
 
@@ -242,7 +242,7 @@ class Actor:
                 await asyncio.wait_for(self._operation, timeout_s)
             await self.session.all_acked(timeout_s)
         except ENDS as error:
-            self.record.say(f"{self.device.name} does not come to rest: {error!r}")
+            self.errors.append(error)
 
     async def _say(self) -> None:
         assert self.session is not None
@@ -307,7 +307,7 @@ class Actor:
         assert isinstance(session, Session)
         operation = partial(Operation, id=next(self.record.operations), client=self.device.name,
                             f=name, key=key)
-        session.report.operation(operation(self.record.now(), phase="invoke", value=value))
+        session.diary.operation(operation(self.record.now(), phase="invoke", value=value))
         try:
             answer = await session.request(f"<query xmlns='{ROSTER_NS}'>{inner}</query>", kind,
                                            timeout_s=RESUME_DEADLINE_S)
@@ -320,7 +320,7 @@ class Actor:
         else:
             outcome = operation(self.record.now(), phase="ok",
                                 value=_keys(answer) if kind == "get" else value)
-        session.report.operation(outcome)
+        session.diary.operation(outcome)
 
 
 class SlixActor(Actor):

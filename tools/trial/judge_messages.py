@@ -9,7 +9,8 @@ repeated: it came twice to one session, from its login over all resumes. XEP-019
     again to a later session of the same device, though the earlier one had acknowledged it: a
     client that threw its session away, or could not resume it, may get again what the server does
     not know it has; but not what it got more than SETTLES_S before something that the server is
-    known to have read from the same session, for by then its acknowledgement had been read, too.
+    known to have read from the same session, on a connection as old, for by then its
+    acknowledgement had been read, too.
     Two devices of an account each get a message; that is no repetition.
 reordered: between one session of the sender and one of the recipient a number came for the first
     time after a larger one. Told, but not counted: what another session of the account had pending
@@ -24,9 +25,8 @@ other sessions of that account, whichever message it was.
 from dataclasses import dataclass, field
 
 from tools.trial.history import Acked, Bounced, Event, Got, Sent
-from tools.trial.judge_world import Finding, Session, World
+from tools.trial.judge_world import SETTLES_S, Finding, Session, World
 
-SETTLES_S = 5.0  # clients acknowledge when asked; the server packs acks, one a second a session
 NEVER = float("inf")
 
 
@@ -117,7 +117,7 @@ class Messages:
                 return old
             session = self.world.sessions.get(old.session)
             if (old.client == event.client and session is not None
-                    and session.processed > old.t + SETTLES_S):
+                    and session.settled > old.t + SETTLES_S):
                 return old
         return None
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from tools.trial.history import (Acked, Event, FaultBegin, FaultEnd, Got, Members, Offline, Online,
                                  Phase, PresenceSeen, PresenceSet, Run, Sent)
 
+SETTLES_S = 5.0  # clients acknowledge when asked; the server packs acks, one a second a session
+
 
 @dataclass
 class Finding:
@@ -52,6 +54,7 @@ class Session:
     begin: float
     connections: list[Connection] = field(default_factory=list)
     processed: float = -1.0       # what was written up to then the server is known to have read
+    settled: float = -1.0         # so, and its connection was SETTLES_S old by then
     shown: tuple[float, int] = (-1.0, 0)  # the last presence: time, and its connection
     shown_proved: float = float("inf")    # when the server is known to have taken that one
     over: float = float("inf")    # when its client ended it or threw it away
@@ -96,7 +99,8 @@ class World:
         self.isolated: dict[int, float] = {}           # node: since when without a majority
         self.end = 0.0
         self._in_force: dict[int, FaultBegin] = {}
-        self._written: dict[tuple[str, int], tuple[float, int]] = {}  # message: last time, session
+        # message: when it was last written, in which session, begin of that connection
+        self._written: dict[tuple[str, int], tuple[float, int, float]] = {}
 
     def is_complete(self) -> bool:
         """Did the trial come to rest? Otherwise what is under way may come still."""
@@ -199,7 +203,9 @@ class World:
 
     def _on_traffic(self, event: Event) -> None:
         if isinstance(event, Sent):
-            self._written[event.client, event.number] = (event.t, event.session)
+            session = self.sessions.get(event.session)
+            self._written[event.client, event.number] = (
+                event.t, event.session, event.t if session is None else session.last().begin)
         elif isinstance(event, PresenceSet) and event.session in self.sessions:
             session = self.sessions[event.session]
             session.shown = (event.t, event.connection) if event.available else (-1.0, 0)
@@ -219,10 +225,12 @@ class World:
         if session is None:
             return
         for number in event.numbers:
-            written, of = self._written.pop((event.client, number), (-1.0, 0))
+            written, of, begin = self._written.pop((event.client, number), (-1.0, 0, 0.0))
             if of != event.session:
                 continue
             session.processed = max(session.processed, written)
+            if written > begin + SETTLES_S:
+                session.settled = max(session.settled, written)
             if written > session.last().begin:
                 self._confirm(event.session, event.connection, event.t)
             if session.shown[0] >= 0 and written >= session.shown[0]:

@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 
 from tools.local.layout import FILE, LocalError, load
-from tools.trial import ground
+from tools.trial import ground, report, report_html
 from tools.trial.drive import Drive, Outcome, Task
 from tools.trial.faults import ALL
 from tools.trial.faults.fault import Fault
-from tools.trial.judge import judge
 from tools.trial.record import Record
 from tools.trial.schedule import rounds
 
 HISTORY = "history.jsonl"
+PAGE = "report.html"
 PLANNED = 40   # rounds that --plan shows
 
 
@@ -99,14 +99,13 @@ def run(options: argparse.Namespace) -> Outcome:
             record.close()
 
 
-def conclude(history: Path, outcome: Outcome) -> int:
-    """Judge what was recorded, and say it: 0 when no promise was broken."""
-    verdict = judge(history)
-    for finding in verdict.findings:
-        print(f"{finding.count}: {finding.text} (line {', '.join(map(str, finding.lines))})")
+def conclude(out: Path, outcome: Outcome) -> int:
+    """Judge what was recorded, and report it: 0 when no promise was broken."""
+    verdict, timeline = report.judged(out / HISTORY)
+    (out / PAGE).write_text(report_html.page(out / HISTORY, verdict, timeline))
+    print(report.text(out / HISTORY, verdict))
     for problem in outcome.broken:
         print(f"broken: {problem}")
-    print(", ".join(f"{name} {count}" for name, count in verdict.counts.items()))
     return 0 if verdict.is_clean() and not outcome.broken else 1
 
 
@@ -120,7 +119,7 @@ def main(words: list[str] | None = None) -> int:
         if options.plan:
             return plan(options)
         outcome = run(options)
-        return conclude((options.out or options.cluster) / HISTORY, outcome)
+        return conclude(options.out or options.cluster, outcome)
     except LocalError as error:
         print(f"tools/chaos: {error}", file=sys.stderr)
         return 2

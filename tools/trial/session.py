@@ -1,4 +1,4 @@
-"""One session of a device: the XMPP client that keeps XEP-0198 to the letter, and reports."""
+"""One session of a device: the XMPP client that keeps XEP-0198 to the letter, and a diary."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from tests.lib.xmpp_client import PRESENCE, Client, SessionLost, Settings
 from tests.lib.xmpp_stream import Address
 from tools.trial.record import Record
-from tools.trial.reporter import Device, Reporter
+from tools.trial.diary import Device, Diary
 
 OWN_MESSAGE = re.compile(r"^<message id='([^']+)' to=\"([^\"]+)\"")
 
@@ -18,7 +18,7 @@ class Session(Client):
     def __init__(self, device: Device, record: Record, settings: Settings) -> None:
         super().__init__(settings, self._on_stanza)
         self.device = device
-        self.report = Reporter(device, record)
+        self.diary = Diary(device, record)
         self.is_over = False
         self._drops = False  # it is our own doing that the connection ends
 
@@ -32,7 +32,7 @@ class Session(Client):
 
     def show(self) -> None:
         """Tell all contacts the next status."""
-        self.send_presence(inner=f"<status>{self.report.shows(True)}</status>")
+        self.send_presence(inner=f"<status>{self.diary.shows(True)}</status>")
 
     def drop(self) -> None:
         """Lose the connection, and come back."""
@@ -41,7 +41,7 @@ class Session(Client):
 
     async def log_out(self) -> None:
         """Say good-bye."""
-        self.report.shows(False)
+        self.diary.shows(False)
         self.send_presence(kind="unavailable")
         self._end("logout")
         await self.close()
@@ -54,13 +54,13 @@ class Session(Client):
     def fail(self, why: str) -> None:
         """The login did not come to its end."""
         self.is_over = True
-        self.report.offline("node", why)
+        self.diary.offline("node", why)
         if self.stream is not None:
             self.stream.abort()
 
     def _end(self, why: str) -> None:
         """Nobody will hear what is asked still."""
-        self.report.offline(why)
+        self.diary.offline(why)
         self.is_over = True
         for future in self._requests.values():
             if not future.done():
@@ -68,16 +68,16 @@ class Session(Client):
 
     def can_write(self) -> bool:
         """Whether what is sent goes out at once."""
-        return self.report.is_up and not self.is_over
+        return self.diary.is_up and not self.is_over
 
     # ------------------------------------------------------------ what the client tells
 
     def note(self, name: str, detail: str = "") -> None:
         """Into the history instead of a diary."""
         if name in ("bound", "resumed"):
-            self.report.online("login" if name == "bound" else "resume", self.full_jid)
+            self.diary.online("login" if name == "bound" else "resume", self.full_jid)
         elif name == "dropped":
-            self.report.offline("drop" if self._drops else "node", detail)
+            self.diary.offline("drop" if self._drops else "node", detail)
             self._drops = False
         elif name == "lost":
             self._on_lost(detail)
@@ -89,26 +89,26 @@ class Session(Client):
         if self.stream is not None:
             self.stream.abort()
         if "item-not-found" in detail:
-            self.report.online("resume-failed", self.full_jid, detail)
+            self.diary.online("resume-failed", self.full_jid, detail)
         else:
-            self.report.offline("node", detail)
+            self.diary.offline("node", detail)
 
     def on_connect(self, address: Address) -> None:
         """The next connection."""
-        self.report.connecting(address)
+        self.diary.connecting(address)
 
     def write(self, stanza: str) -> None:
         """Note a message that goes out."""
         if (found := OWN_MESSAGE.match(stanza)) is not None:
-            self.report.sent(found[1], found[2])
+            self.diary.sent(found[1], found[2])
         super().write(stanza)
 
     def on_acked(self, stanzas: list[str]) -> None:
         """Note the messages among them."""
-        self.report.acked([found[1] for stanza in stanzas
+        self.diary.acked([found[1] for stanza in stanzas
                            if (found := OWN_MESSAGE.match(stanza)) is not None])
 
     def _on_stanza(self, stanza: ET.Element) -> None:
         if stanza.tag == PRESENCE and stanza.get("type") == "subscribe":
             self.send_presence(stanza.get("from", ""), "subscribed")
-        self.report.got(stanza, self.full_jid)
+        self.diary.got(stanza, self.full_jid)

@@ -35,7 +35,7 @@ class Device:
         return f"{self.name}-{self.numbers}"
 
 
-class Reporter:
+class Diary:
     """Of one session, over all its connections."""
 
     def __init__(self, device: Device, record: Record) -> None:
