@@ -10,8 +10,8 @@ from tools.trial.report_svg import STATES, Picture
 from tools.trial.report_timeline import Timeline
 
 PAGE_PX = 1160.0
-DETAIL_PX_PER_S = 2.0     # a longer trial gets a second picture that can be scrolled
-DETAIL_PX_MAX = 14_400.0
+DETAIL_PX_PER_S = 0.9     # a longer trial gets a second picture that can be scrolled
+DETAIL_PX_MAX = 6_480.0
 FINDINGS_MAX = 50
 LINES_MAX = 16
 COLUMNS_MAX = 300
@@ -59,7 +59,7 @@ svg text.value { text-anchor: end; font-size: 10px; fill: #6b7a85; }
 svg text.axis { text-anchor: middle; fill: #6b7a85; }
 svg text.inside { fill: #fff; font-size: 10.5px; font-weight: 600; pointer-events: none; }
 svg .rule { stroke: #e3e8eb; } svg .tick { stroke: #eef1f3; } svg .hover { fill: transparent; }
-svg .hover:hover { fill: #24313a; fill-opacity: .08; }
+svg .hover path:hover { fill: #24313a; fill-opacity: .08; }
 svg .phase { stroke: #24313a; stroke-dasharray: 2 3; stroke-opacity: .45; }
 svg .line { fill: none; stroke-width: 1.3; }
 svg .least { fill: none; stroke-width: .8; stroke-opacity: .55; }

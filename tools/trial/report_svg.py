@@ -6,7 +6,7 @@ are no larger than the picture.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 
 from tools.trial.judge import Verdict
@@ -19,9 +19,10 @@ PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b
            "#5f7f8f"]
 DARK = {"#0072b2", "#009e73", "#d55e00", "#7a5c99", "#5f7f8f"}   # white letters stand on these
 STATES = {SERVING: "#bfe3d5", STANDING_IN: "#8cc6ea", WAITING: "#f0b64d", SILENT: "#4a5157"}
+BADNESS = [SERVING, STANDING_IN, WAITING, SILENT]
 ALARM = "#d55e00"
 LABEL_PX = 150.0
-SLICE_PX = 4.0
+SLICE_PX = 5.0
 FINDINGS_MAX = 500        # marks
 MARK_PX_MIN = 2.0
 FAULT_PX, FAULT_GAP_PX = 11.0, 5.0
@@ -67,7 +68,7 @@ class Picture:
         begin = self.x(span.begin)
         width = max(MARK_PX_MIN, self.x(span.end) - begin)
         self.parts.append(
-            f'<rect x="{begin:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+            f'<rect x="{begin:.1f}" y="{y:g}" width="{width:.1f}" height="{height:g}" '
             f'fill="{color}"><title>{escape(title)}</title></rect>')
 
     def word(self, x: float, y: float, text: str, kind: str = "") -> None:
@@ -115,9 +116,18 @@ class Picture:
         """What each node says of itself."""
         for node in self.timeline.nodes:
             self.label(f"node {node}", self.y + 12)
-            for span in self.timeline.states.get(node, []):
-                self.bar(span, self.y, STATE_PX, STATES[span.name],
-                         self.title_of(span, f"node {node}: {span.name}"))
+            spans = self.timeline.states.get(node, [])
+            if spans:
+                known = Span(spans[0].begin, spans[-1].end, SERVING)
+                self.bar(known, self.y, STATE_PX, STATES[SERVING], f"node {node}: {SERVING}")
+            far, worst = 0.0, 0  # what is drawn: nothing that is no worse is drawn upon it
+            for span in spans:
+                bad = BADNESS.index(span.name)
+                begin, end = self.x(span.begin), self.x(span.end)
+                if bad > 0 and (begin >= far or bad > worst or end > far + MARK_PX_MIN):
+                    self.bar(span, self.y, STATE_PX, STATES[span.name],
+                             self.title_of(span, f"node {node}: {span.name}"))
+                    far, worst = max(begin + MARK_PX_MIN, end), bad
             self.y += STATE_PX + 4
         self.y += ROW_GAP_PX - 4
 
@@ -135,8 +145,6 @@ class Picture:
         self.area([(one.begin, at(one.online)) for one in self.bins], base, "#bcdcf0")
         self.line([(one.begin, at(one.online)) for one in self.bins], "#0072b2")
         self.line([(one.begin, at(one.online_min)) for one in self.bins], "#0072b2", "least")
-        self.hover(self.y, lambda one: f"{one.online:.1f} of {most} clients online, at least "
-                   f"{one.online_min}")
         self.y = base + ROW_GAP_PX
 
     def rates(self) -> None:
@@ -151,8 +159,6 @@ class Picture:
                   for one in self.bins]
         self.area(points, base, "#c9e6db")
         self.line(points, "#009e73")
-        self.hover(self.y, lambda one: f"{len(one.latencies_s) / width_s:.1f} arrivals a second",
-                   CHART_PX / 2)
         self.y = base + ROW_GAP_PX
 
     def latency(self) -> None:
@@ -168,14 +174,15 @@ class Picture:
         for seconds, name in ((0.001, "1 ms"), (0.01, "10 ms"), (0.1, "100 ms"), (1, "1 s"),
                               (10, "10 s"), (100, "100 s")):
             self.rule(at(seconds), name)
-        filled = [one for one in self.bins if one.latencies_s]
-        half = SLICE_PX / self.scale / 2
-        for one in filled:
-            x = self.x(one.begin + half)
-            high, low = at(one.latencies_s[-1]), at(percentile(one.latencies_s, 50))
-            self.parts.append(f'<path d="M{x:.1f} {high:.1f}V{low + 1:.1f}" class="spread"/>'
-                              f'<path d="M{x - 1.6:.1f} {low:.1f}h3.2" class="median"/>')
-        self.hover(self.y, _latency_title, 1.5 * CHART_PX)
+        spreads, medians = [], []
+        for one in self.bins:
+            if one.latencies_s:
+                x = self.x(one.begin + SLICE_PX / self.scale / 2)
+                high, low = at(one.latencies_s[-1]), at(percentile(one.latencies_s, 50))
+                spreads.append(f"M{x:.1f} {high:.1f}V{low + 1:.1f}")
+                medians.append(f"M{x - 2:.1f} {low:.1f}h4")
+        self.parts.append(f'<path d="{"".join(spreads)}" class="spread"/>'
+                          f'<path d="{"".join(medians)}" class="median"/>')
         self.y = base + ROW_GAP_PX
 
     def findings(self) -> None:
@@ -213,16 +220,16 @@ class Picture:
         path = f"M{self.x(0):.1f} {base:.1f}{self._points(points)}V{base:.1f}Z"
         self.parts.append(f'<path d="{path}" fill="{color}"/>')
 
-    def hover(self, y: float, title: Callable[[Bin], str],
-              height: float = CHART_PX) -> None:
-        """Invisible marks that say what is there."""
+    def hover(self, top: float, bottom: float) -> None:
+        """Invisible columns over the charts that say what is there."""
+        self.parts.append('<g class="hover">')
         for one in self.bins:
-            what = title(one)
-            if what:
-                self.parts.append(
-                    f'<rect x="{self.x(one.begin):.1f}" y="{y:.1f}" width="{SLICE_PX:.0f}" '
-                    f'height="{height:.0f}" class="hover"><title>{clock(one.begin)}\n'
-                    f"{escape(what)}</title></rect>")
+            x = self.x(one.begin)
+            what = [clock(one.begin), f"{one.online:.1f} of {self.timeline.clients} clients "
+                    f"online, at least {one.online_min}", _arrivals(one)]
+            self.parts.append(f'<path d="M{x:.1f} {top:.0f}h{SLICE_PX:.0f}V{bottom:.0f}'
+                              f'h-{SLICE_PX:.0f}z"><title>' + "\n".join(what) + "</title></path>")
+        self.parts.append("</g>")
 
     # ------------------------------------------------------------ the whole
 
@@ -249,9 +256,11 @@ class Picture:
         self.faults()
         self.leaders()
         self.states()
+        top = self.y
         self.online()
         self.rates()
         self.latency()
+        self.hover(top, self.y - ROW_GAP_PX)
         self.findings()
         height = self.y + 22
         return (f'<svg viewBox="0 0 {self.width:.0f} {height:.0f}" width="{self.width:.0f}" '
@@ -259,9 +268,9 @@ class Picture:
                 + "".join(self.frame() + self.parts) + "</svg>")
 
 
-def _latency_title(one: Bin) -> str:
+def _arrivals(one: Bin) -> str:
     if not one.latencies_s:
         return "no arrival"
-    return (f"{len(one.latencies_s)} arrivals, under way {duration(one.latencies_s[0])}, median "
-            f"{duration(percentile(one.latencies_s, 50))}, longest "
-            f"{duration(one.latencies_s[-1])}")
+    return (f"{len(one.latencies_s)} arrivals, under way {duration(one.latencies_s[0])} to "
+            f"{duration(one.latencies_s[-1])}, median "
+            f"{duration(percentile(one.latencies_s, 50))}")
