@@ -362,7 +362,21 @@ class Small(unittest.TestCase):
         self.story.end()
         self.expect()
         self.assertEqual(1, self.verdict().told[
-            "messages whose recipient was not there at the end"])
+            "messages that may wait for who was away at the end"])
+
+    def test_pending_for_another_device(self) -> None:
+        """A device that is detached may have it still; when it is gone for good it is lost."""
+        phone = self.story.client("juliet2", resource="phone")
+        self.story.offline(phone)
+        number = self.story.sent(self.romeo, self.juliet.account)
+        self.story.acked(self.romeo, number)
+        self.story.end()
+        self.expect()
+        self.assertEqual(1, self.verdict().told[
+            "messages that may wait for who was away at the end"])
+        self.story.events = [event for event in self.story.events
+                             if not isinstance(event, FinalSession) or event.jid != phone.jid]
+        self.expect(lost=1)
 
     def test_lost_to_a_full_address(self) -> None:
         """Another device got it; the one it was for was there all the time."""

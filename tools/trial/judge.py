@@ -99,7 +99,7 @@ def judge_events(events: Iterable[Event], *watchers: Watcher) -> Verdict:
         world, figures, findings, counts, messages.latencies,
         sorted(seconds for _, seconds in messages.latencies), operations.undecided,
         world.is_complete(), {
-            "messages whose recipient was not there at the end": messages.not_judged,
+            "messages that may wait for who was away at the end": messages.not_judged,
             "messages moved late from an ended session": messages.moved_late,
             "ends of presence told again after a resume": presences.told_again,
             "keys searched": operations.keys_checked,

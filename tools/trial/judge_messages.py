@@ -3,7 +3,8 @@
 lost: the server acknowledged it, it did not come back as an error, and at the end the account it
     was for has not got it, though it is online; or it went to a full address whose session was
     there all the time, and that session has not got it. A message that was never acknowledged may
-    arrive or not.
+    arrive or not. What may still be pending for a detached session of the account (the nodes list
+    them at the end) is not judged, and counted apart: it moves on at that session's deadline.
 repeated: it came twice to one session, from its login over all resumes. XEP-0198 and DESIGN 5 know
     no exception: what a resume delivers is what the client's own count does not cover. Or it came
     again to a later session of the same device, though the earlier one had acknowledged it: a
@@ -24,7 +25,7 @@ other sessions of that account, whichever message it was.
 
 from dataclasses import dataclass, field
 
-from tools.trial.history import Acked, Bounced, Event, Got, Sent
+from tools.trial.history import Acked, Bounced, Event, FinalSession, Got, Sent
 from tools.trial.judge_world import SETTLES_S, Finding, Session, World
 
 NEVER = float("inf")
@@ -68,6 +69,7 @@ class Messages:
         self.latencies: list[tuple[float, float]] = []        # time of arrival, seconds under way
         self.moved_late = 0
         self.not_judged = 0
+        self._detached: set[str] = set()                      # accounts with such a session
         self._highest: dict[tuple[int, int], tuple[int, int]] = {}  # sessions: number, line
 
     def on(self, line: int, event: Event) -> None:
@@ -86,6 +88,8 @@ class Messages:
                 message.bounced = line
         elif isinstance(event, Got) and not event.carbon:
             self._on_got(line, event)
+        elif isinstance(event, FinalSession) and event.state != "live":
+            self._detached.add(bare(event.jid))
 
     def _find(self, count: str, t: float, text: str, *lines: int) -> None:
         self.findings.append(Finding(count, t, text, [line for line in lines if line]))
@@ -157,6 +161,8 @@ class Messages:
         """sessions: those of the account that are online at the end."""
         if not any(session.shown[0] >= 0 for session in sessions):
             self.not_judged += not message.arrivals
+        elif not message.arrivals and bare(message.to) in self._detached:
+            self.not_judged += 1
         elif not message.arrivals:
             self._find("lost", message.t, f"{name} was acknowledged and never came", message.line,
                        message.acked)
