@@ -32,6 +32,7 @@ class Teller:
     alive: bool = False                 # there is a session that could be resumed
     status: int = 0
     pending: list[tuple[str, int, str]] = field(default_factory=list)
+    pushes: list[tuple[str, str | None]] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)      # full address: status, 0: gone
 
 
@@ -248,10 +249,17 @@ class Ideal:
             roster[contact] = f"n{self.story.next_id()}"
             self.story.operation(one, "roster-set", key, roster[contact])
         for device in self.story.clients.values():
-            if device.account == one.account and device.online:
-                self.story.add(history.RosterPush(
-                    self.story.now(), device.name, device.account, contact, device.node,
-                    device.session, device.connection, roster.get(contact)))
+            if device.account == one.account and device.alive:
+                device.pushes.append((contact, roster.get(contact)))
+                if device.online:
+                    self._push(device)
+
+    def _push(self, device: Teller) -> None:
+        for contact, name in device.pushes:
+            self.story.add(history.RosterPush(
+                self.story.now(), device.name, device.account, contact, device.node,
+                device.session, device.connection, name))
+        device.pushes = []
 
     def ask(self, one: Teller) -> None:
         """The whole roster."""
@@ -266,6 +274,7 @@ class Ideal:
         """It comes back, at any node."""
         self.story.online(one, "resume", self.some_node())
         self._deliver(one)
+        self._push(one)
         self.told_all(one)
 
     def _deliver(self, one: Teller) -> None:
@@ -277,6 +286,7 @@ class Ideal:
         """It throws its session away and comes with the same address: that inherits."""
         self.story.offline(one, "gave-up")
         self.story.online(one, "login", self.some_node())
+        one.pushes = []
         one.pending = [(sender, number, "late") for sender, number, _ in one.pending]
         self._deliver(one)
         self.story.show(one)

@@ -688,6 +688,21 @@ class Small(unittest.TestCase):
         self.story.operation(self.romeo, "where", key, answer=1)
         self.expect(not_linearizable=1)
 
+    def test_push_missed(self) -> None:
+        """Of two devices that are told of an item, one misses the last change; then it is away."""
+        phone = self.story.client("romeo2", resource="phone")
+        for device, name in ((self.romeo, "n1"), (phone, "n1"), (self.romeo, "n2")):
+            self.story.add(RosterPush(
+                self.story.now(), device.name, device.account, "x@b.test", device.node,
+                device.session, device.connection, name))
+        mark = len(self.story.events)
+        self.story.end()
+        self.expect(stale=1)
+        del self.story.events[mark:]
+        self.story.offline(phone)
+        self.story.end()
+        self.expect()
+
     def test_unknown_outcome(self) -> None:
         """It may have been done, and once it was seen it has been."""
         key = "romeo@a.test x@b.test"

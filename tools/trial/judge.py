@@ -100,6 +100,8 @@ def judge_events(events: Iterable[Event], *watchers: Watcher) -> Verdict:
         sorted(seconds for _, seconds in messages.latencies), operations.undecided,
         world.is_complete(), {
             "messages that may wait for who was away at the end": messages.not_judged,
+            "messages that came back as errors": messages.bounced,
+            "messages never acknowledged that never came": messages.unanswered,
             "messages moved late from an ended session": messages.moved_late,
             "ends of presence told again after a resume": presences.told_again,
             "keys searched": operations.keys_checked,

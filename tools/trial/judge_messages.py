@@ -69,6 +69,8 @@ class Messages:
         self.latencies: list[tuple[float, float]] = []        # time of arrival, seconds under way
         self.moved_late = 0
         self.not_judged = 0
+        self.unanswered = 0      # neither acknowledged nor come back, nor arrived
+        self.bounced = 0
         self._detached: set[str] = set()                      # accounts with such a session
         self._highest: dict[tuple[int, int], tuple[int, int]] = {}  # sessions: number, line
 
@@ -153,6 +155,8 @@ class Messages:
         open_ones = {account: [session for session in sessions if session.is_open()]
                      for account, sessions in self.world.by_account.items()}
         for (client, number), message in self.messages.items():
+            self.bounced += bool(message.bounced)
+            self.unanswered += not (message.acked or message.bounced or message.arrivals)
             if message.acked and not message.bounced:
                 self._check_arrived(f"message {number} of {client} to {message.to}", message,
                                     open_ones.get(bare(message.to), []))

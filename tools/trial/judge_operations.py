@@ -11,6 +11,8 @@ What each promises, from the design and the code:
 - A roster push tells of one change at its place in the log. A session gets them in that order, how
   late is not promised, and the answer to its own roster-get may be newer than pushes that follow:
   old reads of a view of their own.
+  At the end all connected sessions of an account that were ever told of an item were last told
+  the same ("stale").
 - where (musterctl user show) is answered by one node from what it has applied: a read that may be
   old, but not older than what the same incarnation of the node said before or was asked to do
   itself. After a restart a node that does not serve yet may be behind (DESIGN 7, "Start gate").
@@ -93,9 +95,25 @@ class Operations:
                 if op is not None:
                     self._ops.setdefault(asked.key, []).append(op)
         self._open.clear()
+        self._check_last_pushes()
         for key in sorted(self._ops):
             ops = self._of_hand(key) + list(self._reads_of(key)) + self._pushes.get(key, [])
             self._check(key, ops)
+
+    def _check_last_pushes(self) -> None:
+        if not self.world.is_complete():
+            return
+        connected = {f"pushes {session.number}": session
+                     for session in self.world.sessions.values() if session.is_open()}
+        for key, pushes in self._pushes.items():
+            last = {push.view: push for push in pushes if push.view in connected}
+            newest = max(last.values(), key=lambda push: push.begin, default=None)
+            for view, push in last.items():
+                if newest is not None and push.value != newest.value:
+                    self.findings.append(Finding(
+                        "stale", newest.begin, f"at the end {connected[view].client} was last told "
+                        f"{push.value!r} of {key}, another device {newest.value!r}",
+                        [push.tag, newest.tag]))
 
     def _of_hand(self, key: str) -> list[Op]:
         """The operations on a key since it is in somebody's hand."""
