@@ -77,8 +77,8 @@ def page(path: Path, verdict: Verdict, timeline: Timeline) -> str:
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
         f"<title>Trial, seed {run.seed}: {escape(headline(verdict))}</title>",
         f"<style>{STYLE}</style></head><body><main>", _head(verdict), _cards(verdict),
-        _pictures(verdict, timeline), "<div class='two'>", _counts(verdict),
-        "<div>", _faults(verdict), _told(verdict), "</div></div>", _findings(path, verdict),
+        _pictures(verdict, timeline), _findings(path, verdict), "<div class='two'>",
+        _counts(verdict), "<div>", _faults(verdict), _told(verdict), "</div></div>",
         "</main></body></html>\n"]
     return "".join(parts)
 
