@@ -181,7 +181,7 @@ class Actor:
                 await session.get_roster()  # or it is not told of changes (RFC 6121 §2.1.6)
                 break
             except ENDS as error:
-                session.fail(repr(error))
+                await session.fail(repr(error))
                 await asyncio.sleep(self.chance.uniform(RETRY_PAUSE_S, 2 * RETRY_PAUSE_S))
         self.session = session
         session.show()

@@ -51,16 +51,14 @@ class Session(Client):
         self._end("gave-up")
         await self.vanish()
 
-    def fail(self, why: str) -> None:
-        """The login did not come to its end."""
-        self.is_over = True
-        self.diary.offline("node", why)
-        if self.stream is not None:
-            self.stream.abort()
+    async def fail(self, why: str) -> None:
+        """The login did not come to its end: what there is of a session is thrown away."""
+        self._end("gave-up", why)
+        await self.vanish()
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, detail: str = "") -> None:
         """Nobody will hear what is asked still."""
-        self.diary.offline(why)
+        self.diary.offline(why, detail)
         self.is_over = True
         for future in self._requests.values():
             if not future.done():
@@ -85,6 +83,8 @@ class Session(Client):
 
     def _on_lost(self, detail: str) -> None:
         """The session is over: nobody has it any more, or nobody could be reached."""
+        if self.is_over:  # by our own doing, a moment ago
+            return
         self.is_over = True
         if self.stream is not None:
             self.stream.abort()

@@ -1,6 +1,6 @@
 """One session of a device that is a slixmpp client, with a diary. What the library lacks is done
-around it (tests/interop/slixmpp_client.py); it resumes at the next node of its list by itself. A node
-that says nothing is left: the library alone would wait for it for ever."""
+around it (tests/interop/slixmpp_client.py); it resumes at the next node of its list by itself. A
+node that says nothing is left: the library alone would wait for it for ever."""
 
 import asyncio
 import logging
@@ -89,10 +89,13 @@ class SlixSession(SlixmppClient):
         """Drop the connection without a word and do not come back."""
         self._close()
 
-    def fail(self, why: str) -> None:
-        """The login did not come to its end."""
+    async def fail(self, why: str) -> None:
+        """The login did not come to its end: what there is of a session is thrown away."""
+        self._end(why)
+
+    def _end(self, why: str) -> None:
         self.is_over = True
-        self.diary.offline("node", why)
+        self.diary.offline("gave-up", why)
         self._close()
 
     def _close(self) -> None:
@@ -122,7 +125,7 @@ class SlixSession(SlixmppClient):
         """The library gave its session up, whatever the server meant: it is this one's end."""
         if self._had_session:
             self.diary.online("resume-failed", self.full_jid)
-            self.fail("session end")
+            self._end("session end")
 
     def _connect(self) -> None:
         self._tried_at = time.monotonic()
