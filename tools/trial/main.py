@@ -122,4 +122,7 @@ def main(words: list[str] | None = None) -> int:
         return conclude(options.out or options.cluster, outcome)
     except LocalError as error:
         print(f"tools/chaos: {error}", file=sys.stderr)
-        return 2
+    except KeyboardInterrupt:
+        print("tools/chaos: stopped, and the cluster with it; what was seen so far is in "
+              f"{options.out or options.cluster}", file=sys.stderr)
+    return 2
