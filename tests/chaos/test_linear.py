@@ -175,9 +175,9 @@ class Work(unittest.TestCase):
             else:
                 value = number
                 ops.append(sets(begin, begin + source.random(), value))
-        before = time.monotonic()
+        before = time.process_time()
         self.assertIs(Answer.YES, check(ops).answer)
-        self.assertLess(time.monotonic() - before, 30)
+        self.assertLess(time.process_time() - before, 20)
         ops[4998] = reads(4999, 4999.5, -5)
         self.assertIs(Answer.NO, check(ops).answer)
 
