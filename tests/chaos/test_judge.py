@@ -544,6 +544,17 @@ class Small(unittest.TestCase):
         self.story.online(self.romeo, "resume-failed")
         self.expect()
 
+    def test_refused_what_was_replaced(self) -> None:
+        """A client that logged in anew has no claim to the session before."""
+        self.story.offline(self.romeo)
+        old = self.romeo.session
+        self.story.online(self.romeo)
+        new, self.romeo.session = self.romeo.session, old
+        self.story.online(self.romeo, "resume-failed")
+        self.romeo.session = new
+        self.story.chat(self.juliet, self.romeo)
+        self.expect()
+
     def test_detached(self) -> None:
         """A deadline that runs is fine; none, one that passed, one too far away are not."""
         self.story.offline(self.romeo)

@@ -5,8 +5,9 @@ ghosts (P5): at the end a node shows a session or occupant that is live though i
     its window; or two of one full address.
 missing (P5): a client is connected and a node does not show its session as live.
 not resumed (P3): a client asked within its window for its session and was told that there is none.
-    The window begins when its last connection that is known to have been confirmed ended: no
-    earlier does the cluster's.
+    Not when its client has logged in since: that ended the old session, or gave it up. The window
+    begins when the last connection that is known to have been confirmed ended: no earlier does
+    the cluster's.
 """
 
 from tools.trial.history import Event, FinalSession, Online
@@ -38,7 +39,7 @@ class Sessions:
         self.findings.append(Finding(count, t, text, [line for line in lines if line]))
 
     def _check_refusal(self, line: int, event: Online) -> None:
-        session = self.world.devices.get(event.client)
+        session = self.world.sessions.get(event.session)
         if session is None or session.failed != event.t or event.t >= session.gone_at():
             return
         self._find("not resumed", event.t, f"{session.jid} was refused its session "

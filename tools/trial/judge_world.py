@@ -167,12 +167,12 @@ class World:
 
     def _on_online(self, line: int, event: Online) -> None:
         old = self.devices.get(event.client)
-        if event.how == "resume-failed":
-            if old is not None and old.over == float("inf"):
-                old.failed = event.t
-                old.over, old.over_why = event.t, event.how
-            return
         session = self.sessions.get(event.session)
+        if event.how == "resume-failed":
+            if session is not None and session.over == float("inf"):
+                session.failed = event.t
+                session.over, session.over_why = event.t, event.how
+            return
         if session is None:
             if old is not None and old.over == float("inf"):
                 old.over, old.over_why = event.t, "replaced"
