@@ -372,10 +372,13 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
 }
 
 /* Offered a snapshot while it takes or installs one, 0.15 drops the message without an answer, and
- * the leader waits minutes for it (defect 32). */
-static bool is_at_a_snapshot(const struct shim *shim)
+ * the leader waits minutes for it. Offered one whose last entry it has, it says at once that all is
+ * stored, also when that entry is still being written: dies it then, it has less than the leader
+ * believes for ever (defect 32). */
+static bool is_busy(const struct shim *shim)
 {
-    return (shim->raft->snapshot.pending.term != 0 || shim->raft->snapshot.put.data != NULL) &&
+    return (shim->raft->snapshot.pending.term != 0 || shim->raft->snapshot.put.data != NULL ||
+            shim->appends_in_flight > 0) &&
            shim_guards(shim, SHIM_GUARD_OFFER_BUSY);
 }
 
@@ -386,7 +389,7 @@ bool shim_install_snapshot(struct shim *shim)
     if (!shim->offered) {
         return true;
     }
-    if (is_at_a_snapshot(shim)) {
+    if (is_busy(shim)) {
         return false;
     }
     shim->offered = false;

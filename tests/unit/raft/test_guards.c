@@ -711,6 +711,37 @@ static raft_index run_busy_offer(unsigned guards_off)
     return index;
 }
 
+/* Goal: defect 32, its other half: what is still being written is not acknowledged as stored
+ * because a snapshot stands for it, too. Method: offer node 3 one that ends with the entry which it
+ * writes; then the write ends. Returns the index up to which leader 2 believes node 3 to have all.
+ */
+static raft_index run_offer_while_writing(unsigned guards_off)
+{
+    struct lab *lab = follower_while_writing(guards_off);
+    const struct raft *leader = &lab->nodes[2].raft;
+    const raft_index last = raft_last_index(&lab->nodes[3].raft);
+    const int member = shim_member_index(leader, lab_id(3));
+    raft_index believed;
+
+    offer_snapshot(lab, 2, leader->current_term, last);
+    assert_int_equal(shim_install_snapshot(lab->nodes[3].shim), guards_off != 0);
+    (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
+    believed = leader->leader_state.progress[member].match_index;
+    lab_write(lab, 3, 0);
+    assert_true(shim_install_snapshot(lab->nodes[3].shim));
+    (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
+    assert_int_equal(leader->leader_state.progress[member].match_index, last);
+    lab_free(&lab);
+    return believed;
+}
+
+static void test_an_offered_snapshot_waits_for_writes(void **state)
+{
+    (void)state;
+    assert_int_equal(run_offer_while_writing(SHIM_GUARD_OFFER_BUSY), 2);
+    assert_int_equal(run_offer_while_writing(0), 1);
+}
+
 static void test_an_offered_snapshot_is_put_off(void **state)
 {
     (void)state;
@@ -743,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_disk_that_closes_twice),
         cmocka_unit_test(test_closed_intake_takes_only_heartbeats),
         cmocka_unit_test(test_an_offered_snapshot_is_put_off),
+        cmocka_unit_test(test_an_offered_snapshot_waits_for_writes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
