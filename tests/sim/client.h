@@ -28,6 +28,7 @@ struct client_message {
     bool is_acked;
     bool is_unknown; /* its session was lost before it was acknowledged */
     bool is_refused; /* there was no room for it, and its sender was told */
+    bool is_left;    /* its session ended: nobody was there to be told */
 };
 
 struct client_receipt {

@@ -1,5 +1,6 @@
 #include "tests/sim/faults.h"
 
+#include "storage/state/room.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
 #include "tests/sim/replace.h"
@@ -26,7 +27,7 @@ static struct {
     unsigned max;
     uint32_t leader; /* elected last */
     unsigned copies;
-    unsigned filled;
+    unsigned refused;
 } faults;
 
 struct snapshot; /* of raft/snapshot */
@@ -237,7 +238,6 @@ static void fill_disk(uint32_t node)
 {
     say("the disk of node %u is full", node);
     machine_host(node)->is_full = true;
-    faults.filled++;
     after(make_room, node, 0);
     after(start_again, node, 0);
     after(start_again, node, 0);
@@ -325,6 +325,17 @@ void faults_elected(uint32_t node)
     faults_moment(node, ELECTED_US);
 }
 
+/* The log takes nothing new where a store is nearly full (--wrap). */
+bool __real_room_refuse(struct slice command, enum err reason, struct buf *out);
+bool __wrap_room_refuse(struct slice command, enum err reason, struct buf *out);
+bool __wrap_room_refuse(struct slice command, enum err reason, struct buf *out)
+{
+    bool is_refused = __real_room_refuse(command, reason, out);
+
+    faults.refused += is_refused;
+    return is_refused;
+}
+
 /* A node asks another one for a copy of the store (--wrap). */
 void __real_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min);
 void __wrap_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64_t index_min);
@@ -336,9 +347,9 @@ void __wrap_snapshot_fetch(struct snapshot *snapshot, uint32_t from_node, uint64
     __real_snapshot_fetch(snapshot, from_node, index_min);
 }
 
-unsigned faults_filled(void)
+unsigned faults_refused(void)
 {
-    return faults.filled;
+    return faults.refused;
 }
 
 unsigned faults_copies(void)

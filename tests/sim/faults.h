@@ -14,8 +14,8 @@ void faults_moment(uint32_t node, uint64_t within_us);
 /** A node leads. */
 void faults_elected(uint32_t node);
 unsigned faults_count(void);
-/** So many disks were full. */
-unsigned faults_filled(void);
+/** So often a command was refused because a disk was full. */
+unsigned faults_refused(void);
 /** So many copies of the store were asked for. */
 unsigned faults_copies(void);
 

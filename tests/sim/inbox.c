@@ -21,7 +21,7 @@ static bool is_no_room(const struct xml_element *element)
     const struct xml_element *error = xml_child(element, XML_NS_CLIENT, "error");
 
     return error != NULL && xml_child(error, NULL, "resource-constraint") != NULL &&
-           faults_filled() > 0;
+           faults_refused() > 0;
 }
 
 /* ---- messages */

@@ -81,6 +81,9 @@ void login_forget_session(struct life *life)
         free(entry->text);
         free(entry);
     }
+    for (size_t i = 0; i < client->sent_count; i++) {
+        client->sent[i].is_left = true;
+    }
     for (size_t i = 0; i < ITEMS_MAX; i++) {
         client->items[i].unknown = client->items[i].sent;
     }

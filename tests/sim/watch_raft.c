@@ -167,10 +167,7 @@ static struct sim_host *host_of(raft_id id)
     return NULL;
 }
 
-/* What was committed before is on a majority's disks, whoever else claims to have it: 0.15 says so
- * of an offered snapshot whose entries it has, though it may not have written them yet. */
-static void check_progress(uint32_t node, const struct raft *raft, raft_index committed_before,
-                           unsigned i)
+static void check_progress(uint32_t node, const struct raft *raft, unsigned i)
 {
     const struct raft_progress *progress = &raft->leader_state.progress[i];
     const struct raft_server *server = &raft->configuration.servers[i];
@@ -182,7 +179,7 @@ static void check_progress(uint32_t node, const struct raft *raft, raft_index co
         watch_fail("node %u: entry %llu of %llu matches, and %llu is next", node, number(match),
                    number(last_index(raft)), number(progress->next_index));
     }
-    if (host != NULL && match > committed_before &&
+    if (host != NULL && match > raft->log.offset &&
         !disk_holds(host, raft->current_term, match, shim_term_of(raft, match))) {
         watch_fail("node %u counts on entry %llu of node %u, which has not got it", node,
                    number(match), host->number);
@@ -210,7 +207,7 @@ static void look(const struct raft *raft)
     check_terms(host->number, raft, then);
     check_committed(host->number, raft, then);
     for (unsigned i = 0; raft->state == RAFT_LEADER && i < raft->configuration.n; i++) {
-        check_progress(host->number, raft, then->commit, i);
+        check_progress(host->number, raft, i);
     }
     then->term = raft->current_term;
     then->vote = raft->voted_for;
