@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.kill.scene import Scene
+from tests.kill.scene import RESUME_TIMEOUT_S, Scene
 from tests.lib.cluster import ROOT
 from tests.upgrade.scene import (NEXT, NEXT_PROGRAM, OLD, WRITTEN_NEXT, WRITTEN_OLD, UpgradeTest)
 from tools.local import processes
@@ -85,8 +85,12 @@ class Rolling(UpgradeTest):
         await asyncio.to_thread(self.ok, "ha", "fallback", str(node), "--watch")
         await self.cluster.wait_equal()
         for client in scene.clients[:2]:
+            count = client.event_count("resumed")
             client.move(next(address for address in client.settings.addresses
                              if self.cluster.node_at(address) == node))
+            await client.wait_until(
+                lambda client=client, count=count: client.event_count("resumed") > count,
+                RESUME_TIMEOUT_S, f"resume after a move to node {node}")
 
     def _expect_mixed(self, old_nodes: list[int]) -> None:
         """Each old node is named as what hinders, and finish is refused, whichever musterctl asks
