@@ -254,11 +254,12 @@ STAGES = [
     Stage("kill-long", "many kills", 600,
           _python("kill", "gcc", 1200, "test_kill.py", {"MUSTER_KILLS": str(KILLS_LONG)}),
           ["build-gcc"], full=True),
-    Stage("endurance-long", "the same for longer; and that a soak finds leaks", 1200,
+    Stage("endurance-long", "load, growth and cut copies for longer", 960,
           _python("endurance", "gcc", 1500, env={
-              "MUSTER_SOAK_MINUTES": "8", "MUSTER_SOAK_PLANTED": "1",
-              "MUSTER_GROWTH_MINUTES": "2", "MUSTER_COPY_CUTS": "24"}),
+              "MUSTER_SOAK_MINUTES": "8", "MUSTER_GROWTH_MINUTES": "2", "MUSTER_COPY_CUTS": "24"}),
           ["build-gcc"], full=True),
+    Stage("leaks", "a soak finds what nodes lose and clients leave", 360,
+          _python("endurance", "gcc", 600, "planted_*.py"), ["build-gcc"], full=True),
     Stage("fuzz-long", "decoders under libFuzzer, for longer", 1500, _fuzz(FUZZ_SECONDS_LONG),
           ["build-asan"], full=True, parallel=True),
 ]
