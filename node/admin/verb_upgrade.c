@@ -1,5 +1,5 @@
 /* Whether the nodes can be restarted one after the other now, and what is written once all of them
- * run the newer program (docs/decisions/0019). */
+ * run the newer program (docs/decisions/0020). */
 #include "ha/upgrade/upgrade.h"
 #include "node/admin/member_item.h"
 #include "node/admin/verbs.h"
