@@ -63,7 +63,7 @@ class SlixSession(SlixmppClient):
         """Whatever is under way comes to nothing."""
         self.xmpp.cancel_connection_attempt()
         if self.xmpp.transport:
-            self.xmpp.abort()  # and goes on when that is done
+            self.break_connection()  # and goes on when that is done
         else:
             self.addresses.rotate(-1)
             self._connect()
@@ -98,9 +98,16 @@ class SlixSession(SlixmppClient):
         self.diary.offline("gave-up", why)
         self._close()
 
+    def break_connection(self) -> None:
+        """Cut the connection as a network would."""
+        try:
+            self.xmpp.abort()
+        except AttributeError:  # of asyncio: a TLS connection is closing by itself just now
+            pass
+
     def _close(self) -> None:
         self._closing = True
-        self.xmpp.abort()
+        self.break_connection()
         self.xmpp.cancel_connection_attempt()
 
     def can_write(self) -> bool:
