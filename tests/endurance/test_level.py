@@ -31,7 +31,8 @@ class Level(unittest.TestCase):
         """What grows all the time is seen, in every measure that has no bound."""
         for name, step in (("n1 memory", MIB), ("n2 threads", 1), ("n3 files", 1),
                            ("n1 log bytes", 4 * MIB), ("n1 store bytes", MIB),
-                           ("rows session", 3), ("rows roster_item", 3), ("rows new table", 3)):
+                           ("rows session", 3), ("rows pending", 20),
+                           ("rows roster_item", 3), ("rows new table", 3)):
             with self.subTest(name):
                 self.assertTrue(self._grows(name, [50 + step * number for number in range(COUNT)]))
 
