@@ -41,8 +41,10 @@ class TestCluster:
     """Three nodes (or more) in a folder of their own."""
 
     def __init__(self, *up_options: str, launcher: str = "") -> None:
-        """Start it; up_options go to `tools/cluster up`, launcher stands in front of musterd."""
+        """Start it; up_options go to `tools/cluster up`, launcher stands in front of musterd; in it
+        {folder} becomes the folder, and {node} the id of the node."""
         self.folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
+        launcher = launcher.replace("{folder}", str(self.folder))
         launcher += " " + os.environ.get("MUSTER_LAUNCHER", "")
         try:
             # Valgrind cannot give a node the address space that the store has by default.

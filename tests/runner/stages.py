@@ -25,6 +25,7 @@ KILLS_LONG = 200
 CUTS_LONG = 51
 OUTAGES_LONG = 100
 SEEDS_LONG = 10000
+MOMENTS_LONG = 2000
 
 
 @dataclass
@@ -212,6 +213,8 @@ STAGES = [
           _python("upgrade", "gcc", 400), ["build-gcc", "build-next"]),
     Stage("chaos", "every kind of fault on real processes, and a judge of what clients saw", 300,
           _python("chaos", "gcc", 600), ["build-gcc"]),
+    Stage("crash", "power cuts at any moment, and bits that flip on a disk", 240,
+          _python("crash", "gcc", 600), ["build-gcc"]),
     Stage("fuzz", "decoders under libFuzzer", 180, _fuzz(FUZZ_SECONDS), ["build-asan"],
           parallel=True),
     Stage("unit-asan", "the parts under ASan and UBSan", 120, _ctest("asan", "unit"),
@@ -238,6 +241,11 @@ STAGES = [
     Stage("cuts-long", "many cuts, and nodes that stand still for half a minute", 900,
           _python("kill", "gcc", 1800, "test_partition.py",
                   {"MUSTER_CUTS": str(CUTS_LONG), "MUSTER_HANG_S": "30"}),
+          ["build-gcc"], full=True),
+    Stage("crash-long", "many moments at which the power is cut", 1800,
+          _python("crash", "gcc", 3600, "test_images.py",
+                  {"MUSTER_MOMENTS": str(MOMENTS_LONG), "MUSTER_STARTS": "20",
+                   "MUSTER_LOAD_S": "10", "MUSTER_CRASH_DISK": "1"}),
           ["build-gcc"], full=True),
     Stage("power-long", "power lost and back in every order", 600,
           _python("ha", "gcc", 1200, "test_power.py", {"MUSTER_POWER_ORDERS": "36"}),
