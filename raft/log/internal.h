@@ -115,6 +115,12 @@ struct tail {
     raft_index index_min;
 };
 
+/* What raft_uv has of term and vote. */
+struct ballot {
+    raft_term term;
+    raft_id vote;
+};
+
 /* Handing leadership on because this node's store can not keep up. */
 struct shed {
     bool is_asked;
@@ -212,7 +218,10 @@ struct rlog {
     uint64_t manifest_index, manifest_hash;
     struct copy_offer offer;
     struct tail tail;
-    struct keep keep; /* while we lead */
+    int vote_fd;               /* -1: not open yet */
+    struct ballot ballot;      /* on the disk */
+    struct ballot ballot_next; /* about to be */
+    struct keep keep;          /* while we lead */
 
     struct lease_book leases;
     bool has_left;      /* the incarnation of origin, until there is a new one */
@@ -223,6 +232,10 @@ struct rlog {
     uint64_t reported_ms;        /* to all other nodes; 0: never */
     uint32_t membership_highest; /* of all raft ids seen since the start, removed ones too */
 };
+
+/* What an operator does whose node's log is damaged. */
+#define RLOG_REJOIN_HINT                                                                           \
+    "log or store are damaged: join again under a new raft id: musterctl node replace"
 
 /* rlog.c */
 /** Hand leadership on, then close, or fail-stop when there is a reason. */
@@ -281,6 +294,19 @@ NODISCARD int rlog_check_tail(struct rlog *rlog);
  * offered: a restart must not take that for a loss. ERR_IO (logged): then neither must happen. */
 NODISCARD int rlog_allow_shorter_log(struct rlog *rlog, raft_index offered);
 void rlog_tail_beat(struct rlog *rlog);
+
+/* files.c */
+/** Before libraft reads them. ERR_CORRUPT: a file of the log is cut short. Logged. */
+NODISCARD int rlog_check_files(const struct rlog *rlog);
+
+/* vote.c */
+/** Compare with what libraft loaded. ERR_CORRUPT, ERR_IO; logged. */
+NODISCARD int rlog_check_ballot(struct rlog *rlog, const struct ballot *loaded);
+/** Before raft_uv writes it. ERR_IO: it must not. */
+NODISCARD int rlog_note_ballot(struct rlog *rlog, const struct ballot *next);
+/** raft_uv has written it. */
+void rlog_ballot_written(struct rlog *rlog);
+void rlog_close_ballot(struct rlog *rlog);
 
 /* role.c */
 void rlog_follow_role(struct rlog *rlog);

@@ -277,6 +277,7 @@ static bool member_answers(void *ctx, raft_id id)
 
 static void init_parts(struct rlog *rlog)
 {
+    rlog->vote_fd = -1;
     rlog->delivered = rlog->config.applied_index;
     rlog->store_index = rlog->config.applied_index;
     rlog->durable_index = rlog->config.applied_index;
@@ -310,11 +311,15 @@ static void init_loop(struct rlog *rlog)
 
 static int from_raft(struct rlog *rlog, const char *step, int rv)
 {
+    /* What is too short, or fails a checksum of LZ4, is an I/O error to libraft. */
+    bool is_damaged = rv == RAFT_CORRUPT || rv == RAFT_MALFORMED || rv == RAFT_IOERR;
+
     if (rv == 0) {
         return 0;
     }
     log_error("raft.start_failed", LOG_STR("step", step), LOG_STR("cause", raft_strerror(rv)),
-              LOG_STR("detail", rlog->raft.errmsg), LOG_STR("io", rlog->disk.errmsg));
+              LOG_STR("detail", rlog->raft.errmsg), LOG_STR("io", rlog->disk.errmsg),
+              LOG_STR("hint", is_damaged ? RLOG_REJOIN_HINT : ""));
     switch (rv) {
     case RAFT_CORRUPT:
     case RAFT_MALFORMED:
@@ -387,6 +392,24 @@ static int open_disk(struct rlog *rlog)
     return from_raft(rlog, "open directory", rv);
 }
 
+/* An error of libraft; RAFT_CORRUPT was logged with what to do. */
+static int on_ballot_loaded(void *ctx, raft_term term, raft_id vote)
+{
+    int rc = rlog_check_ballot(ctx, &(struct ballot){.term = term, .vote = vote});
+
+    return rc == 0 ? 0 : rc == ERR_CORRUPT ? RAFT_CORRUPT : RAFT_IOERR;
+}
+
+static int on_ballot(void *ctx, raft_term term, raft_id vote)
+{
+    return rlog_note_ballot(ctx, &(struct ballot){.term = term, .vote = vote});
+}
+
+static void on_ballot_written(void *ctx)
+{
+    rlog_ballot_written(ctx);
+}
+
 static int open_raft(struct rlog *rlog)
 {
     const struct shim_config shim = {
@@ -396,6 +419,9 @@ static int open_raft(struct rlog *rlog)
         .ctx = rlog,
         .fail_stop = on_fail_stop,
         .on_snapshot_offered = on_snapshot_offered,
+        .on_ballot_loaded = on_ballot_loaded,
+        .on_ballot = on_ballot,
+        .on_ballot_written = on_ballot_written,
     };
     int rc;
 
@@ -466,6 +492,7 @@ static void free_all(struct rlog *rlog)
         raft_uv_close(&rlog->disk);
         shim_free(&rlog->shim);
     }
+    rlog_close_ballot(rlog);
     rlog_drop_orders(rlog);
     mailbox_deinit(&rlog->inbox);
     origin_deinit(&rlog->origin);
@@ -500,6 +527,9 @@ int rlog_start(const struct rlog_config *config, const struct rlog_events *event
     rc = rlog_check_space(rlog);
     if (rc == 0) {
         rc = rlog_check_aio();
+    }
+    if (rc == 0) {
+        rc = rlog_check_files(rlog);
     }
     if (rc == 0) {
         rc = open_disk(rlog);

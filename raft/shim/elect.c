@@ -74,7 +74,7 @@ int shim_raise_term_alone(struct shim *shim)
     if (!shim_is_alone(shim)) {
         return 0;
     }
-    rv = shim->config.disk->set_term(shim->config.disk, raft->current_term + 1);
+    rv = shim_write_term(shim, raft->current_term + 1);
     if (rv == 0) {
         raft->current_term++;
         raft->voted_for = 0;

@@ -47,6 +47,7 @@ struct shim {
     bool disk_closing;
     bool started;
     bool intake_open;
+    raft_term ballot_term;     /* last loaded or written */
     struct append *held_first; /* a leader's, for shim_begin_writes() */
     struct append *held_last;
     unsigned appends_under_way; /* of any role, those held back included */
@@ -147,6 +148,8 @@ void shim_show_change(struct shim *shim);
 void shim_before_cut(struct shim *shim, raft_index index);
 
 /* shim.c */
+/** A new term, without a vote, on the disk. 0 or a RAFT_ code. */
+int shim_write_term(struct shim *shim, raft_term term);
 /** An entry of libraft's log, NULL when it is not there. */
 const struct raft_entry *shim_entry_at(const struct raft *raft, raft_index index);
 

@@ -69,6 +69,13 @@ static void io_close(struct raft_io *io, raft_io_close_cb closed)
     close_when_written(shim);
 }
 
+static int check_ballot(struct shim *shim, raft_term term, raft_id vote)
+{
+    const struct shim_config *config = &shim->config;
+
+    return config->on_ballot_loaded == NULL ? 0 : config->on_ballot_loaded(config->ctx, term, vote);
+}
+
 static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                    struct raft_snapshot **snapshot, raft_index *start_index,
                    struct raft_entry *entries[], size_t *entry_count)
@@ -80,6 +87,10 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
 
     if (rv == 0 && *snapshot != NULL) {
         shim_remember_snapshot(shim, *snapshot);
+    }
+    if (rv == 0) {
+        shim->ballot_term = *term;
+        rv = check_ballot(shim, *term, *voted_for);
     }
     return forward_error(shim, rv);
 }
@@ -135,20 +146,56 @@ static int stop_or_forward(struct shim *shim, int rv)
     return 0; /* the process ends: libraft must not hear of it */
 }
 
+static int begin_ballot(struct shim *shim, raft_id vote)
+{
+    const struct shim_config *config = &shim->config;
+    int rv =
+        config->on_ballot == NULL ? 0 : config->on_ballot(config->ctx, shim->ballot_term, vote);
+
+    return rv == 0 ? 0 : RAFT_IOERR;
+}
+
+static int end_ballot(struct shim *shim, int rv)
+{
+    if (rv == 0 && shim->config.on_ballot_written != NULL) {
+        shim->config.on_ballot_written(shim->config.ctx);
+    }
+    return rv;
+}
+
+/* A new term comes without a vote. */
+int shim_write_term(struct shim *shim, raft_term term)
+{
+    int rv;
+
+    shim->ballot_term = term;
+    rv = begin_ballot(shim, 0);
+    if (rv == 0) {
+        rv = shim->config.disk->set_term(shim->config.disk, term);
+    }
+    return end_ballot(shim, rv);
+}
+
 static int io_set_term(struct raft_io *io, raft_term term)
 {
     struct shim *shim = shim_of(io);
 
     shim_begin_writes(shim);
-    return stop_or_forward(shim, shim->config.disk->set_term(shim->config.disk, term));
+    return stop_or_forward(shim, shim_write_term(shim, term));
 }
 
+/* When it stands for election, libraft does not know its new term yet. */
 static int io_set_vote(struct raft_io *io, raft_id id)
 {
     struct shim *shim = shim_of(io);
+    int rv;
 
     shim_begin_writes(shim);
-    return stop_or_forward(shim, shim->config.disk->set_vote(shim->config.disk, id));
+    rv = begin_ballot(shim, id);
+    if (rv == 0) {
+        rv = shim->config.disk->set_vote(shim->config.disk, id);
+    }
+    return stop_or_forward(shim, end_ballot(shim, rv));
 }
 
 static int io_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *request,

@@ -58,6 +58,11 @@ struct shim_config {
     /** A leader offers the snapshot that ends at index. The message is kept back until
      * shim_install_snapshot(); a newer offer replaces it. */
     void (*on_snapshot_offered)(void *ctx, raft_id from, raft_index index);
+    /** Around each write of term and vote (defect 34). What was loaded: 0, or an error of libraft;
+     * what is to be written: 0, or it is not; it is written. NULL: nobody cares. */
+    int (*on_ballot_loaded)(void *ctx, raft_term term, raft_id vote);
+    int (*on_ballot)(void *ctx, raft_term term, raft_id vote);
+    void (*on_ballot_written)(void *ctx);
     unsigned guards_off; /* enum shim_guard; 0 in a node */
 };
 
