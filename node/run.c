@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #define PULSE_MS      500  /* how often the main thread looks at the others */
 #define PULSES_STILL  60   /* so often they did not move: they never will; as WatchdogSec= */
@@ -145,11 +146,26 @@ static uint64_t raise_file_limit(void)
     return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
+/* The store is read through a mapping, so what the disk can not give, or what is missing at the end
+ * of the file, is no error of a call. On any thread, in the middle of anything: no log. */
+static void on_read_failed(int number)
+{
+    static const char text[] =
+        "error node.read_failed cause=\"the disk does not give what the store has there\" "
+        "hint=\"join again under a new raft id: musterctl node replace\"\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+    (void)number;
+    (void)written;
+    _exit(EXIT_STORAGE_FAILED);
+}
+
 int process_run(struct process *process)
 {
     int rc;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGBUS, on_read_failed);
     process->files_max = raise_file_limit();
     log_start();
     log_set_level((enum log_level)process->conf->log.level);

@@ -15,6 +15,7 @@
 #define IDENTITY_FILE      "node.json"
 #define MEMBERSHIP_FILE    "membership" /* in the log's folder: the raft id, in decimal */
 #define IDENTITY_BYTES_MAX 128
+#define REJOIN_HINT        "join again under a new raft id: musterctl node replace"
 
 /* "dir/name"; the caller frees it. */
 static struct buf path_of(const char *dir, const char *name)
@@ -123,7 +124,8 @@ static int read_identity(const char *path, uint32_t node_id, struct identity *ou
         rc = ERR_CONFIG;
     } else if ((uint64_t)stored_node != node_id || (uint64_t)raft_id >> 32 != node_id) {
         log_error("identity.other_node", LOG_STR("file", path), LOG_INT("file_node", stored_node),
-                  LOG_UINT("node", node_id));
+                  LOG_INT("raft_id", raft_id), LOG_UINT("node", node_id),
+                  LOG_STR("hint", REJOIN_HINT));
         rc = ERR_CONFIG;
     }
     json_decref(root);
@@ -217,7 +219,7 @@ int identity_check_log(const struct identity *identity, const char *log_dir)
         return 0;
     }
     log_error("identity.log_lost", LOG_STR("dir", log_dir), LOG_UINT("raft_id", identity->raft_id),
-              LOG_STR("hint", "join again under a new raft id: musterctl node replace"));
+              LOG_STR("hint", REJOIN_HINT));
     return ERR_CORRUPT;
 }
 

@@ -14,6 +14,7 @@
 #define MAP_BYTES_DEFAULT ((size_t)64 << 30)
 #define NEW_FILE          "data.mdb.new"
 #define FILE_MODE         0600
+#define REJOIN_HINT       "join again under a new raft id: musterctl node replace"
 #define SUM_ROWS_STEP     1024 /* how often a scrub looks whether it must stop */
 #define SUM_PAUSE_US      5000 /* after each step: leaves processor and disk to others */
 
@@ -345,7 +346,8 @@ int store_init(struct store *store, const struct kv_config *config)
         rc = store_open_file(store);
     }
     if (rc != 0) {
-        log_error("kv.open_failed", LOG_STR("dir", config->dir), LOG_STR("cause", err_text(rc)));
+        log_error("kv.open_failed", LOG_STR("dir", config->dir), LOG_STR("cause", err_text(rc)),
+                  LOG_STR("hint", rc == ERR_CORRUPT ? REJOIN_HINT : ""));
         store_deinit(store);
     }
     return rc;
@@ -363,6 +365,15 @@ void store_deinit(struct store *store)
     mem_free(&store->dir);
 }
 
+/* A search must come to the same bytes as the walk along the leaves: it goes by the keys of the
+ * pages above them, which the walk does not look at. */
+static bool is_found(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val value)
+{
+    MDB_val found;
+
+    return mdb_get(txn, dbi, &key, &found) == 0 && found.mv_data == value.mv_data;
+}
+
 int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool *stop,
                     uint64_t *hash)
 {
@@ -374,7 +385,7 @@ int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool
 
     for (size_t row = 0; rc == 0 && !stopped; row++) {
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        if (rc == 0) {
+        if (rc == 0 && is_found(txn, dbi, key, value)) { /* else it is as good as lost */
             *hash += kv_row_hash(table, store_slice(key), store_slice(value));
         }
         if (stop != NULL && row % SUM_ROWS_STEP == SUM_ROWS_STEP - 1) {
