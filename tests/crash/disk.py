@@ -87,9 +87,11 @@ class File:
             del self.sizes[:last + 1]
 
     def written_through(self, place: int, end: int) -> None:
-        """A durable write has ended: it is there, and the file is long enough to show it."""
+        """A durable write has ended: it is there, and the file is as long as it was then."""
+        sizes = [size for other, size in self.sizes if other <= place]
         self.sync(lambda other: other == place)
-        self.durable_size = max(self.durable_size, end)
+        self.sizes = [one for one in self.sizes if one[0] > place]
+        self.durable_size = max([self.durable_size, end] if not sizes else [sizes[-1], end])
 
     def image(self, luck: Luck, chance: random.Random, last: int) -> tuple[bytearray, int]:
         """Content and length after a power cut; last is the last event of which Luck.FIRST leaves

@@ -3,7 +3,7 @@
  * its log is applied to its store, as a leader with this log would have it done, and what comes out
  * is printed line by line:
  *
- *   begun 0|1          has the node's log begun?
+ *   begun 0|1          0: a founder whose log has not begun, and is made anew
  *   store INDEX TERM HASH
  *   rows HASH          summed up anew over all rows of the store
  *   term TERM VOTE
@@ -19,6 +19,7 @@
 #include "node/base/arena.h"
 #include "node/base/mem.h"
 #include "node/core/identity.h"
+#include "raft/log/internal.h"
 #include "storage/state/effect.h"
 #include "storage/state/entry.h"
 #include "storage/state/state.h"
@@ -172,6 +173,7 @@ static void read_log(struct image *image)
     static struct raft_uv_transport no_network = {.init = no_network_init};
     static struct raft_io disk;
     static uv_loop_t loop;
+    static struct rlog rlog; /* what its checks look at */
     struct raft_snapshot *snapshot = NULL;
     struct raft_entry *entries = NULL;
     raft_index first = 0;
@@ -183,11 +185,14 @@ static void read_log(struct image *image)
         raft_uv_init(&disk, &loop, buf_text(&image->log_dir), &no_network) != 0) {
         fail("log", disk.errmsg);
     }
+    rlog.config.dir = buf_text(&image->log_dir);
+    check("files of the log", rlog_check_files(&rlog));
     raft_uv_set_auto_recovery(&disk, false);
     if (disk.init(&disk, image->identity.raft_id, "127.0.0.1:1") != 0 ||
         disk.load(&disk, &term, &vote, &snapshot, &first, &entries, &count) != 0) {
         fail("log", disk.errmsg);
     }
+    check("vote", rlog_check_ballot(&rlog, &(struct ballot){.term = term, .vote = vote}));
     (void)printf("term %llu %llu\n", term, vote);
     if (snapshot != NULL) {
         print_manifest(snapshot);
@@ -272,9 +277,9 @@ int main(int argc, char **argv)
     effects_init(&image.effects, &image.arena);
     check("identity",
           identity_open(argv[2], (uint32_t)strtoul(argv[1], NULL, 10), &image.identity));
-    (void)printf("begun %d\n", image.identity.begun);
+    (void)printf("begun %d\n", !image.identity.bootstrap);
     check("membership", identity_check_log(&image.identity, buf_text(&image.log_dir)));
-    if (!image.identity.begun) {
+    if (image.identity.bootstrap) {
         return 0; /* it starts anew: it took no part in anything */
     }
     open_store(&image);

@@ -35,9 +35,13 @@ def program() -> Path:
 
 def check(node_id: int, folder: Path) -> Found:
     """Open what a node has, apply its log."""
-    done = subprocess.run([program(), str(node_id), str(folder)], capture_output=True, text=True,
-                          timeout=CHECK_TIMEOUT_S, check=False)
     found = Found()
+    try:
+        done = subprocess.run([program(), str(node_id), str(folder)], capture_output=True,
+                              text=True, timeout=CHECK_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        found.fault = f"does not end in {CHECK_TIMEOUT_S:.0f} s"
+        return found
     if done.returncode != 0:
         found.fault = f"exit code {done.returncode}: {done.stderr.strip()}"
     for line in done.stdout.splitlines():

@@ -13,6 +13,7 @@ from tests.crash.load import History
 from tests.crash.trace import Event, Kind
 
 NAMES = {Kind.OPEN, Kind.MKDIR, Kind.UNLINK, Kind.RENAME, Kind.LINK, Kind.TRUNCATE, Kind.ALLOCATE}
+FOUND = {Kind.START, Kind.FOLDER, Kind.FILE}
 CHECKS_AT_ONCE = 2
 
 
@@ -40,7 +41,8 @@ def _what(event: Event, events: list[Event]) -> str:
 def all_moments(traces: dict[int, list[Event]]) -> list[Moment]:
     """Every one, in order."""
     return sorted(Moment(event.clock_ns, node_id, _what(event, events))
-                  for node_id, events in traces.items() for event in events)
+                  for node_id, events in traces.items() for event in events
+                  if event.kind not in FOUND)
 
 
 def draw(moments: list[Moment], count: int, chance: random.Random) -> list[Moment]:
@@ -80,6 +82,9 @@ class Cuts:
     def __init__(self, traces: dict[int, list[Event]],
                  lies: dict[str, float] | None = None) -> None:
         self._disks = {node_id: Disk(events, lies) for node_id, events in traces.items()}
+        for node_id, disk in self._disks.items():  # what is there before any of them begins
+            disk.advance(next(place for place, event in enumerate(traces[node_id])
+                              if event.kind not in FOUND))
         self._clocks = {node_id: [event.clock_ns for event in events]
                         for node_id, events in traces.items()}
 
