@@ -135,6 +135,7 @@ class Change:
     file: File | None = None         # None: unlinked
     old_name: str | None = None
     is_folder: bool = False
+    after: "Change | None" = None    # it does not happen without this one
 
 
 def _folder(name: str) -> str:
@@ -244,10 +245,15 @@ class Disk:
         self._add_change(Change(place, _folder(event.name), event.name))
 
     def _on_rename(self, place: int, event: Event) -> None:
-        """Counts with the folder that it leads to."""
+        """From one folder to another it is two changes; the old name does not go alone."""
         name = event.content.decode()
-        self._add_change(Change(place, _folder(name), name, self.newest.files[event.name],
-                                event.name))
+        change = Change(place, _folder(name), name, self.newest.files[event.name], event.name)
+        if _folder(event.name) == change.folder:
+            self._add_change(change)
+        else:
+            change.old_name = None
+            self._add_change(change)
+            self._add_change(Change(place, _folder(event.name), event.name, after=change))
 
     def _on_link(self, place: int, event: Event) -> None:
         name = event.content.decode()
@@ -308,9 +314,12 @@ class Disk:
         return place < begun
 
     def _sync_folder(self, folder: str, begun: int) -> None:
+        done = [change for change in self.changes
+                if change.folder == folder and change.place < begun]
+        needed = [change.after for change in done if change.after is not None]
         kept = []
         for change in self.changes:
-            if change.folder == folder and change.place < begun:
+            if any(change is one for one in done + needed):
                 self.durable.change(change)
             else:
                 kept.append(change)
@@ -337,14 +346,19 @@ class Disk:
         places += [change.place for change in self.changes]
         last = chance.choice(sorted(set(places))) if places else 0
         kept: dict[str, int] = {}
+        lost: list[Change] = []
         for change in self.changes:
             if change.folder not in kept:
                 count = sum(other.folder == change.folder for other in self.changes)
                 kept[change.folder] = chance.randint(0, count)
             kept[change.folder] -= 1
-            if luck is Luck.ALL or (luck is Luck.FIRST and change.place <= last) or (
-                    luck is Luck.ANY and kept[change.folder] >= 0):
+            survives = luck is Luck.ALL or (luck is Luck.FIRST and change.place <= last) or (
+                luck is Luck.ANY and kept[change.folder] >= 0)
+            if survives and (change.after is None
+                             or not any(change.after is one for one in lost)):
                 names.change(change)
+            else:
+                lost.append(change)
         folder.mkdir(mode=0o700)
         for name in sorted(names.folders - {""}):
             if _folder(name) in names.folders | {""}:

@@ -66,6 +66,10 @@ class Images(unittest.TestCase):
             disk.advance(len(events))
             self.assertEqual([], disk.differences, "at its second start")
             self.assertEqual([], disk.compare_with(self.recorded.data(node_id)))
+            disk.write_image(self.folder / str(node_id), Luck.ALL, self.chance)
+            self.assertEqual(*({path.relative_to(folder) for path in folder.rglob("*")}
+                               for folder in (self.recorded.data(node_id),
+                                              self.folder / str(node_id))))
 
     def test_2_every_image_opens(self) -> None:
         """At drawn moments, and those around a sync, a name or a length, all that is left opens, is
