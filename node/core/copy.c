@@ -18,9 +18,23 @@ static uint64_t copied_index(void *ctx)
 
 static int write_copy(void *ctx, int fd, uint64_t *applied_out)
 {
-    struct core *core = ctx;
+    struct kv_mark mark;
+    int rc = core_copy(ctx, fd, &mark);
 
-    return kv_copy(core->kv, fd, applied_out);
+    if (rc == 0) {
+        *applied_out = mark.index;
+    }
+    return rc;
+}
+
+int core_copy(struct core *core, int fd, struct kv_mark *mark_out)
+{
+    return kv_copy(core->kv, fd, mark_out);
+}
+
+uint64_t core_durable_index(struct core *core)
+{
+    return copied_index(core);
 }
 
 static void on_fetched(void *ctx, uint64_t applied_index, int status)

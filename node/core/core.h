@@ -90,6 +90,11 @@ void core_post_job(struct core *core, struct core_job *job);
 /** Scrub the rows on disk now, then run the job, which reads what came out by core_scrub(). */
 void core_post_scrub(struct core *core, struct core_job *job);
 
+/** Any thread, which it occupies: write a compacted copy of the store to fd, as kv_copy(). */
+NODISCARD int core_copy(struct core *core, int fd, struct kv_mark *mark_out);
+/** Any thread: what a copy begun now has applied at least. */
+uint64_t core_durable_index(struct core *core);
+
 /* For jobs, on the state thread only. */
 struct state *core_state(struct core *core);
 struct arena *core_arena(struct core *core);

@@ -101,10 +101,10 @@ void kv_usage(struct kv *kv, size_t *unwritten_bytes_out, size_t *open_rows_out)
 NODISCARD int kv_scrub(struct kv *kv, struct kv_mark *mark_out, uint64_t *hash_out);
 /** State thread: end scrubs and copies and admit no more; kv_close() is to follow. */
 void kv_end_guests(struct kv *kv);
-/** Any thread: write a compacted copy of a read snapshot to fd; *applied_out is its index. The file
+/** Any thread: write a compacted copy of a read snapshot to fd; *mark_out is its mark. The file
  * grows meanwhile: be quick. ERR_IO: fd failed; ERR_CLOSED: ended early by kv_close() or
  * kv_replace(), at once when fd is non-blocking. The copy is not synced. */
-NODISCARD int kv_copy(struct kv *kv, int fd, uint64_t *applied_out);
+NODISCARD int kv_copy(struct kv *kv, int fd, struct kv_mark *mark_out);
 /** State thread: replace the store by the LMDB file at path (synced before, on the file system of
  * the store), forgetting all deltas. The file is moved. ERR_CORRUPT, ERR_VERSION: refused, nothing
  * has changed; ERR_STORAGE: only kv_close() is legal any more. */

@@ -144,7 +144,7 @@ static int copy_as_guest(struct kv *kv, int fd, struct kv_mark *out)
     return rc != 0 ? rc : copy.status;
 }
 
-int kv_copy(struct kv *kv, int fd, uint64_t *applied_out)
+int kv_copy(struct kv *kv, int fd, struct kv_mark *mark_out)
 {
     struct kv_mark mark;
     int rc = store_guest_enter(&kv->store);
@@ -154,7 +154,7 @@ int kv_copy(struct kv *kv, int fd, uint64_t *applied_out)
     }
     rc = copy_as_guest(kv, fd, &mark);
     if (rc == 0) {
-        *applied_out = mark.index;
+        *mark_out = mark;
     } else {
         log_warn("kv.copy_failed", LOG_STR("dir", kv->store.dir), LOG_STR("cause", err_text(rc)));
     }

@@ -201,7 +201,7 @@ static int run_body(struct apply *a, const Pb__Command *command)
     case PB__COMMAND__BODY_ROSTER_SET:
         return roster_set(a, command->roster_set);
     case PB__COMMAND__BODY_ASK:
-        return ask(a, command->ask);
+        return pending_ask(a, command->ask);
     case PB__COMMAND__BODY_ANSWER:
         return answer(a, command->answer);
     case PB__COMMAND__BODY_BOUNCE:

@@ -54,7 +54,7 @@ int session_kill(struct apply *a, const Pb__Kill *command);
 int expire(struct apply *a, const Pb__Expire *command);
 int notes(struct apply *a, const Pb__Notes *command);
 int answer(struct apply *a, const Pb__Answer *command);
-int ask(struct apply *a, const Pb__Ask *command);
+int pending_ask(struct apply *a, const Pb__Ask *command);
 int message_send(struct apply *a, const Pb__SendMessage *command);
 int presence_send(struct apply *a, const Pb__SendPresence *command);
 int iq_send(struct apply *a, const Pb__SendIq *command);

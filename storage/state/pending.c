@@ -311,7 +311,7 @@ int answer(struct apply *a, const Pb__Answer *command)
     return rc;
 }
 
-int ask(struct apply *a, const Pb__Ask *command)
+int pending_ask(struct apply *a, const Pb__Ask *command)
 {
     Pb__SessionRow *row;
     Pb__Stanza *request = command->request;

@@ -8,7 +8,7 @@
 struct copy_job {
     struct kv *kv;
     int fd;
-    uint64_t applied;
+    struct kv_mark mark;
     int rc;
     pthread_t thread;
 };
@@ -17,7 +17,7 @@ static void *copy_main(void *argument)
 {
     struct copy_job *job = argument;
 
-    job->rc = kv_copy(job->kv, job->fd, &job->applied);
+    job->rc = kv_copy(job->kv, job->fd, &job->mark);
     return NULL;
 }
 
@@ -69,7 +69,7 @@ static void test_copy_then_replace(void **state)
         kv_close_window(stores[1].kv, 1000 + round, 1);
         kv_put(stores[1].kv, 0, slice_str("open too"), slice_str("forgotten"));
         assert_int_equal(kv_replace(stores[1].kv, test_path(&dirs[1], "copy.mdb"), &applied), 0);
-        assert_true(applied == job.applied);
+        assert_true(applied == job.mark.index);
         stores[1].durable_index = applied; /* what it had before is gone */
 
         model_deinit(&model);
@@ -127,7 +127,7 @@ static void test_copy_to_a_closed_end(void **state)
 {
     struct test_dir dir;
     struct test_store store;
-    uint64_t applied = 0;
+    struct kv_mark mark = {0};
     int fds[2];
     int fd;
     (void)state;
@@ -139,12 +139,12 @@ static void test_copy_to_a_closed_end(void **state)
     test_store_wait(&store, 5);
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     assert_int_equal(close(fds[0]), 0);
-    assert_int_equal(kv_copy(store.kv, fds[1], &applied), ERR_IO);
+    assert_int_equal(kv_copy(store.kv, fds[1], &mark), ERR_IO);
     assert_int_equal(close(fds[1]), 0);
 
     fd = open_copy_file(&dir);
-    assert_int_equal(kv_copy(store.kv, fd, &applied), 0);
-    assert_true(applied == 5);
+    assert_int_equal(kv_copy(store.kv, fd, &mark), 0);
+    assert_true(mark.index == 5 && mark.term == 1);
     assert_int_equal(close(fd), 0);
     kv_close(&store.kv);
     test_dir_remove(&dir);
@@ -170,6 +170,7 @@ static void test_replace_refuses(void **state)
     struct test_store stores[2];
     struct kv_config config;
     struct slice value;
+    struct kv_mark mark;
     uint64_t applied = 0;
     ssize_t copy_len;
     int fd;
@@ -189,7 +190,7 @@ static void test_replace_refuses(void **state)
     kv_close_window(stores[0].kv, 9, 1);
     test_store_wait(&stores[0], 9);
     fd = open_copy_file(&dirs[1]);
-    assert_int_equal(kv_copy(stores[0].kv, fd, &applied), 0);
+    assert_int_equal(kv_copy(stores[0].kv, fd, &mark), 0);
     assert_int_equal(close(fd), 0);
     assert_int_equal(kv_replace(stores[1].kv, test_path(&dirs[1], "copy.mdb"), &applied),
                      ERR_VERSION);

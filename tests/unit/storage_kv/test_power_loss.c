@@ -44,7 +44,7 @@ static struct slice make_copy(uint8_t *bytes, size_t size)
 {
     struct test_dir dir;
     struct test_store store;
-    uint64_t applied = 0;
+    struct kv_mark mark = {0};
     ssize_t len;
     int fd;
 
@@ -52,8 +52,8 @@ static struct slice make_copy(uint8_t *bytes, size_t size)
     test_store_open(&store, dir.path);
     apply_range(&store, 1, SWAP_INDEX);
     fd = open(test_path(&dir, "copy.mdb"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    assert_int_equal(kv_copy(store.kv, fd, &applied), 0);
-    assert_true(applied == SWAP_INDEX);
+    assert_int_equal(kv_copy(store.kv, fd, &mark), 0);
+    assert_true(mark.index == SWAP_INDEX);
     len = pread(fd, bytes, size, 0);
     assert_true(len > 0 && (size_t)len < size);
     assert_int_equal(close(fd), 0);

@@ -60,7 +60,7 @@ static void test_view_equals_model(void **state)
     static struct model model;
     struct test_dir dir;
     struct test_store store;
-    uint64_t applied = 0;
+    struct kv_mark mark;
     int fd;
     (void)state;
 
@@ -72,7 +72,7 @@ static void test_view_equals_model(void **state)
     }
     test_store_wait(&store, 10 * MARK_EVERY);
     fd = open(test_path(&dir, "copy.mdb"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    assert_int_equal(kv_copy(store.kv, fd, &applied), 0);
+    assert_int_equal(kv_copy(store.kv, fd, &mark), 0);
     assert_int_equal(close(fd), 0);
     kv_close(&store.kv);
 
