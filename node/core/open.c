@@ -67,9 +67,17 @@ static void set_founders(struct rlog_config *log, const struct core_config *conf
     }
 }
 
+static void set_store(struct rlog_config *log, const struct kv_mark *mark)
+{
+    log->applied_index = mark->index;
+    log->applied_term = mark->term;
+    log->applied_hash = mark->hash;
+}
+
 static int open_log(struct core *core, const struct core_config *config, const char *dir,
                     struct identity *identity)
 {
+    struct kv_mark mark;
     struct beginning beginning = {
         .identity = identity, .data_dir = config->data_dir, .log_dir = dir};
     struct rlog_config log = {.node_id = config->node_id,
@@ -86,7 +94,6 @@ static int open_log(struct core *core, const struct core_config *config, const c
                               .election_ms = config->election_ms,
                               .lease_ms = config->lease_ms,
                               .snapshot_entries = config->snapshot_entries,
-                              .applied_index = core->applied_index,
                               .applied_time_ms = state_time_ms(core->state),
                               .written_version =
                                   state_cluster(core->state, &core->arena)->log_version,
@@ -98,6 +105,8 @@ static int open_log(struct core *core, const struct core_config *config, const c
     const struct rlog_events events = inbox_log_events(&core->inbox);
     int rc;
 
+    kv_durable_mark(core->kv, &mark);
+    set_store(&log, &mark);
     set_founders(&log, config, identity);
     if (identity->member_count > 0) {
         log.peers = identity->members;

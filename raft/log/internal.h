@@ -261,7 +261,12 @@ void rlog_propose(struct rlog *rlog);
 void rlog_decision(struct rlog *rlog, uint64_t term, struct slice command);
 void rlog_decision_kind(struct rlog *rlog, uint64_t term, enum entry_kind kind);
 
+/* found.c */
+NODISCARD int rlog_found_behind_store(struct rlog *rlog, const struct raft_configuration *members);
+
 /* machine.c */
+#define MANIFEST_BYTES 24 /* version u32, 4 zero bytes, index u64, hash u64 */
+void rlog_manifest_write(uint8_t *out, uint64_t index, uint64_t hash);
 void rlog_machine_init(struct rlog *rlog);
 void rlog_deliver_gaps(struct rlog *rlog);
 void rlog_unapplied_until(struct rlog *rlog, raft_index applied);

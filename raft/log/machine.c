@@ -8,7 +8,6 @@
 #include "node/base/mem.h"
 
 #define MANIFEST_VERSION 1
-#define MANIFEST_BYTES   24 /* version u32, 4 zero bytes, index u64, hash u64 */
 
 #define SNAPSHOT_LOG_BYTES   (64 * 1024 * 1024)
 #define SNAPSHOT_ENTRIES_MIN 1024
@@ -114,7 +113,7 @@ static int machine_apply(struct raft_fsm *machine, const struct raft_buffer *ent
     return 0; /* an error would make libraft apply it again later (defect 18) */
 }
 
-static void manifest_write(uint8_t *out, uint64_t index, uint64_t hash)
+void rlog_manifest_write(uint8_t *out, uint64_t index, uint64_t hash)
 {
     struct buf buf = BUF_EMPTY;
     struct slice bytes;
@@ -157,7 +156,7 @@ static int machine_snapshot_async(struct raft_fsm *machine, struct raft_buffer *
     struct rlog *rlog = machine->data;
 
     (void)count;
-    manifest_write((*bufs)[0].base, rlog->manifest_index, rlog->manifest_hash);
+    rlog_manifest_write((*bufs)[0].base, rlog->manifest_index, rlog->manifest_hash);
     return 0;
 }
 

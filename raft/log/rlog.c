@@ -349,6 +349,9 @@ static int bootstrap(struct rlog *rlog)
     if (rv == 0) {
         rv = raft_bootstrap(&rlog->raft, &members);
     }
+    if (rv == 0 && rlog->config.applied_index != 0) {
+        rv = rlog_found_behind_store(rlog, &members);
+    }
     raft_configuration_close(&members);
     return rv == RAFT_CANTBOOTSTRAP ? 0 : from_raft(rlog, "bootstrap", rv);
 }

@@ -71,7 +71,8 @@ struct rlog_config {
     const char *key_file;
     /* Members of a new cluster; ignored when the directory holds a log. Never give it to a node
      * that was wiped: it would vote a second time under its old raft id. NULL: load from disk, or
-     * wait to be added. */
+     * wait to be added. With a store that has something applied, of another cluster, the log begins
+     * where the store ends. */
     const struct rlog_member *bootstrap;
     size_t bootstrap_count;
     bool is_founder; /* its log has members from its first entry on; one without is damaged */
@@ -87,6 +88,8 @@ struct rlog_config {
     uint32_t election_ms;         /* default 600; a dead process is noticed at once by its link */
     uint32_t lease_ms;            /* default 1000; the same on all nodes */
     uint64_t applied_index;       /* of the store: entries at or below are not delivered */
+    uint64_t applied_term;        /* of that entry, for the log of a store that is older than it */
+    uint64_t applied_hash;        /* of the store there, for the same */
     uint64_t applied_time_ms;     /* cluster time stored with it */
     uint32_t written_version;     /* of entries, as the store says; rlog_set_written() later */
     uint32_t newest_version;      /* the newest that this program reads */
