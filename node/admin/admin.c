@@ -1,5 +1,6 @@
 #include "node/admin/admin.h"
 
+#include "node/admin/backup.h"
 #include "node/admin/control.h"
 #include "node/admin/request.h"
 #include "node/base/log.h"
@@ -19,6 +20,7 @@ static void begin_stop(struct admin *admin)
     admin->is_stopping = true;
     atomic_store(&admin->is_over, true);
     request_all_unknown(admin);
+    backup_end(admin);
     control_close_all(admin);
     uv_close((uv_handle_t *)&admin->listener, NULL);
     uv_close((uv_handle_t *)&admin->retry, NULL);

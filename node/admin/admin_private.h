@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <uv.h>
 
+struct backup;
 struct control;
 struct request;
 
@@ -39,6 +40,7 @@ struct admin {
     uint32_t membership_last; /* given out here, perhaps not in the log's status yet */
     struct request *waiting;  /* requests whose command is in the log */
     struct control *controls;
+    struct backup *backup; /* under way, NULL: none */
 };
 
 #endif

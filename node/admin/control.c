@@ -1,5 +1,6 @@
 #include "node/admin/control.h"
 
+#include "node/admin/backup.h"
 #include "node/admin/request.h"
 #include "node/base/buf.h"
 #include "node/base/log.h"
@@ -57,6 +58,7 @@ static void on_closed(uv_handle_t *handle)
         link = &(*link)->next;
     }
     *link = control->next;
+    backup_on_control_closed(control->admin, control);
     drop_ref(control);
 }
 

@@ -230,6 +230,17 @@ static void post_done(struct request *request)
     mailbox_push_take(&request->admin->inbox, &message->mail);
 }
 
+void request_post(struct request *request, void (*then)(struct request *request))
+{
+    request->then = then;
+    post_done(request);
+}
+
+void request_conclude(struct request *request)
+{
+    answer_with_result(request);
+}
+
 static void on_derived(struct derivation *derivation)
 {
     post_done(CONTAINER_OF(derivation, struct request, derivation));
@@ -333,6 +344,8 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
     }
     if (request->rc != 0 && request->explain != NULL) {
         request_read_state(request, request->explain);
+    } else if (request->rc == 0 && request->applied != NULL) {
+        request->applied(request);
     } else {
         answer_with_result(request);
     }

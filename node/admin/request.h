@@ -27,6 +27,8 @@ struct request {
     /* Of a command that was refused: a read() that gives rc words by request_deny(), or leaves it
      * to say what it says when the state has become another since. NULL: there are none. */
     void (*explain)(struct request *request, struct core *core);
+    /* Goes on, on the admin thread, once the command was applied here. NULL: that is the answer. */
+    void (*applied)(struct request *request);
 
     unsigned kind;     /* of verbs that share a read() */
     Pb__NodeMove move; /* granted, not yet in the log */
@@ -71,6 +73,10 @@ void request_submit(struct request *request, Pb__Command *command);
 void request_derive(struct request *request, void (*then)(struct request *request));
 /** Have the configuration read again and answer how it went. */
 void request_reload(struct request *request);
+/** From a thread of one's own: come back to the admin thread, and there go on with then(). */
+void request_post(struct request *request, void (*then)(struct request *request));
+/** What result and rc say is the answer. Admin thread. */
+void request_conclude(struct request *request);
 /** For rlog_done: answers by status, from the raft thread. ctx is the request. */
 void request_on_log_done(void *ctx, int status);
 

@@ -8,6 +8,8 @@ static const struct verb verbs[] = {
     {"assignment.rebalance", verb_assignment_rebalance},
     {"assignment.set", verb_assignment_set},
     {"assignment.show", verb_assignment_show},
+    {"backup.begin", verb_backup_begin},
+    {"backup.read", verb_backup_read},
     {"cluster.status", verb_cluster_status},
     {"cluster.transfer", verb_cluster_transfer},
     {"cluster.upgrade-check", verb_cluster_upgrade_check},

@@ -20,6 +20,9 @@ void verb_assignment_plan(struct request *request);
 void verb_assignment_rebalance(struct request *request);
 void verb_assignment_set(struct request *request);
 void verb_assignment_show(struct request *request);
+void verb_backup_begin(struct request *request);
+void verb_backup_read(struct request *request);
+
 void verb_user_add(struct request *request);
 void verb_user_assign(struct request *request);
 void verb_user_passwd(struct request *request);

@@ -197,6 +197,8 @@ STAGES = [
           ["build-gcc"]),
     Stage("operator", "musterctl and musterd as an operator uses them", 60,
           _python("operator", "gcc", 200), ["build-gcc"]),
+    Stage("migrate", "backups and restores, users from other servers and to them", 120,
+          _python("migrate", "gcc", 300), ["build-gcc"]),
     Stage("sim", "clusters on virtual time, with faults as seeds draw them", 400,
           _python("sim", "gcc", 900), ["build-gcc"]),
     Stage("hostile", "broken and hostile input on every port", 240, _python("hostile", "gcc", 300),

@@ -32,6 +32,7 @@ static const struct option_text option_texts[] = {
     {"dir", offsetof(struct options, dir), OPTION_DIR},
     {"domain", offsetof(struct options, domain), OPTION_DOMAIN},
     {"name", offsetof(struct options, name), OPTION_NAME},
+    {"out", offsetof(struct options, out), OPTION_OUT},
     {"password-file", offsetof(struct options, password_file), OPTION_PASSWORD_FILE},
 };
 
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, LETTER_JSON},
     {"name", required_argument, NULL, LETTER_TEXT},
     {"node", required_argument, NULL, LETTER_NODE},
+    {"out", required_argument, NULL, LETTER_TEXT},
     {"password-file", required_argument, NULL, LETTER_TEXT},
     {"rate", required_argument, NULL, LETTER_RATE},
     {"replace", no_argument, NULL, LETTER_REPLACE},

@@ -39,7 +39,8 @@ enum option_flag {
     OPTION_WATCH = 1 << 11,
     OPTION_ALL = 1 << 12,
     OPTION_WITNESS = 1 << 13,
-    OPTION_NEEDS_DOMAIN = 1 << 14 /* beside OPTION_DOMAIN: it cannot be left out */
+    OPTION_NEEDS_DOMAIN = 1 << 14, /* beside OPTION_DOMAIN: it cannot be left out */
+    OPTION_OUT = 1 << 15           /* never left out */
 };
 
 struct options {
@@ -58,6 +59,7 @@ struct options {
     const char *data;
     const char *name;
     const char *csv;
+    const char *out;
     long rate;       /* sessions a second; 0: not given */
     long deadline_s; /* 0: not given */
 };
@@ -96,6 +98,9 @@ int run_assignment_show(const struct options *options, char **arguments, int cou
 int run_assignment_mode(const struct options *options, char **arguments, int count);
 int run_assignment_policy(const struct options *options, char **arguments, int count);
 int run_assignment_rebalance(const struct options *options, char **arguments, int count);
+int run_backup_create(const struct options *options, char **arguments, int count);
+int run_backup_verify(const struct options *options, char **arguments, int count);
+int run_cluster_restore(const struct options *options, char **arguments, int count);
 int run_user_add(const struct options *options, char **arguments, int count);
 int run_user_passwd(const struct options *options, char **arguments, int count);
 int run_user_assign(const struct options *options, char **arguments, int count);

@@ -65,7 +65,7 @@ int files_make_dir(const char *path, enum file_kind kind)
 }
 
 /* A name is on the disk when its directory is, whatever became of the file. */
-static int sync_parent(const char *path)
+int files_sync_parent(const char *path)
 {
     const char *name = strrchr(path, '/');
     struct buf parent = BUF_EMPTY;
@@ -86,17 +86,36 @@ static int sync_parent(const char *path)
 }
 
 /* The open file and not its name, which the owner of the directory may have given to another. */
+static int give_file(int file)
+{
+    const struct passwd *user = node_user();
+
+    return user == NULL ? 0 : fchown(file, user->pw_uid, user->pw_gid);
+}
+
 static int fill(int file, struct slice bytes, enum file_kind kind)
 {
-    const struct passwd *user = kind == FILE_PRIVATE ? node_user() : NULL;
-
     if (write(file, bytes.data, bytes.len) != (ssize_t)bytes.len) {
         return -1;
     }
-    if (user != NULL && fchown(file, user->pw_uid, user->pw_gid) != 0) {
+    if (kind == FILE_PRIVATE && give_file(file) != 0) {
         return -1;
     }
     return fsync(file);
+}
+
+int files_create_private(const char *path, int *file_out)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int rc = file >= 0 && give_file(file) == 0 ? 0 : fail(path);
+
+    if (rc != 0 && file >= 0) {
+        (void)close(file);
+    }
+    if (rc == 0) {
+        *file_out = file;
+    }
+    return rc;
 }
 
 int files_write(const char *path, struct slice bytes, enum file_kind kind)
@@ -110,7 +129,7 @@ int files_write(const char *path, struct slice bytes, enum file_kind kind)
     }
     rc = fill(file, bytes, kind) == 0 ? 0 : fail(path);
     (void)close(file);
-    return rc == 0 ? sync_parent(path) : rc;
+    return rc == 0 ? files_sync_parent(path) : rc;
 }
 
 int files_read(const char *path, struct buf *out)

@@ -22,6 +22,10 @@ enum file_kind {
 NODISCARD int files_make_dir(const char *path, enum file_kind kind);
 /** ERR_EXISTS when it is there. */
 NODISCARD int files_write(const char *path, struct slice bytes, enum file_kind kind);
+/** Make the name of a file last. */
+NODISCARD int files_sync_parent(const char *path);
+/** Make and open a private file, which must not be there. */
+NODISCARD int files_create_private(const char *path, int *file_out);
 NODISCARD int files_read(const char *path, struct buf *out);
 
 #endif

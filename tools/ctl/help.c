@@ -81,7 +81,8 @@ static void print_use(FILE *out, const struct command *command)
     for (size_t i = 0; i < option_help_count; i++) {
         const struct option_help *help = &option_helps[i];
         const bool needed =
-            help->flag == OPTION_DOMAIN && (command->options & OPTION_NEEDS_DOMAIN) != 0;
+            help->flag == OPTION_OUT ||
+            (help->flag == OPTION_DOMAIN && (command->options & OPTION_NEEDS_DOMAIN) != 0);
 
         if (help->flag != 0 && help_takes(command, help)) {
             (void)fprintf(out, " %s--%s%s%s%s", needed ? "" : "[", help->name,

@@ -8,7 +8,6 @@
 #include "node/base/jid.h"
 #include "node/conf/conf.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,34 +117,6 @@ static int check_unused(struct place *place, const struct grant *grant)
     return 0;
 }
 
-/* Empty folders are no data: a node that starts without its data, and fails, leaves them. */
-static bool is_nothing(DIR *dir, const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
-           unlinkat(dirfd(dir), name, AT_REMOVEDIR) == 0;
-}
-
-static int check_no_data(const struct place *place)
-{
-    DIR *dir = opendir(place->data_dir);
-    const struct dirent *item;
-    int rc = 0;
-
-    while (dir != NULL && rc == 0 && (item = readdir(dir)) != NULL) {
-        if (!is_nothing(dir, item->d_name)) {
-            (void)fprintf(stderr,
-                          "musterctl: %s holds data (%s); a node that joins begins without: stop "
-                          "musterd and remove it\n",
-                          place->data_dir, item->d_name);
-            rc = ERR_EXISTS;
-        }
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    return rc;
-}
-
 /* The others dial the address in the token, so this node has to be there. */
 static int check_kept_conf(struct place *place, const struct grant *grant)
 {
@@ -242,7 +213,7 @@ static int join(struct place *place, const struct grant *grant, bool replaces)
         rc = check_unused(place, grant);
     }
     if (rc == 0) {
-        rc = check_no_data(place);
+        rc = place_check_no_data(place);
     }
     if (rc == 0 && keeps) {
         rc = check_kept(place, grant);

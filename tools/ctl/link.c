@@ -71,6 +71,11 @@ void link_close(struct link **link)
     mem_free(link);
 }
 
+void link_renew(struct link *link, long timeout_s)
+{
+    link->deadline_ms = clock_mono_ms() + (uint64_t)timeout_s * 1000;
+}
+
 static enum link_result wait_for(const struct link *link, short events)
 {
     struct pollfd poll_fd = {.fd = link->fd, .events = events};

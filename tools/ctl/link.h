@@ -13,6 +13,9 @@ struct link;
 struct link *link_open(const char *path, long timeout_s, const char **fault);
 void link_close(struct link **link);
 
+/** From now on the deadline is so far away. */
+void link_renew(struct link *link, long timeout_s);
+
 enum link_result {
     LINK_OK,
     LINK_LOST, /* the connection ended */

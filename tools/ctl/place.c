@@ -2,9 +2,12 @@
 
 #include "node/base/jid.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONF_DIR_DEFAULT "/etc/muster"
 #define DATA_DIR_DEFAULT "/var/lib/muster"
@@ -138,6 +141,36 @@ int place_make_domain_certificate(struct place *place, const char *domain)
     buf_deinit(&names[0]);
     buf_deinit(&names[1]);
     pki_pair_deinit(&pair);
+    return rc;
+}
+
+/* ---- the data */
+
+/* Empty folders are no data: a node that starts without its data, and fails, leaves them. */
+static bool is_nothing(DIR *dir, const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
+           unlinkat(dirfd(dir), name, AT_REMOVEDIR) == 0;
+}
+
+int place_check_no_data(const struct place *place)
+{
+    DIR *dir = opendir(place->data_dir);
+    const struct dirent *item;
+    int rc = 0;
+
+    while (dir != NULL && rc == 0 && (item = readdir(dir)) != NULL) {
+        if (!is_nothing(dir, item->d_name)) {
+            (void)fprintf(stderr,
+                          "musterctl: %s holds data (%s); a new node begins without: stop "
+                          "musterd and remove it\n",
+                          place->data_dir, item->d_name);
+            rc = ERR_EXISTS;
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
     return rc;
 }
 

@@ -35,6 +35,8 @@ const char *place_tls_path(struct place *place, const char *name);
 
 /* All that follows says on stderr what failed, and overwrites nothing: ERR_EXISTS. */
 
+/** The data directory is empty, or not there; ERR_EXISTS. */
+NODISCARD int place_check_no_data(const struct place *place);
 NODISCARD int place_make_dirs(struct place *place);
 NODISCARD int place_write_pair(struct place *place, const char *certificate_file,
                                const char *key_file, enum file_kind key_kind,

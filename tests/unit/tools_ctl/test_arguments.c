@@ -86,7 +86,7 @@ static void test_faults(void **state)
         const char *line;
         const char *said;
     } cases[] = {
-        {"", "nouns: alarm assignment cluster completion dns domain group ha log"},
+        {"", "nouns: alarm assignment backup cluster completion dns domain group ha log"},
         {"usr list", "there is no noun \"usr\"; nouns:"},
         {"user fly",
          "user: there is no verb \"fly\"; verbs: add assign import list passwd remove show"},

@@ -1,0 +1,1 @@
+"""What goes from one server to another: backups, and users of other programs."""
