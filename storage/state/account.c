@@ -110,6 +110,9 @@ static void user_put(struct apply *a, struct homes *homes, const Pb__UserSet *co
     } else {
         row.home = old->home;
         row.by_hand = old->by_hand;
+        row.loaded_ms = old->loaded_ms;
+        row.n_loaded = old->n_loaded;
+        row.loaded = old->loaded;
     }
     row_put(a->state, TABLE_ACCOUNT, key_user(command->user), &row);
     if (old == NULL) {

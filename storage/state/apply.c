@@ -113,6 +113,27 @@ const char *apply_printf(struct apply *a, const char *format, ...)
     return text;
 }
 
+/* What operators say about domains and accounts. */
+static int run_account_body(struct apply *a, const Pb__Command *command)
+{
+    switch (command->body_case) {
+    case PB__COMMAND__BODY_DOMAIN_SET:
+        return domain_set(a, command->domain_set);
+    case PB__COMMAND__BODY_DOMAIN_REMOVE:
+        return domain_remove(a, command->domain_remove);
+    case PB__COMMAND__BODY_USER_SET:
+        return user_set(a, command->user_set);
+    case PB__COMMAND__BODY_USER_REMOVE:
+        return user_remove(a, command->user_remove);
+    case PB__COMMAND__BODY_USER_IMPORT:
+        return user_import(a, command->user_import);
+    case PB__COMMAND__BODY_USER_LOAD:
+        return user_load(a, command->user_load);
+    default:
+        return ERR_INVALID; /* state_apply() let none through */
+    }
+}
+
 /* What nodes, the leader and operators say. */
 static int run_cluster_body(struct apply *a, const Pb__Command *command)
 {
@@ -155,22 +176,12 @@ static int run_cluster_body(struct apply *a, const Pb__Command *command)
         return expire(a, command->expire);
     case PB__COMMAND__BODY_ROTATE:
         return secrets_rotate(a, command->rotate);
-    case PB__COMMAND__BODY_DOMAIN_SET:
-        return domain_set(a, command->domain_set);
-    case PB__COMMAND__BODY_DOMAIN_REMOVE:
-        return domain_remove(a, command->domain_remove);
-    case PB__COMMAND__BODY_USER_SET:
-        return user_set(a, command->user_set);
-    case PB__COMMAND__BODY_USER_REMOVE:
-        return user_remove(a, command->user_remove);
-    case PB__COMMAND__BODY_USER_IMPORT:
-        return user_import(a, command->user_import);
     case PB__COMMAND__BODY_KILL:
         return session_kill(a, command->kill);
     case PB__COMMAND__BODY_EMPTY:
         return command->empty->reason;
     default:
-        return ERR_INVALID; /* state_apply() let none through */
+        return run_account_body(a, command);
     }
 }
 

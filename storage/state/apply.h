@@ -42,6 +42,7 @@ int node_votes(struct apply *a, const Pb__NodeVotes *command);
 int domain_set(struct apply *a, const Pb__DomainSet *command);
 int domain_remove(struct apply *a, const Pb__DomainRemove *command);
 int user_set(struct apply *a, const Pb__UserSet *command);
+int user_load(struct apply *a, const Pb__UserLoad *command);
 int user_remove(struct apply *a, const Pb__UserRemove *command);
 int user_import(struct apply *a, const Pb__UserImport *command);
 int session_bind(struct apply *a, const Pb__Bind *command);

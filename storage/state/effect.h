@@ -42,7 +42,7 @@ struct outcome {
     uint32_t count;
     bool count_known;
     /* UserImport, HomeSet: the account for which it was refused, from 1; 0: none. Rebalance: how
-     * many users moved. */
+     * many users moved. UserLoad: 1 when it made the account; count: what was left out. */
     uint32_t row;
 };
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #ifdef NEXT_VERSION
-#define NEXT_LOG_VERSION_PROGRAM 2
+#define NEXT_LOG_VERSION_PROGRAM STATE_LOG_VERSION
 
 /** Apply: what NodeSet adds to the row. */
 static inline void next_node_set(Pb__NodeRow *row, const Pb__NodeSet *command)

@@ -75,6 +75,28 @@ void offline_move(struct apply *a, const char *user, uint64_t session)
     }
 }
 
+void state_each_offline(struct state *state, const char *user, state_stanza_visit visit, void *ctx)
+{
+    struct row_list list;
+    struct arena arena;
+    bool goes_on = true;
+
+    arena_init(&arena);
+    list = rows_all(state, &arena, TABLE_OFFLINE, key_user(user));
+    for (size_t i = 0; i < list.count && goes_on; i++) {
+        const Pb__OfflineRow *row = list.items[i].row;
+        struct arena one;
+        const Pb__StanzaRow *stanza;
+
+        arena_init(&one);
+        stanza = row_get(state, &one, TABLE_STANZA, key_u64(row->shared));
+        ASSERT(stanza != NULL); /* an offline list names what is there */
+        goes_on = visit(ctx, stanza->stanza);
+        arena_deinit(&one);
+    }
+    arena_deinit(&arena);
+}
+
 bool offline_erase_step(struct apply *a, const char *user)
 {
     struct row_list list = rows_collect(a->state, a->arena, TABLE_OFFLINE, key_user(user),

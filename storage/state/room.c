@@ -122,6 +122,7 @@ static bool adds_accounts(const Pb__Command *command)
 {
     return command->body_case == PB__COMMAND__BODY_DOMAIN_SET ||
            command->body_case == PB__COMMAND__BODY_USER_IMPORT ||
+           command->body_case == PB__COMMAND__BODY_USER_LOAD ||
            (command->body_case == PB__COMMAND__BODY_USER_SET && command->user_set->create);
 }
 

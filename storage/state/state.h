@@ -45,6 +45,7 @@ struct state;
 #define STATE_MOVE_DEADLINE_S_MAX    86400
 #define STATE_REHOMINGS_MAX          500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
+#define STATE_LOAD_MAX               100 /* contacts and messages per UserLoad */
 #define STATE_ALARMS_MAX             256 /* active ones and those that have ended */
 #define STATE_ALARM_NAME_BYTES_MAX   64
 #define STATE_ALARM_REASON_BYTES_MAX 200
@@ -135,6 +136,10 @@ typedef bool (*state_roster_visit)(void *ctx, const Pb__RosterItem *item);
 /** Contacts of a user, in no order that means anything. Each item is forgotten after its visit. */
 void state_each_roster_item(struct state *state, const char *user, state_roster_visit visit,
                             void *ctx);
+typedef bool (*state_stanza_visit)(void *ctx, const Pb__Stanza *stanza);
+/** Messages that wait for a user without sessions, oldest first. Each is forgotten after its visit.
+ */
+void state_each_offline(struct state *state, const char *user, state_stanza_visit visit, void *ctx);
 typedef bool (*state_presence_visit)(void *ctx, const Pb__PresenceRow *row);
 /** Available presences of a user; state_shown() has what one shows. */
 void state_each_presence(struct state *state, struct arena *arena, const char *user,

@@ -268,6 +268,17 @@ static void aim_version(unsigned id, ProtobufCMessage *body)
     }
 }
 
+/* What is loaded of one user alone is one side of a subscription; check_subscriptions() wants both.
+ */
+static void aim_load(unsigned id, ProtobufCMessage *body)
+{
+    const Pb__UserLoad *load = (const Pb__UserLoad *)body;
+
+    for (size_t i = 0; id == PB__COMMAND__BODY_USER_LOAD && i < load->n_items; i++) {
+        load->items[i]->subscription = PB__ROSTER_ITEM__SUBSCRIPTION__NONE;
+    }
+}
+
 /* Commands that end things come seldom, so that the others find something to work with. */
 static bool is_rare(unsigned id)
 {
@@ -300,6 +311,7 @@ Pb__Command *random_command(uint64_t *seed, struct state *state, uint64_t incarn
     aim_at_credentials(&f, body);
     aim_presence(&f, field->id, body);
     aim_version(field->id, body);
+    aim_load(field->id, body);
     command->body_case = (Pb__Command__BodyCase)field->id;
     *(ProtobufCMessage **)((char *)command + field->offset) = body;
     return command;
