@@ -342,6 +342,10 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
         (void)json_object_set_new(request->result, request->counts,
                                   json_integer((json_int_t)outcome->row));
     }
+    if (request->leaves != NULL) {
+        (void)json_object_set_new(request->result, request->leaves,
+                                  json_integer((json_int_t)outcome->count));
+    }
     if (request->rc != 0 && request->explain != NULL) {
         request_read_state(request, request->explain);
     } else if (request->rc == 0 && request->applied != NULL) {

@@ -24,6 +24,7 @@ struct request {
     json_t *result;                           /* of that work */
     size_t row;         /* of the list in args that it failed for, from 1; 0: of none */
     const char *counts; /* the name of the rows that a command changed, in result; NULL: none */
+    const char *leaves; /* the same of what it left out */
     /* Of a command that was refused: a read() that gives rc words by request_deny(), or leaves it
      * to say what it says when the state has become another since. NULL: there are none. */
     void (*explain)(struct request *request, struct core *core);

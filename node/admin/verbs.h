@@ -30,6 +30,10 @@ void verb_user_remove(struct request *request);
 void verb_user_list(struct request *request);
 void verb_user_show(struct request *request);
 void verb_user_import(struct request *request);
+void verb_user_dump(struct request *request);
+void verb_user_load(struct request *request);
+/** Why a command for one account was refused, or the row of an import that it failed for. */
+void verb_user_explain(struct request *request, struct core *core);
 
 void verb_dns_records(struct request *request);
 

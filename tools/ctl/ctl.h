@@ -108,6 +108,8 @@ int run_user_remove(const struct options *options, char **arguments, int count);
 int run_user_list(const struct options *options, char **arguments, int count);
 int run_user_show(const struct options *options, char **arguments, int count);
 int run_user_import(const struct options *options, char **arguments, int count);
+int run_user_import_xml(const struct options *options, char **arguments, int count);
+int run_user_export(const struct options *options, char **arguments, int count);
 int run_dns_records(const struct options *options, char **arguments, int count);
 int run_domain_add(const struct options *options, char **arguments, int count);
 int run_domain_remove(const struct options *options, char **arguments, int count);

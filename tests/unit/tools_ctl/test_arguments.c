@@ -88,8 +88,8 @@ static void test_faults(void **state)
     } cases[] = {
         {"", "nouns: alarm assignment backup cluster completion dns domain group ha log"},
         {"usr list", "there is no noun \"usr\"; nouns:"},
-        {"user fly",
-         "user: there is no verb \"fly\"; verbs: add assign import list passwd remove show"},
+        {"user fly", "user: there is no verb \"fly\"; verbs: add assign export import import-xml "
+                     "list passwd remove show"},
         {"user", "user: no verb given; verbs: add"},
         {"user add", "usage: musterctl user add ADDRESS"},
         {"user add a@b secret", "usage: musterctl user add ADDRESS"},

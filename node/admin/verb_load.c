@@ -1,0 +1,247 @@
+/* The verb that takes what a user had on another server, part by part. */
+#include "node/admin/user_set.h"
+#include "node/admin/verbs.h"
+#include "node/base/mem.h"
+#include "xmpp/xml/reader.h"
+
+#include <string.h>
+
+/* A command that grows, and what is wrong with its next part. */
+struct load {
+    struct arena *arena;
+    Pb__UserLoad *command;
+    const char *user; /* bare */
+    const char *fault;
+};
+
+static char *text_of(const json_t *item, const char *name)
+{
+    const char *text = json_string_value(json_object_get(item, name));
+
+    return (char *)(uintptr_t)(text == NULL ? "" : text);
+}
+
+/* What a stanza holds has to fit into any stream. */
+static bool read_inner(struct load *load, const json_t *item, ProtobufCBinaryData *out)
+{
+    struct slice bytes = slice_str(text_of(item, "inner"));
+    const struct xml_element *element;
+
+    if (bytes.len > 0 && xml_parse_fragment(bytes, NULL, load->arena, &element) != 0) {
+        load->fault = "inner is no XML that a stanza may hold";
+        return false;
+    }
+    *out = (ProtobufCBinaryData){.len = bytes.len, .data = (uint8_t *)(uintptr_t)bytes.data};
+    return true;
+}
+
+/* Prepared; NULL: it is none. */
+static char *read_address(struct load *load, const json_t *item, const char *name, bool is_bare)
+{
+    struct buf text = BUF_EMPTY;
+    struct jid jid;
+    char *copy;
+
+    if (jid_parse(slice_str(text_of(item, name)), &jid) != 0) {
+        load->fault = "an address is none";
+        return NULL;
+    }
+    if (is_bare) {
+        jid.resource[0] = '\0';
+    }
+    jid_format(&jid, &text);
+    copy = arena_strndup(load->arena, buf_slice(&text));
+    buf_deinit(&text);
+    return copy;
+}
+
+/* ---- contacts */
+
+static bool read_subscription(const char *text, Pb__RosterItem *item)
+{
+    static const char *const names[] = {"none", "to", "from", "both"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            item->subscription = (Pb__RosterItem__Subscription)i;
+            return true;
+        }
+    }
+    return text[0] == '\0';
+}
+
+static bool read_contact(struct load *load, const json_t *from, Pb__RosterItem *item)
+{
+    const json_t *groups = json_object_get(from, "groups");
+
+    item->contact = read_address(load, from, "jid", true);
+    if (item->contact == NULL || !read_subscription(text_of(from, "subscription"), item)) {
+        load->fault = "a contact is none";
+        return false;
+    }
+    item->listed = true;
+    item->name = text_of(from, "name");
+    item->ask = json_is_true(json_object_get(from, "ask"));
+    item->n_groups = json_array_size(groups);
+    item->groups = arena_alloc(load->arena, (item->n_groups + 1) * sizeof(char *));
+    for (size_t i = 0; i < item->n_groups; i++) {
+        const char *group = json_string_value(json_array_get(groups, i));
+
+        if (group == NULL) {
+            load->fault = "a group is no text";
+            return false;
+        }
+        item->groups[i] = (char *)(uintptr_t)group;
+    }
+    return true;
+}
+
+static Pb__Stanza *new_stanza(struct load *load, Pb__Stanza__Kind kind)
+{
+    Pb__Stanza *stanza = arena_alloc(load->arena, sizeof(*stanza));
+
+    pb__stanza__init(stanza);
+    stanza->kind = kind;
+    stanza->to = (char *)(uintptr_t)load->user;
+    return stanza;
+}
+
+static bool read_request(struct load *load, const json_t *from, Pb__RosterItem *item)
+{
+    item->contact = read_address(load, from, "jid", true);
+    item->pending_in = true;
+    item->request = new_stanza(load, PB__STANZA__KIND__PRESENCE);
+    item->request->from = item->contact;
+    item->request->type = (char *)(uintptr_t) "subscribe";
+    return item->contact != NULL && read_inner(load, from, &item->request->inner);
+}
+
+static bool read_items(struct load *load, const json_t *contacts, const json_t *requests)
+{
+    size_t contact_count = json_array_size(contacts);
+    size_t count = contact_count + json_array_size(requests);
+    Pb__RosterItem **items = arena_alloc(load->arena, (count + 1) * sizeof(*items));
+    bool is_good = true;
+
+    for (size_t i = 0; i < count && is_good; i++) {
+        items[i] = arena_alloc(load->arena, sizeof(*items[i]));
+        pb__roster_item__init(items[i]);
+        is_good = i < contact_count
+                      ? read_contact(load, json_array_get(contacts, i), items[i])
+                      : read_request(load, json_array_get(requests, i - contact_count), items[i]);
+    }
+    load->command->items = items;
+    load->command->n_items = count;
+    return is_good;
+}
+
+/* ---- messages */
+
+static bool read_message(struct load *load, const json_t *from, Pb__Stanza *stanza)
+{
+    json_int_t wall_ms = json_integer_value(json_object_get(from, "wall_ms"));
+
+    stanza->from = read_address(load, from, "from", false);
+    stanza->type = text_of(from, "type");
+    stanza->id = text_of(from, "id");
+    stanza->lang = text_of(from, "lang");
+    stanza->wall_ms = wall_ms < 0 ? 0 : (uint64_t)wall_ms;
+    return stanza->from != NULL && read_inner(load, from, &stanza->inner);
+}
+
+static bool read_messages(struct load *load, const json_t *list)
+{
+    size_t count = json_array_size(list);
+    Pb__Stanza **messages = arena_alloc(load->arena, (count + 1) * sizeof(*messages));
+    bool is_good = true;
+
+    for (size_t i = 0; i < count && is_good; i++) {
+        messages[i] = new_stanza(load, PB__STANZA__KIND__MESSAGE);
+        is_good = read_message(load, json_array_get(list, i), messages[i]);
+    }
+    load->command->messages = messages;
+    load->command->n_messages = count;
+    return is_good;
+}
+
+/* ---- the verb */
+
+static Pb__UserSet *read_account(struct request *request, struct load *load, const struct jid *user)
+{
+    const struct derived *derived = request->derivation.items;
+    Pb__UserSet *account;
+
+    if (derived != NULL && derived->rc == 0) {
+        return user_set_derived(load->arena, user, derived, request->derivation.iterations);
+    }
+    if (derived != NULL) {
+        load->fault = "this password cannot be used (RFC 4013)";
+        return NULL;
+    }
+    if (json_object_get(request->args, "keys") != NULL) {
+        account = user_set_ready(load->arena, user, request->args);
+        load->fault = account == NULL ? "no good SCRAM keys" : NULL;
+        return account;
+    }
+    account = arena_alloc(load->arena, sizeof(*account));
+    pb__user_set__init(account);
+    account->user = (char *)(uintptr_t)load->user;
+    return account;
+}
+
+static void submit_load(struct request *request)
+{
+    Pb__UserLoad command = PB__USER_LOAD__INIT;
+    struct user_command scratch;
+    struct load load = {.arena = &scratch.arena, .command = &command};
+    struct jid user;
+
+    if (!request_user(request, &user)) {
+        return;
+    }
+    user_command_init(&scratch);
+    load.user = user_bare_text(&scratch.arena, &user);
+    command.account = read_account(request, &load, &user);
+    if (command.account == NULL ||
+        !read_items(&load, json_object_get(request->args, "contacts"),
+                    json_object_get(request->args, "requests")) ||
+        !read_messages(&load, json_object_get(request->args, "messages"))) {
+        request_fail(request, ERR_INVALID, load.fault);
+    } else {
+        scratch.command.body_case = PB__COMMAND__BODY_USER_LOAD;
+        scratch.command.user_load = &command;
+        request->explain = verb_user_explain;
+        request->counts = "made";
+        request->leaves = "left_out";
+        request->result = json_object();
+        request_submit(request, &scratch.command);
+    }
+    arena_deinit(&scratch.arena);
+}
+
+static void derive_or_submit(struct request *request)
+{
+    const char *password = request_text(request, "password");
+
+    if (password == NULL) {
+        submit_load(request);
+        return;
+    }
+    request->derivation.items = mem_zalloc(sizeof(*request->derivation.items));
+    request->derivation.count = 1;
+    request->derivation.items[0].password = mem_strdup(password);
+    request_derive(request, submit_load);
+}
+
+static void read_version(struct request *request, struct core *core)
+{
+    if (state_cluster(core_state(core), core_arena(core))->log_version < STATE_LOG_VERSION_LOAD) {
+        request_deny(request, ERR_NOT_ALLOWED,
+                     "not every member is known to understand it yet: ask again in a while");
+    }
+}
+
+void verb_user_load(struct request *request)
+{
+    request_read_then(request, read_version, derive_or_submit);
+}
