@@ -76,17 +76,18 @@ class OtherServer:
     def stop(self) -> None:
         """End it and all that it started."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self._signal(signal.SIGTERM)
             try:
                 self.process.wait(TIMEOUT_S)
             finally:
-                self._kill_group()
+                self._signal(signal.SIGKILL)
             self.process = None
 
-    def _kill_group(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
+        """To all of its group that are still there."""
         assert self.process is not None
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, number)
         except ProcessLookupError:
             pass
 

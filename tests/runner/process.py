@@ -39,6 +39,7 @@ def run(command: list[str], timeout_s: float, cwd: Path, env: dict[str, str]) ->
     if _stopping.is_set():
         return Finished(1, "not run: told to stop", False, [])
     scratch = Path(tempfile.mkdtemp(prefix="muster-run-"))
+    scratch.chmod(0o711)  # a server that a test starts as another user has to get to its folder
     try:
         finished = _run_marked(command, timeout_s, cwd, {**env, "TMPDIR": str(scratch)})
         finished.left_behind += sorted(path.name for path in scratch.iterdir())

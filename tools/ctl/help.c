@@ -99,7 +99,7 @@ static void print_command(const struct command *command)
 
     (void)snprintf(left, sizeof(left), "%s%s%s %s", command->noun, command->verb == NULL ? "" : " ",
                    command->verb == NULL ? "" : command->verb, command->arguments);
-    (void)printf("  %-29s %s\n", left, command->summary);
+    (void)printf("  %-31s %s\n", left, command->summary);
 }
 
 static void print_matching(char **words, int count)
