@@ -1,4 +1,5 @@
-/* place - the installation of one node: what cluster init and node join write, and where. */
+/* place - the installation of one node: what cluster init, cluster restore and node join write, and
+ * where. */
 #ifndef TOOLS_CTL_PLACE_H
 #define TOOLS_CTL_PLACE_H
 
