@@ -1,7 +1,7 @@
 /* versions - what this program reads and writes of entries and rows. One number stands for both:
  * the written version, a fact in the state (ClusterRow.log_version). It rises for the whole cluster
- * at once, when every member has announced that it understands more (docs/decisions/0020): until
- * then each program writes what the oldest one reads, afterwards an older one is refused. What a
+ * at once, by an operator's word and only when every member reads more (docs/decisions/0020): until
+ * then each program writes what the one before reads, afterwards an older one is refused. What a
  * version adds is written only where the state says that it may be. */
 #ifndef STORAGE_STATE_VERSIONS_H
 #define STORAGE_STATE_VERSIONS_H
