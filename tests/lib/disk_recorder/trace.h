@@ -1,6 +1,5 @@
 /* trace - the file that disk_recorder writes: one record after the other, in the order in which the
- * process did things. tests/crash/trace.py reads it. Any
- * thread. */
+ * process did things. tests/crash/trace.py reads it. Any thread. */
 #ifndef TESTS_LIB_DISK_RECORDER_TRACE_H
 #define TESTS_LIB_DISK_RECORDER_TRACE_H
 
