@@ -556,11 +556,6 @@ void net_cut(uint32_t from, uint32_t to, bool is_cut)
     }
 }
 
-bool net_is_cut(uint32_t from, uint32_t to)
-{
-    return net.is_cut[from][to];
-}
-
 void net_mend_all(void)
 {
     net_cut(0, 0, false);

@@ -47,7 +47,6 @@ void net_set_user_timeout(struct net_socket *socket, uint32_t ms);
 
 /** Of what goes from one host to another; 0: all of them. */
 void net_cut(uint32_t from, uint32_t to, bool is_cut);
-bool net_is_cut(uint32_t from, uint32_t to);
 void net_mend_all(void);
 /** A way takes so long, and up to so much longer; of_thousand packets are lost and sent again. */
 void net_set_delay(uint64_t delay_us, uint64_t jitter_us, unsigned lost_of_thousand);

@@ -29,11 +29,6 @@ enum plant plant_find(const char *name)
     return plant;
 }
 
-const char *plant_name(enum plant plant)
-{
-    return names[plant];
-}
-
 void plant_set(enum plant plant)
 {
     planted = plant;

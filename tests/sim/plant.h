@@ -23,7 +23,6 @@ enum plant {
 
 /** PLANTS: there is none of that name. */
 enum plant plant_find(const char *name);
-const char *plant_name(enum plant plant);
 void plant_set(enum plant plant);
 bool plant_is(enum plant plant);
 

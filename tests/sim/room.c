@@ -21,7 +21,6 @@ int musterd_main(int argc, char **argv);
 struct program {
     struct sim_cluster *cluster;
     uint32_t number;
-    int exit_code;
     uv_signal_t *on_term;
     uv_signal_cb term;
 };
@@ -243,7 +242,7 @@ static void *run_program(void *ctx)
     (void)snprintf(conf, sizeof(conf), "%s/n%u/muster.yaml", program->cluster->dir,
                    program->number);
     optind = 1;
-    program->exit_code = musterd_main(3, arguments);
+    (void)musterd_main(3, arguments);
     room_kill(program->number); /* what a process leaves its kernel ends */
     return NULL;
 }
@@ -253,7 +252,7 @@ void room_start(struct sim_cluster *cluster, uint32_t number)
     struct sim_host *host = machine_host(number);
     struct program *program = &programs[number - 1];
 
-    *program = (struct program){.cluster = cluster, .number = number, .exit_code = -1};
+    *program = (struct program){.cluster = cluster, .number = number};
     if (!host->is_powered) {
         net_power_on(host);
     }
@@ -269,11 +268,6 @@ void room_lose_power(uint32_t number)
     machine_kill(host);
     net_lose_power(host);
     disk_lose(host);
-}
-
-int room_exit_code(uint32_t number)
-{
-    return programs[number - 1].exit_code;
 }
 
 void room_wipe(struct sim_cluster *cluster, uint32_t number)

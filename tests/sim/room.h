@@ -38,7 +38,5 @@ void room_stop(uint32_t number);
 void room_wipe(struct sim_cluster *cluster, uint32_t number);
 /** What musterctl node join writes; then it starts. */
 void room_join(struct sim_cluster *cluster, uint32_t number, uint64_t raft_id);
-/** How main() ended last; -1: it runs, or was killed. */
-int room_exit_code(uint32_t number);
 
 #endif

@@ -28,19 +28,11 @@ static struct {
     raft_index last;
 } committed;
 
-static size_t looks;
-
 void watch_raft_init(void)
 {
     free(committed.terms);
     memset(&committed, 0, sizeof(committed));
     memset(seen, 0, sizeof(seen));
-    looks = 0;
-}
-
-size_t watch_raft_looks(void)
-{
-    return looks;
 }
 
 static unsigned long long number(uint64_t value)
@@ -193,7 +185,6 @@ static void look(const struct raft *raft)
     const struct sim_host *host = machine_here();
     struct seen *then = &seen[host->number - 1];
 
-    looks++;
     if (then->id != raft->id) {
         *then = (struct seen){.id = raft->id};
     }

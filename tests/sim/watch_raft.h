@@ -6,15 +6,10 @@
 #ifndef TESTS_SIM_WATCH_RAFT_H
 #define TESTS_SIM_WATCH_RAFT_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 struct rlog;
 
 void watch_raft_init(void);
 /** It has been elected. */
 void watch_raft_elected(const struct rlog *rlog);
-/** So many looks were taken. */
-size_t watch_raft_looks(void);
 
 #endif

@@ -18,7 +18,6 @@
 #define DEPTH_SERVER 1
 #define DEPTH_HOST   2
 #define DEPTH_USER   3
-#define DEPTH_LIST   4
 
 const char *const pie_kind_names[PIE_KIND_COUNT] = {
     [PIE_VCARD] = "vCards",           [PIE_PRIVATE] = "private data",
