@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 
 from tests.kill.scene import RESUME_TIMEOUT_S, KillTest, Scene
 from tests.lib.cluster import TestCluster
-from tools.local.network import Network, NotPermitted
 from tests.operator.ctl import ClusterCtl, Said
 from tests.operator.hang import hanging
 from tools.local import processes
+from tools.local.network import Network, NotPermitted
 
 FALLBACK_S = 2
 SERVICE_S = 2

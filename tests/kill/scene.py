@@ -7,7 +7,6 @@ no contact may have seen anybody unavailable. The moments and victims come from 
 printed; MUSTER_SEED repeats it.
 """
 
-
 import asyncio
 import os
 import random

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from tests.kill.scene import KillTest, Scene
 from tests.lib.cluster import POLL_S, TestCluster
-from tools.local.network import Network, NotPermitted
 from tests.lib.xmpp_client import CANCEL_AGAIN_S, Client
 from tests.lib.xmpp_stream import StreamError
+from tools.local.network import Network, NotPermitted
 
 CUTS = int(os.environ.get("MUSTER_CUTS", "6"))
 HANG_S = float(os.environ.get("MUSTER_HANG_S", "4"))

@@ -19,9 +19,9 @@ from tests.lib.scram import AuthenticationError
 from tests.lib.xmpp_client import ROSTER_NS, RequestFailed, SessionLost, Settings
 from tests.lib.xmpp_stream import Address, StreamError
 from tools.local.layout import Cluster
+from tools.trial.diary import ITEM, Device
 from tools.trial.history import Operation
 from tools.trial.record import Record
-from tools.trial.diary import ITEM, Device
 from tools.trial.session import Session
 from tools.trial.slix import SlixSession
 

@@ -49,7 +49,6 @@ class Run(Event):
     voters: list[int] = field(default_factory=list)  # at the begin; empty: all nodes
     lease_s: float = 1.0
     resume_window_s: float = 600.0                   # of a session that can be resumed
-    witnesses: list[int] = field(default_factory=list)  # nodes that vote and serve nobody
 
 
 @dataclass
@@ -109,8 +108,6 @@ class NodeSample(Event):
     applied: int = 0
     state: str = ""            # of its redundancy group, as operators see it
     reason: str = ""
-    mark: int = 0              # index of the last mark in its store, and the state's hash there
-    hash: str = ""
     alarms: list[str] = field(default_factory=list)
 
 
@@ -127,7 +124,6 @@ class Online(Event):
     session: int
     connection: int
     began: float = -1.0        # when it began to connect; below 0: not known
-    window_s: float = -1.0     # how long the session may be away; below 0: as the run says
     detail: str = ""
 
 
@@ -201,7 +197,6 @@ class Got(Event):
     connection: int
     stanza_id: str = ""
     delay: str = ""            # the stamp of XEP-0203, when there is one
-    carbon: bool = False       # a copy (XEP-0280) of what another device got or sent
 
 
 @dataclass
@@ -230,7 +225,6 @@ class PresenceSeen(Event):
     connection: int
     available: bool = True
     status: int = 0            # 0: none was in it
-    room: bool = False         # source is an occupant of a room
 
 
 @dataclass
@@ -271,7 +265,6 @@ class RosterPush(Event):
     session: int
     connection: int
     name: str | None = None    # null: the item was removed
-    version: str = ""
 
 
 @dataclass
@@ -289,15 +282,14 @@ class FinalNode(Event):
 
 @dataclass
 class FinalSession(Event):
-    """A session or occupant in the state at the end, as a node shows it."""
+    """A session in the state at the end, as a node shows it."""
 
     kind: ClassVar[str] = "final-session"
     seen_by: int               # the node that was asked
-    jid: str                   # full JID, or room/nick of an occupant
+    jid: str                   # full JID
     state: str = ""            # live, detached
     node: int = 0              # the owner
     deadline_s: float | None = None  # what is left of it; null: none runs
-    occupant_of: str = ""      # full JID of the session whose occupant this is
 
 
 @dataclass

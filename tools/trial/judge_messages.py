@@ -88,7 +88,7 @@ class Messages:
             message = self.messages.get((event.client, event.number))
             if message is not None:
                 message.bounced = line
-        elif isinstance(event, Got) and not event.carbon:
+        elif isinstance(event, Got):
             self._on_got(line, event)
         elif isinstance(event, FinalSession) and event.state != "live":
             self._detached.add(bare(event.jid))

@@ -7,12 +7,11 @@ minority service: a node had been without a majority within its reach for longer
     majority when no voter that it reaches in both directions, itself among them, reaches a majority
     of voters in both directions; nodes that are killed or stopped reach nobody.
 two leaders: two nodes said within the trial that they lead the same term.
-hashes: two nodes had different state hashes at the same index.
+hashes: two nodes had different state hashes at the same index, at the end.
 not healed: at the end a node does not serve, has an alarm, or is not where the others are.
 """
 
-from tools.trial.history import (Acked, Event, FinalNode, Got, NodeSample, Online, Operation, Run,
-                                 Sent)
+from tools.trial.history import Acked, Event, FinalNode, Got, NodeSample, Online, Operation, Sent
 from tools.trial.judge_world import Finding, World
 
 WRITES = ("roster-set", "roster-remove", "roster-get", "assign")
@@ -30,13 +29,10 @@ class Nodes:
         self._leaders: dict[int, tuple[int, int]] = {}              # term: node, line
         self._hashes: dict[int, tuple[str, int, int]] = {}          # index: hash, node, line
         self._finals: dict[int, tuple[FinalNode, int]] = {}
-        self._roles: dict[int, bool] = {}                           # witness: does not serve
 
     def on(self, line: int, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, Run):
-            self._roles = dict.fromkeys(event.witnesses, True)
-        elif isinstance(event, Sent):
+        if isinstance(event, Sent):
             self._sent[event.client, event.number] = (event.t, line)
         elif isinstance(event, Acked):
             for number in event.numbers:
@@ -87,8 +83,6 @@ class Nodes:
             if other != event.node:
                 self._find("two leaders", event.t, f"nodes {other} and {event.node} lead term "
                            f"{event.term}", other_line, line)
-        if event.hash:
-            self._compare(event.mark, event.hash, event.node, event.t, line)
 
     def _compare(self, index: int, value: str, node: int, t: float, line: int) -> None:
         known, other, other_line = self._hashes.setdefault(index, (value, node, line))
@@ -107,7 +101,7 @@ class Nodes:
             final, line = self._finals.get(node, (None, 0))
             if final is None:
                 self._find("not healed", self.world.end, f"node {node} said nothing at the end")
-            elif not final.serving and node not in self._roles:
+            elif not final.serving:
                 self._find("not healed", final.t, f"node {node} does not serve", line)
             elif final.alarms:
                 self._find("not healed", final.t, f"node {node}: {final.alarms}", line)

@@ -88,7 +88,7 @@ class Presences:
         """Take the next event."""
         if isinstance(event, PresenceSet):
             self._on_set(line, event)
-        elif isinstance(event, PresenceSeen) and not event.room:
+        elif isinstance(event, PresenceSeen):
             self._on_seen(line, event)
         elif isinstance(event, Online) and event.how == "resume":
             self._on_resume(line, event)

@@ -1,8 +1,8 @@
 """Sessions: those that stay though nobody has them, and those that are refused to who has them.
 
-ghosts (P5): at the end a node shows a session or occupant that is live though its client is not
-    connected; or detached without a deadline, with one that passed, or with one further away than
-    its window; or two of one full address.
+ghosts (P5): at the end a node shows a session that is live though its client is not connected; or
+    detached without a deadline, with one that passed, or with one further away than its window; or
+    two of one full address.
 missing (P5): a client is connected and a node does not show its session as live.
 not resumed (P3): a client asked within its window for its session and was told that there is none.
     Not when its client has logged in since: that ended the old session, or gave it up. The window
@@ -65,23 +65,17 @@ class Sessions:
                        *[line for _, line in events])
             return
         event, line = events[0]
-        owner = event.occupant_of or jid
         if event.state == "live" and event.deadline_s is None:
-            wrong = "" if owner in online else "live, and nobody is connected"
+            wrong = "" if jid in online else "live, and nobody is connected"
         elif event.deadline_s is None:
             wrong = f"{event.state} without a deadline"
         elif event.deadline_s < -PAST_S:
             wrong = f"there {-event.deadline_s:.1f} s past its deadline"
-        elif event.deadline_s > self._window_s(owner) + SLACK_S:
+        elif event.deadline_s > self.world.run.resume_window_s + SLACK_S:
             wrong = f"{event.state} for {event.deadline_s:.1f} s more, longer than its window"
         else:
             wrong = ""
         if wrong:
-            last = self.world.by_jid.get(owner, [])
+            last = self.world.by_jid.get(jid, [])
             self._find("ghosts", event.t, f"node {node} shows {jid}: {wrong}", line,
                        last[-1].last().line if last else 0)
-
-    def _window_s(self, jid: str) -> float:
-        sessions = self.world.by_jid.get(jid, [])
-        return max((session.window_s for session in sessions),
-                   default=self.world.run.resume_window_s)

@@ -182,8 +182,8 @@ class World:
             session.last().confirmed = event.t
 
     def _add(self, event: Online) -> Session:
-        window_s = event.window_s if event.window_s >= 0 else self.run.resume_window_s
-        session = Session(event.session, event.client, event.account, event.jid, window_s, event.t)
+        session = Session(event.session, event.client, event.account, event.jid,
+                          self.run.resume_window_s, event.t)
         self.sessions[event.session] = session
         self.devices[event.client] = session
         self.by_jid.setdefault(event.jid, []).append(session)

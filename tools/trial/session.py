@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from tests.lib.xmpp_client import PRESENCE, Client, SessionLost, Settings
 from tests.lib.xmpp_stream import Address
-from tools.trial.record import Record
 from tools.trial.diary import Device, Diary
+from tools.trial.record import Record
 
 OWN_MESSAGE = re.compile(r"^<message id='([^']+)' to=\"([^\"]+)\"")
 

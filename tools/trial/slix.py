@@ -12,8 +12,8 @@ from slixmpp.stanza import Message
 
 from tests.interop.slixmpp_client import SlixmppClient
 from tests.lib.xmpp_client import PRESENCE, Settings
-from tools.trial.record import Record
 from tools.trial.diary import Device, Diary
+from tools.trial.record import Record
 
 for _name in ("asyncio", "slixmpp"):  # connections that fail are expected
     logging.getLogger(_name).setLevel(logging.CRITICAL)
