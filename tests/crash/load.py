@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.lib.cluster import PASSWORD, TestCluster
-from tests.lib.xmpp_client import Client, Settings
+from tests.lib.xmpp_client import Client, Settings, is_message
 from tools.local.control import ControlError
 from tools.local.layout import load, save
 from tools.local.main import find_program
@@ -62,12 +62,10 @@ class PromisedClient(Client):
         super().__init__(settings, lambda stanza: history.receive("".join(stanza.itertext())))
         self._history = history
 
-    def _take_ack(self, h: int) -> None:
-        before = list(self.unacked)
-        super()._take_ack(h)
-        for stanza in before[:len(before) - len(self.unacked)]:
-            if stanza.startswith("<message"):
-                self._history.promise(stanza)
+    def on_acked(self, stanzas: list[str]) -> None:
+        """Messages among them are promises."""
+        for stanza in filter(is_message, stanzas):
+            self._history.promise(stanza)
 
 
 @dataclass
