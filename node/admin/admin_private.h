@@ -1,4 +1,4 @@
-/* admin_private - what the files of node/admin share. The admin thread, unless said otherwise. */
+/* admin_private - what the files of node/admin share. The control thread, unless said otherwise. */
 #ifndef NODE_ADMIN_ADMIN_PRIVATE_H
 #define NODE_ADMIN_ADMIN_PRIVATE_H
 

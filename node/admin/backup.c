@@ -260,7 +260,7 @@ static void *backup_main(void *ctx)
     return NULL;
 }
 
-/* ---- the admin thread */
+/* ---- the control thread */
 
 static bool is_over(struct backup *backup)
 {

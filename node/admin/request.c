@@ -221,7 +221,7 @@ void request_on_job(struct core_job *job)
     }
 }
 
-/* From another thread: come back to the admin thread by its mailbox. */
+/* From another thread: come back to the control thread by its mailbox. */
 static void post_done(struct request *request)
 {
     struct port_message *message = port_new(PORT_JOB);

@@ -28,7 +28,7 @@ struct request {
     /* Of a command that was refused: a read() that gives rc words by request_deny(), or leaves it
      * to say what it says when the state has become another since. NULL: there are none. */
     void (*explain)(struct request *request, struct core *core);
-    /* Goes on, on the admin thread, once the command was applied here. NULL: that is the answer. */
+    /* On the control thread, once the command was applied here. NULL: that is the answer. */
     void (*applied)(struct request *request);
 
     unsigned kind;     /* of verbs that share a read() */
@@ -57,7 +57,7 @@ void request_fail_usage(struct request *request, const char *text);
 /** Let read() fill result or rc on the state thread, then answer with it. */
 void request_read_state(struct request *request,
                         void (*read)(struct request *request, struct core *core));
-/** Let read() say on the state thread whether then() may go on, on the admin thread: rc stays 0. */
+/** Let read() say on the state thread whether then() may go on, on the control thread: rc is 0. */
 void request_read_then(struct request *request,
                        void (*read)(struct request *request, struct core *core),
                        void (*then)(struct request *request));
@@ -74,7 +74,7 @@ void request_submit(struct request *request, Pb__Command *command);
 void request_derive(struct request *request, void (*then)(struct request *request));
 /** Have the configuration read again and answer how it went. */
 void request_reload(struct request *request);
-/** From a thread of one's own: come back to the admin thread, and there go on with then(). */
+/** From a thread of one's own: come back to the control thread, and there go on with then(). */
 void request_post(struct request *request, void (*then)(struct request *request));
 /** What result and rc say is the answer. Admin thread. */
 void request_conclude(struct request *request);
