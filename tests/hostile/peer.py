@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import xml.etree.ElementTree as ET
 
-from tests.lib.xml_stream import STREAM_NS, StreamCutter, StreamEnd, StreamHeader
+from tests.lib.xml_stream import STREAM_NS, StreamEnd, StreamHeader
 from tests.lib.xmpp_client import BIND_NS, IQ, SM_NS
 from tests.lib.xmpp_stream import Address, StreamError, XmppStream, tls_context
 

@@ -5,7 +5,6 @@ For figures of what the servers need. Whatever else comes while it waits stays i
 
 import base64
 import socket
-import ssl
 import time
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr

@@ -1,10 +1,10 @@
 """The users of a trial: who knows whom, and what each device does all day.
 
 Accounts come in circles whose members have each other as contacts. Every account has a device, some
-have two. A device sends numbered messages to its contacts, sets its status, edits items of its
-roster that nobody else edits, loses its connection and resumes, logs out and in, and now and then
-throws its session away. Whatever happens to its node, it goes on at another. Some of the second
-devices are slixmpp clients, which only send messages and presence.
+have two. A device sends numbered messages to its contacts, sets its status, edits items of the
+account's roster, as its other device does, loses its connection and resumes, logs out and in, and
+now and then throws its session away. Whatever happens to its node, it goes on at another. Some of
+the second devices are slixmpp clients, which only send messages and presence.
 """
 
 import asyncio
