@@ -10,11 +10,12 @@ static bool list_domain(void *ctx, const char *name)
 
 static void read_manifest(struct request *request, struct core *core)
 {
+    uint32_t written = state_cluster(core_state(core), core_arena(core))->log_version;
     json_t *domains = json_array();
 
     state_each_domain(core_state(core), core_arena(core), list_domain, domains);
     request->result = json_pack("{s:s,s:o,s:i,s:I,s:s,s:I}", "cluster", request->admin->cluster,
-                                "domains", domains, "schema", STATE_SCHEMA_VERSION, "node",
+                                "domains", domains, "schema", (int)state_schema_of(written), "node",
                                 (json_int_t)request->admin->node_id, "version", MUSTER_VERSION,
                                 "applied", (json_int_t)state_applied_index(core_state(core)));
 }

@@ -22,19 +22,16 @@ static int make_dir(const char *data_dir, const char *name, char *path, size_t s
 
 static int open_store(struct core *core, const struct core_config *config, const char *dir)
 {
-    const struct kv_config kv = {.dir = dir,
-                                 .tables = state_tables,
-                                 .table_count = state_table_count,
-                                 .schema = STATE_SCHEMA_VERSION,
-                                 .schema_oldest = STATE_SCHEMA_OLDEST,
-                                 .tables_of = state_tables_of,
-                                 .map_bytes = config->map_bytes,
-                                 .unwritten_bytes_max = config->unwritten_bytes_max,
-                                 .reserve_bytes = config->reserve_bytes,
-                                 .on_durable = inbox_on_durable,
-                                 .ctx = &core->inbox};
-    int rc = kv_open(&kv, &core->kv);
+    struct kv_config kv = {.dir = dir,
+                           .map_bytes = config->map_bytes,
+                           .unwritten_bytes_max = config->unwritten_bytes_max,
+                           .reserve_bytes = config->reserve_bytes,
+                           .on_durable = inbox_on_durable,
+                           .ctx = &core->inbox};
+    int rc;
 
+    state_describe(&kv);
+    rc = kv_open(&kv, &core->kv);
     if (rc == 0) {
         core->state = state_new(core->kv);
         core_adopt_mark(core);

@@ -10,6 +10,7 @@
 #include "storage/state/schema.pb-c.h"
 #include "storage/state/versions.h"
 
+struct kv_config;
 struct state;
 
 #define STATE_GROUPS_MAX           6 /* as many serving nodes has a cluster */
@@ -75,12 +76,14 @@ struct state;
  * clients show today has less than 2 KiB. Beyond it, policy-violation (RFC 6120 §8.3.3.12). */
 #define STATE_PRESENCE_BYTES_MAX (16 * 1024)
 
-/** The tables of the store, for kv_open(); the order is the format. */
+/** The tables of the store; the order is the format. */
 extern const char *const state_tables[];
 extern const size_t state_table_count;
 /** How many of them a store of this schema has: what a program that reads it must know. A table
  * that a version brings counts from its schema on. */
 size_t state_tables_of(uint32_t schema);
+/** What kv_open() has to know of the state: its tables and schemas. */
+void state_describe(struct kv_config *config);
 
 /** The state over an open store (borrowed, outlives the state). */
 struct state *state_new(struct kv *kv);

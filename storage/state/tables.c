@@ -2,6 +2,7 @@
 
 #include "node/base/crypto.h"
 #include "node/base/jid.h"
+#include "storage/kv/kv.h"
 #include "storage/state/state.h"
 
 const char *const state_tables[TABLE_COUNT] = {
@@ -42,6 +43,15 @@ size_t state_tables_of(uint32_t schema)
 {
     (void)schema; /* none has come since the oldest */
     return TABLE_COUNT;
+}
+
+void state_describe(struct kv_config *config)
+{
+    config->tables = state_tables;
+    config->table_count = state_table_count;
+    config->tables_of = state_tables_of;
+    config->schema = STATE_SCHEMA_VERSION;
+    config->schema_oldest = STATE_SCHEMA_OLDEST;
 }
 
 /* Not an initializer: that would clear all the room on every access to the store. */

@@ -85,19 +85,16 @@ static void on_durable(void *ctx, uint64_t mark_index, uint64_t hash, int status
 
 static void open_store(struct image *image)
 {
-    const struct kv_config config = {.dir = buf_text(&image->state_dir),
-                                     .tables = state_tables,
-                                     .table_count = state_table_count,
-                                     .schema = STATE_SCHEMA_VERSION,
-                                     .schema_oldest = STATE_SCHEMA_OLDEST,
-                                     .map_bytes = (uint64_t)1 << 30,
-                                     .unwritten_bytes_max = (size_t)64 << 20,
-                                     .on_durable = on_durable,
-                                     .ctx = image};
+    struct kv_config config = {.dir = buf_text(&image->state_dir),
+                               .map_bytes = (uint64_t)1 << 30,
+                               .unwritten_bytes_max = (size_t)64 << 20,
+                               .on_durable = on_durable,
+                               .ctx = image};
     struct kv_mark mark;
     uint64_t hash = 0;
     int rc;
 
+    state_describe(&config);
     check("store", kv_open(&config, &image->kv));
     rc = kv_scrub(image->kv, &mark, &hash);
     (void)printf("store %" PRIu64 " %" PRIu64 " %016" PRIx64 "\nrows %016" PRIx64 "\n", mark.index,

@@ -62,6 +62,7 @@ class Rolling(UpgradeTest):
         self._expect_mixed([node])
         await self._upgrade(scene, node, NEXT)
         await self._expect_new_data(programs=0)
+        await asyncio.to_thread(self._back_up)
         self.assertEqual(0, sum(self.entries_of(node, WRITTEN_NEXT) for node in self.cluster.ids))
         await self.finish()
         await self._expect_new_data(programs=3)
@@ -71,6 +72,12 @@ class Rolling(UpgradeTest):
         await self._upgrade(scene, node, NEXT)  # the new data is read after a start, too
 
     # ------------------------------------------------------------ helpers
+
+    def _back_up(self) -> None:
+        """The newer program writes what the older one reads, and knows what it has written."""
+        file = self.cluster.folder / "before.backup"
+        self.ok("backup", "create", "--out", str(file))
+        self.ok("backup", "verify", str(file))
 
     def _nodes_of(self, build: str) -> list[int]:
         return [node for node in self.cluster.ids
@@ -98,11 +105,12 @@ class Rolling(UpgradeTest):
         check = self.check()
         self.assertEqual((WRITTEN_OLD, WRITTEN_NEXT), (check["written"], check["newest"]))
         self.assertEqual(len(old_nodes), len(check["hindrances"]), check)
+        reason = rf"node {old_nodes[0]} reads up to version {WRITTEN_OLD}"
         for build in (OLD, NEXT):
             for node in self.cluster.ids:
                 said = self.ctl_of(build, "--node", str(node), "cluster", "upgrade-finish")
                 self.assertEqual(1, said.code, said)
-                self.assertRegex(said.err, rf"node {old_nodes[0]} reads up to version 1")
+                self.assertRegex(said.err, reason)
         self.assertEqual({WRITTEN_OLD}, self.written())
 
     async def _copy(self, scene: Scene, source: int, target: int) -> None:
@@ -209,10 +217,11 @@ class Refused(UpgradeTest):
 
     async def _expect_said(self, since: dict[int, int]) -> None:
         """Why, at both ends."""
-        await self.until_said(self.old, "the cluster writes version 2, this program reads up to 1: "
+        written = f"the cluster writes version {WRITTEN_NEXT}"
+        await self.until_said(self.old, f"{written}, this program reads up to {WRITTEN_OLD}: "
                               "upgrade this node", since[self.old])
         for node in self.others:
-            await self.until_said(node, "the cluster writes version 2, its program reads up to 1: "
+            await self.until_said(node, f"{written}, its program reads up to {WRITTEN_OLD}: "
                                   "upgrade it", since[node])
 
 

@@ -21,10 +21,18 @@ struct export
     struct link *link;
     long timeout_s;
     FILE *file;
-    char *host; /* whose element is open, NULL: none */
+    char *host;   /* whose element is open, NULL: none */
+    bool is_gone; /* what was asked for last is not there */
     json_int_t last_id;
     json_int_t users;
 };
+
+static bool is_not_found(const json_t *answer)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+
+    return error != NULL && strcmp(error, "not_found") == 0;
+}
 
 /* 0 and *result_out, or an exit code (said). */
 static int request(struct export *export, const char *verb, json_t *args, json_t **result_out)
@@ -33,6 +41,7 @@ static int request(struct export *export, const char *verb, json_t *args, json_t
     enum link_result result;
     int code = EXIT_UNREACHABLE;
 
+    export->is_gone = false;
     link_renew(export->link, export->timeout_s);
     result = link_send(export->link, ++export->last_id, verb, args);
     if (result == LINK_OK) {
@@ -47,6 +56,7 @@ static int request(struct export *export, const char *verb, json_t *args, json_t
         (void)fprintf(stderr, "musterctl: %s\n",
                       json_string_value(json_object_get(answer, "text")));
         code = ask_code_of(answer);
+        export->is_gone = is_not_found(answer);
     }
     json_decref(answer);
     return code;
@@ -109,7 +119,7 @@ static int export_listed(struct export *export, const json_t *users)
     {
         if (code == 0) {
             code = export_user(export, json_string_value(user));
-            code = code == EXIT_REFUSED ? 0 : code;
+            code = code != 0 && export->is_gone ? 0 : code;
         }
     }
     return code;

@@ -126,20 +126,18 @@ static int run_steps(struct restore *restore, struct kv *kv, struct anew *anew)
 
 static int change_store(struct restore *restore)
 {
-    const struct kv_config config = {.dir = buf_text(&restore->dir),
-                                     .tables = state_tables,
-                                     .table_count = state_table_count,
-                                     .schema = STATE_SCHEMA_VERSION,
-                                     .schema_oldest = STATE_SCHEMA_OLDEST,
-                                     .unwritten_bytes_max = UNWRITTEN_BYTES_MAX,
-                                     .on_durable = on_durable,
-                                     .ctx = restore};
+    struct kv_config config = {.dir = buf_text(&restore->dir),
+                               .unwritten_bytes_max = UNWRITTEN_BYTES_MAX,
+                               .on_durable = on_durable,
+                               .ctx = restore};
     struct anew_secrets secrets;
     struct state *state;
     struct anew anew;
     struct kv *kv = NULL;
-    int rc = kv_open(&config, &kv);
+    int rc;
 
+    state_describe(&config);
+    rc = kv_open(&config, &kv);
     if (rc != 0) {
         return rc; /* logged, which is stderr */
     }

@@ -178,13 +178,8 @@ static void on_durable(void *ctx, uint64_t mark_index, uint64_t hash, int status
  */
 static void test_a_reopened_store_goes_on(void **state)
 {
-    struct kv_config config = {.dir = world.dir,
-                               .tables = state_tables,
-                               .table_count = state_table_count,
-                               .schema = STATE_SCHEMA_VERSION,
-                               .schema_oldest = STATE_SCHEMA_OLDEST,
-                               .map_bytes = (uint64_t)64 << 20,
-                               .on_durable = on_durable};
+    struct kv_config config = {
+        .dir = world.dir, .map_bytes = (uint64_t)64 << 20, .on_durable = on_durable};
     uint64_t hash;
     (void)state;
 
@@ -195,6 +190,7 @@ static void test_a_reopened_store_goes_on(void **state)
     state_free(&world.state);
     kv_close(&world.kv);
 
+    state_describe(&config);
     assert_int_equal(kv_open(&config, &world.kv), 0);
     world.state = state_new(world.kv);
     assert_true(check_hash(world.state) == hash);

@@ -20,16 +20,12 @@ static void on_durable(void *ctx, uint64_t mark_index, uint64_t hash, int status
 
 void world_open(struct world *world)
 {
-    struct kv_config config = {.tables = state_tables,
-                               .table_count = state_table_count,
-                               .schema = STATE_SCHEMA_VERSION,
-                               .schema_oldest = STATE_SCHEMA_OLDEST,
-                               .map_bytes = MAP_BYTES,
-                               .on_durable = on_durable};
+    struct kv_config config = {.map_bytes = MAP_BYTES, .on_durable = on_durable};
 
     *world = (struct world){.now_ms = START_MS};
     scratch_folder(world->dir, "state");
     config.dir = world->dir;
+    state_describe(&config);
     assert_int_equal(kv_open(&config, &world->kv), 0);
     world->state = state_new(world->kv);
     arena_init(&world->arena);
