@@ -49,8 +49,9 @@ static uint32_t count_sessions(const struct core *core)
 
 void core_tell_report(struct core *core)
 {
+    const uint32_t written = state_cluster(core->state, &core->arena)->log_version;
     struct rlog_report report = {.log_version = STATE_LOG_VERSION,
-                                 .schema_version = STATE_SCHEMA_VERSION};
+                                 .schema_version = (uint16_t)state_schema_of(written)};
     struct core_status status;
     struct rlog_status log;
     struct health health;

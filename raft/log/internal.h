@@ -221,6 +221,7 @@ struct rlog {
     int vote_fd;               /* -1: not open yet */
     struct ballot ballot;      /* on the disk */
     struct ballot ballot_next; /* about to be */
+    uint64_t ballot_count;     /* of raft_uv's writes of one, when that one is on the disk */
     struct keep keep;          /* while we lead */
 
     struct lease_book leases;

@@ -42,6 +42,16 @@ def written_bytes(path: Path) -> int:
     return len(path.read_bytes().rstrip(b"\0"))
 
 
+def metadata(path: Path) -> tuple[int, int, int]:
+    """Of raft_uv: how often it has written, term, vote."""
+    return struct.unpack_from("<QQQ", path.read_bytes(), 8)
+
+
+def write_metadata(path: Path, count: int, term: int, vote: int) -> None:
+    """As raft_uv does it."""
+    path.write_bytes(struct.pack("<QQQQ", 1, count, term, vote))
+
+
 class Damage(unittest.TestCase):
     """One node, damaged in many ways, one after the other."""
 
@@ -157,7 +167,7 @@ class Damage(unittest.TestCase):
         """Term and vote: each bit of both, the newer file gone, and what they are compared with."""
         log = self.data() / "raft"
         files = [path for path in log.glob("metadata?")]
-        path = max(files, key=lambda path: struct.unpack_from("<Q", path.read_bytes(), 8))
+        path = max(files, key=metadata)
         for name, offset in (("term", 16), ("vote", 24)):
             for _ in range(FLIPS):
                 bit = self.chance.randrange(64)
@@ -167,6 +177,29 @@ class Damage(unittest.TestCase):
         bit = self.chance.randrange(72 * 8)
         self._refused(f"bit {bit} of the second file", "raft.vote_differs",
                       lambda: flip(log / "vote", bit // 8, bit % 8))
+
+    async def _starts(self) -> str:
+        """It comes back; returns what it says."""
+        node = self.cluster.node(self.victim)
+        begin = processes.log_size(node)
+        await self.cluster.start(self.victim)
+        await self.cluster.wait_equal()
+        return Path(node.log).read_bytes()[begin:].decode(errors="replace")
+
+    def test_vote_of_an_older_program(self) -> None:
+        """A program that keeps no second file of term and vote ran meanwhile: the node starts, says
+        so, and is as strict as before ever after. What raft_uv wrote before goes for no such
+        thing, though its count is the highest."""
+        files = sorted((self.data() / "raft").glob("metadata?"), key=metadata)
+        older, newer = map(metadata, files)
+        self._refused("the older ballot with a higher count", "raft.vote_differs",
+                      lambda: write_metadata(files[0], newer[0] + 1, *older[1:]))
+        self._restore()
+        write_metadata(files[0], newer[0] + 1, newer[1] + 5, 0)
+        write_metadata(files[1], newer[0] + 2, newer[1] + 5, newer[2])
+        self.assertIn("raft.vote_by_older_program", asyncio.run(self._starts()))
+        self.cluster.kill(self.victim)
+        self.assertNotIn("raft.vote_", asyncio.run(self._starts()))
 
     def test_identity(self) -> None:
         """The raft id, in both places, and the log as a whole."""
