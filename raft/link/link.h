@@ -12,7 +12,8 @@
 #include <uv.h>
 
 /* 2: lease asks say whether the asker takes entries; 3: lease probes say how long a lease is; 4:
- * nodes report about themselves; 5: hellos say which version of entries is written and read */
+ * nodes report about themselves; 5: hellos say which version of entries is written and read, and
+ * nodes tell each other who is a member */
 #define LINK_VERSION         5
 #define LINK_VERSION_MIN     1 /* oldest that we still speak */
 #define LINK_FRAME_BYTES_MAX (16 * 1024 * 1024)

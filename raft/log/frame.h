@@ -16,6 +16,7 @@ enum frame_type {
     FRAME_MEMBER_ASK = 7,  /* bulk: a change of membership, to the leader */
     FRAME_MEMBER_ANSWER = 8,
     FRAME_REPORT = 9,      /* urgent: what a node says of itself (report.h) */
+    FRAME_MEMBERS = 10,    /* urgent: who is a member, as far as a node knows (told.h) */
     FRAME_COPY_FIRST = 32, /* bulk: copies of the store (raft/snapshot), by struct rlog_extension */
     FRAME_COPY_LAST = 47
 };
@@ -39,7 +40,8 @@ struct lease_ask {
 
 #define LEASE_ASK_FULL 2
 /* Since this version of the link, reports are understood. */
-#define REPORT_LINK 4
+#define REPORT_LINK  4
+#define MEMBERS_LINK 5
 
 struct lease_grant {
     uint64_t term;

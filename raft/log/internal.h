@@ -14,6 +14,7 @@
 #include "raft/log/origin.h"
 #include "raft/log/rlog.h"
 #include "raft/log/stamp.h"
+#include "raft/log/told.h"
 #include "raft/log/voters.h"
 #include "raft/shim/shim.h"
 
@@ -191,6 +192,7 @@ struct rlog {
     bool members_known;
     raft_index members_index; /* configuration that the links follow */
     bool members_committed;
+    struct told told; /* members that the log here does not have yet */
     struct peer peers[RLOG_MEMBERS_MAX * 2];
     size_t peer_count;
     struct voters voters;

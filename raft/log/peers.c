@@ -54,10 +54,45 @@ static void tell_extension(struct rlog *rlog, uint32_t node_id, bool up)
     }
 }
 
+/* The members that are committed, to a node that may lack the entry that says so. */
+static void tell_members(struct rlog *rlog, uint32_t node_id)
+{
+    const struct raft_configuration *members = &rlog->raft.configuration;
+    struct told told = {.index = rlog->raft.configuration_index};
+
+    if (rlog->raft.configuration_uncommitted_index != 0 || told.index == 0 ||
+        members->n > RLOG_MEMBERS_MAX || link_version(rlog->links, node_id) < MEMBERS_LINK) {
+        return;
+    }
+    for (unsigned i = 0; i < members->n; i++) {
+        struct rlog_member *member = &told.members[told.count++];
+
+        member->raft_id = members->servers[i].id;
+        (void)snprintf(member->address, sizeof(member->address), "%s", members->servers[i].address);
+    }
+    buf_clear(&rlog->scratch);
+    told_encode(&told, &rlog->scratch);
+    (void)rlog_send(rlog, node_id, LINK_URGENT, FRAME_MEMBERS, buf_slice(&rlog->scratch));
+}
+
+static int on_members(struct rlog *rlog, struct slice bytes)
+{
+    struct told told;
+    int rc = told_decode(bytes, &told);
+
+    if (rc == 0 && told.index > rlog->told.index && told.index > rlog->members_index) {
+        rlog->told = told;
+        rlog->members_known = false; /* the links follow within this turn */
+        rlog_follow_members(rlog);
+    }
+    return rc;
+}
+
 static void on_up(void *ctx, uint32_t node_id)
 {
     struct rlog *rlog = ctx;
 
+    tell_members(rlog, node_id);
     log_info("raft.link_up", LOG_UINT("node", node_id));
     rlog->reported_ms = 0; /* it is to know us soon */
     if (node_id == rlog->role.leader_node) {
@@ -172,6 +207,8 @@ int rlog_on_frame(struct rlog *rlog, uint32_t node_id, uint8_t type, struct slic
         return on_hash(rlog, node_id, bytes);
     case FRAME_REPORT:
         return rlog_on_report(rlog, node_id, bytes);
+    case FRAME_MEMBERS:
+        return on_members(rlog, bytes);
     case FRAME_MEMBER_ASK:
     case FRAME_MEMBER_ANSWER:
         return member_on_frame(rlog->members, node_id, type == FRAME_MEMBER_ASK, bytes);
@@ -309,7 +346,32 @@ static void want_members(struct rlog *rlog)
     }
 }
 
-/* A node that is not in the log (yet) keeps to the peers that it was told of. */
+/* Until the log here says the same, or more. */
+static void want_told_members(struct rlog *rlog)
+{
+    if (rlog->told.index <= rlog->members_index) {
+        rlog->told = (struct told){0};
+    }
+    for (size_t i = 0; i < rlog->told.count; i++) {
+        const struct rlog_member *member = &rlog->told.members[i];
+
+        if (member->raft_id > rlog_raft_id_of(rlog, member->node_id)) {
+            want_peer(rlog, member->node_id, member->raft_id, member->address);
+        }
+    }
+}
+
+static bool is_told(const struct rlog *rlog, uint32_t node_id)
+{
+    for (size_t i = 0; i < rlog->told.count; i++) {
+        if (rlog->told.members[i].node_id == node_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A node that is not in the log (yet) keeps to the peers that its identity names. */
 static void want_configured_peers(struct rlog *rlog)
 {
     if (shim_member_index(&rlog->raft, rlog->raft.id) >= 0) {
@@ -318,7 +380,7 @@ static void want_configured_peers(struct rlog *rlog)
     for (size_t i = 0; i < rlog->config.peer_count; i++) {
         const struct rlog_member *peer = &rlog->config.peers[i];
 
-        if (rlog_raft_id_of(rlog, peer->node_id) == 0) {
+        if (rlog_raft_id_of(rlog, peer->node_id) == 0 && !is_told(rlog, peer->node_id)) {
             want_peer(rlog, peer->node_id, 0, peer->address);
         }
     }
@@ -343,7 +405,11 @@ void rlog_follow_members(struct rlog *rlog)
         rlog->peers[i].wanted = !committed; /* a removal counts when it is committed */
     }
     want_members(rlog);
+    want_told_members(rlog);
     want_configured_peers(rlog);
     drop_unwanted_peers(rlog);
     rlog_lease_members(rlog);
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        tell_members(rlog, rlog->peers[i].node_id);
+    }
 }

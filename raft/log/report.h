@@ -16,7 +16,7 @@ struct rlog_report {
     /* of the state thread */
     char program[REPORT_PROGRAM_BYTES_MAX + 1]; /* version of the program, printable ASCII */
     uint16_t log_version;                       /* the newest that it reads (versions.h) */
-    uint16_t schema_version;                    /* the schema of that */
+    uint16_t schema_version;                    /* the schema that is written */
     bool serves;
     uint8_t gate;           /* why it does not serve: enum gate_reason */
     uint32_t alarms;        /* set of enum health_alarm */

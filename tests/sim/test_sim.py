@@ -21,7 +21,7 @@ PLANTED = {  # what is put into the program on purpose, and a word of what is fo
     "ghost": "is detached, and nobody's",
     "no-fence": "serves, and is presumed dead",
     "other-state": "has another state at mark",
-    "goes-on": "is next|died of signal|does not serve",
+    "goes-on": "is next|died of signal|does not serve|which has not got it",
     "lost-commit": "which has not got it",
 }
 

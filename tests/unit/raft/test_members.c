@@ -389,6 +389,44 @@ static void test_transfer(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Member i, on an empty disk, joins under a new raft id and comes to lead. */
+static void join_and_lead(struct cluster *cluster, size_t at, size_t i)
+{
+    cluster->members[i].raft_id++;
+    wipe(cluster, i);
+    assert_int_equal(add(cluster, at, i), 0);
+    assert_int_equal(assign(cluster, at, i, RLOG_VOTER), 0);
+    UNTIL(rlog_lease_held(cluster->replicas[i].rlog));
+    rlog_transfer(cluster->replicas[at].rlog, cluster->members[i].node_id, on_answer, &answer);
+    assert_int_equal(wait_for(&answer), 0);
+    UNTIL(cluster_leader(cluster) == (int)i);
+}
+
+/* Goal: a node that was away while another one joined and came to lead finds the way to it, whoever
+ * of the two dials (P8). Method: a node sees another one leave, and is stopped; that one joins anew
+ * and leads, so that nothing in the log of the first names the leader. One with a lower number, and
+ * one with a higher one. */
+static void test_away_while_the_leader_joined(void **state)
+{
+    static struct cluster cluster;
+    const size_t leavers[] = {0, 3};
+    struct replica *away = &cluster.replicas[2];
+    (void)state;
+
+    start_four(&cluster);
+    for (size_t i = 0; i < ARRAY_COUNT(leavers); i++) {
+        assert_int_equal(remove_member(&cluster, 1, leavers[i]), 0);
+        UNTIL(look_at(away, cluster.members[leavers[i]].node_id) == NULL);
+        cluster_stop(&cluster, 2);
+        join_and_lead(&cluster, 1, leavers[i]);
+        submit_many(&cluster, 1, 10);
+        cluster_start(&cluster, 2, true);
+        UNTIL(done_count(away) == 10 * (i + 1));
+        UNTIL(rlog_lease_held(away->rlog));
+    }
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a promotion that gets nowhere, for a minute at most, keeps nobody from handing leadership
  * on, and is not forgotten over it. Method: a spare that is not there is to get a vote; leadership
  * goes from node to node; then the spare is started. */
@@ -458,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_wiped_voter_is_refused),
         cmocka_unit_test(test_wiped_former_voter_is_refused),
         cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_away_while_the_leader_joined),
         cmocka_unit_test(test_transfer_during_a_promotion),
         cmocka_unit_test(test_hash_is_told),
     };
