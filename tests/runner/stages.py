@@ -18,7 +18,7 @@ from tests.runner.sources import c_cases, python_cases
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ["/usr/bin/python3", "-B"]
 TIDY_FOLDERS = ["ha", "node", "raft", "storage", "tools", "xmpp"]
-FUZZ_SECONDS = 20
+FUZZ_SECONDS = 12
 FUZZ_SECONDS_LONG = 300
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
 KILLS_LONG = 200
