@@ -8,12 +8,8 @@
 #include "tools/ctl/print.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,9 +17,7 @@
 #define SYNC_BYTES (8 * 1024 * 1024)
 
 struct making {
-    const char *path;
-    struct buf tmp_path;
-    int file;
+    struct new_file file;
     struct link *link;
     long timeout_s; /* for each part */
     json_int_t last_id;
@@ -33,46 +27,24 @@ struct making {
     uint64_t synced;
 };
 
-static int fail(const char *path)
-{
-    (void)fprintf(stderr, "musterctl: %s: %s\n", path, strerror(errno));
-    return EXIT_REFUSED;
-}
-
 /* ---- the file */
-
-static int open_file(struct making *making)
-{
-    buf_printf(&making->tmp_path, "%s.tmp", making->path);
-    if (access(making->path, F_OK) == 0) {
-        errno = EEXIST;
-        return fail(making->path);
-    }
-    making->file = open(buf_text(&making->tmp_path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                        0600); /* what another one left, killed, is used again */
-    if (making->file < 0 || flock(making->file, LOCK_EX | LOCK_NB) != 0 ||
-        fchmod(making->file, 0600) != 0 || ftruncate(making->file, 0) != 0) {
-        return fail(buf_text(&making->tmp_path));
-    }
-    return 0;
-}
 
 static int write_bytes(struct making *making, struct slice bytes)
 {
     (void)EVP_DigestUpdate(making->digest, bytes.data, bytes.len);
     making->len += bytes.len;
     while (bytes.len > 0) {
-        ssize_t written = write(making->file, bytes.data, bytes.len);
+        ssize_t written = write(making->file.fd, bytes.data, bytes.len);
 
         if (written < 0 && errno != EINTR) {
-            return fail(buf_text(&making->tmp_path));
+            return files_fail(buf_text(&making->file.tmp_path));
         }
         bytes = slice_sub(bytes, written > 0 ? (size_t)written : 0, bytes.len);
     }
     if (making->len - making->synced >= SYNC_BYTES) {
         making->synced = making->len;
-        if (fdatasync(making->file) != 0) {
-            return fail(buf_text(&making->tmp_path));
+        if (fdatasync(making->file.fd) != 0) {
+            return files_fail(buf_text(&making->file.tmp_path));
         }
     }
     return 0;
@@ -83,38 +55,32 @@ static int write_end(struct making *making)
     uint8_t digest[EVP_MAX_MD_SIZE];
     struct backup_footer footer = {.store_bytes = making->len};
     struct buf bytes = BUF_EMPTY;
-    int code;
+    int rc;
 
     backup_manifest_encode(making->manifest, &bytes);
     footer.manifest_bytes = (uint32_t)buf_len(&bytes);
     backup_footer_begin(&footer, &bytes);
-    code = write_bytes(making, buf_slice(&bytes));
+    rc = write_bytes(making, buf_slice(&bytes));
     buf_deinit(&bytes);
-    if (code != 0) {
-        return code;
+    if (rc != 0) {
+        return rc;
     }
     (void)EVP_DigestFinal_ex(making->digest, digest, NULL);
     (void)EVP_DigestInit_ex(making->digest, EVP_sha256(), NULL);
-    code = write_bytes(making, slice_make(digest, BACKUP_DIGEST_BYTES));
-    if (code == 0 && fsync(making->file) != 0) {
-        code = fail(buf_text(&making->tmp_path));
-    }
-    return code;
+    return write_bytes(making, slice_make(digest, BACKUP_DIGEST_BYTES));
 }
 
 /* Under its name there is never anything but a whole backup that was read again. */
 static int give_name(struct making *making)
 {
     struct backup backup;
+    int rc = backup_check(buf_text(&making->file.tmp_path), &backup);
 
-    if (backup_check(buf_text(&making->tmp_path), &backup) != 0) {
-        return EXIT_REFUSED;
+    if (rc == 0) {
+        backup_deinit(&backup);
+        rc = files_give_name(&making->file);
     }
-    backup_deinit(&backup);
-    if (rename(buf_text(&making->tmp_path), making->path) != 0) {
-        return fail(making->path);
-    }
-    return files_sync_parent(making->path) == 0 ? 0 : EXIT_REFUSED;
+    return rc;
 }
 
 /* ---- the node */
@@ -151,15 +117,15 @@ static int write_part(struct making *making, const json_t *result)
 {
     const char *text = json_string_value(json_object_get(result, "bytes"));
     struct buf bytes = BUF_EMPTY;
-    int code;
+    int rc;
 
     if (text == NULL || base64_decode(slice_str(text), &bytes) != 0) {
         (void)fprintf(stderr, "musterctl: no sense in the answer\n");
         return EXIT_REFUSED;
     }
-    code = write_bytes(making, buf_slice(&bytes));
+    rc = write_bytes(making, buf_slice(&bytes));
     buf_deinit(&bytes);
-    return code;
+    return rc == 0 ? 0 : EXIT_REFUSED;
 }
 
 static json_t *now_item(void)
@@ -197,23 +163,18 @@ static int fetch(struct making *making)
     return code;
 }
 
-static int make(struct making *making)
+static int make(struct making *making, const char *path)
 {
-    int code = open_file(making);
+    int code;
 
-    if (code != 0) {
-        return code; /* the file is not ours */
+    if (files_begin_new(path, &making->file) != 0) {
+        return EXIT_REFUSED;
     }
     code = fetch(making);
-    if (code == 0) {
-        code = write_end(making);
+    if (code == 0 && (write_end(making) != 0 || give_name(making) != 0)) {
+        code = EXIT_REFUSED;
     }
-    if (code == 0) {
-        code = give_name(making);
-    }
-    if (code != 0) {
-        (void)unlink(buf_text(&making->tmp_path));
-    }
+    files_end_new(&making->file);
     return code;
 }
 
@@ -247,10 +208,7 @@ static void print_manifest(const struct options *options, const json_t *manifest
 
 int run_backup_create(const struct options *options, char **arguments, int count)
 {
-    struct making making = {.path = options->out,
-                            .file = -1,
-                            .timeout_s = options->timeout_s,
-                            .digest = EVP_MD_CTX_new()};
+    struct making making = {.timeout_s = options->timeout_s, .digest = EVP_MD_CTX_new()};
     int code = EXIT_USAGE;
 
     (void)arguments;
@@ -261,18 +219,14 @@ int run_backup_create(const struct options *options, char **arguments, int count
         code = ask_open_serving(options, &making.link);
     }
     if (code == 0) {
-        code = make(&making);
+        code = make(&making, options->out);
         link_close(&making.link);
     }
     if (code == 0) {
         print_manifest(options, making.manifest, making.len);
     }
-    if (making.file >= 0) {
-        (void)close(making.file);
-    }
     EVP_MD_CTX_free(making.digest);
     json_decref(making.manifest);
-    buf_deinit(&making.tmp_path);
     return code;
 }
 

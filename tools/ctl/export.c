@@ -8,7 +8,6 @@
 #include "tools/ctl/pie_write.h"
 #include "tools/ctl/print.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,12 +156,6 @@ static int export_all(struct export *export, const char *domain)
     return code;
 }
 
-static int fail(const char *path)
-{
-    (void)fprintf(stderr, "musterctl: %s: %s\n", path, strerror(errno));
-    return EXIT_REFUSED;
-}
-
 static int write_file(struct export *export, const struct options *options, const char *user)
 {
     int code;
@@ -172,46 +165,33 @@ static int write_file(struct export *export, const struct options *options, cons
     code = user != NULL ? export_user(export, user) : export_all(export, options->domain);
     close_host(export);
     (void)fprintf(export->file, "</server-data>\n");
-    if (fflush(export->file) != 0 || ferror(export->file) != 0 ||
-        fsync(fileno(export->file)) != 0) {
-        return fail(options->out);
+    if (fflush(export->file) != 0 || ferror(export->file) != 0) {
+        (void)files_fail(options->out);
+        return EXIT_REFUSED;
     }
     return code;
 }
 
-/* As complete as it has its name: FILE.tmp until then. */
 static int export_to(struct export *export, const struct options *options, const char *user)
 {
-    struct buf path = BUF_EMPTY;
-    int file;
+    struct new_file file;
     int code;
 
-    buf_printf(&path, "%s.tmp", options->out);
-    if (access(options->out, F_OK) == 0) {
-        errno = EEXIST;
-        code = fail(options->out);
-        buf_deinit(&path);
-        return code;
+    if (files_begin_new(options->out, &file) != 0) {
+        return EXIT_REFUSED;
     }
-    (void)unlink(buf_text(&path)); /* left by one that was killed */
-    file = open(buf_text(&path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    export->file = file < 0 ? NULL : fdopen(file, "w");
+    export->file = fdopen(fcntl(file.fd, F_DUPFD_CLOEXEC, 0), "w");
     if (export->file == NULL) {
-        code = fail(buf_text(&path));
-        buf_deinit(&path);
-        return code;
+        (void)files_fail(options->out);
+        code = EXIT_REFUSED;
+    } else {
+        code = write_file(export, options, user);
+        (void)fclose(export->file);
     }
-    code = write_file(export, options, user);
-    (void)fclose(export->file);
-    if (code == 0 && rename(buf_text(&path), options->out) != 0) {
-        code = fail(options->out);
-    }
-    if (code != 0) {
-        (void)unlink(buf_text(&path));
-    } else if (files_sync_parent(options->out) != 0) {
+    if (code == 0 && files_give_name(&file) != 0) {
         code = EXIT_REFUSED;
     }
-    buf_deinit(&path);
+    files_end_new(&file);
     return code;
 }
 

@@ -1,7 +1,7 @@
-/* files - files and folders of a node's installation: private ones belong to the user that runs the
- * node, when there is one of that name; what it need not write stays root's. Nothing that is there
- * already is ever overwritten, and no link is followed to what is given away: the node's user, who
- * can make links where its files are, gets nothing else. */
+/* files - files that musterctl writes. Of a node's installation, private ones belong to the user
+ * that runs the node, when there is one of that name; what it need not write stays root's. Nothing
+ * that is there already is ever overwritten, and no link is followed to what is given away: the
+ * node's user, who can make links where its files are, gets nothing else. */
 #ifndef TOOLS_CTL_FILES_H
 #define TOOLS_CTL_FILES_H
 
@@ -27,5 +27,24 @@ NODISCARD int files_sync_parent(const char *path);
 /** Make and open a private file, which must not be there. */
 NODISCARD int files_create_private(const char *path, int *file_out);
 NODISCARD int files_read(const char *path, struct buf *out);
+
+/* A file of who runs musterctl that gets its name last: until then it is PATH.tmp, locked. What is
+ * there under the name, or comes there meanwhile, stays. */
+struct new_file {
+    const char *path;
+    struct buf tmp_path;
+    int fd;
+};
+
+/** Open PATH.tmp, empty; one that was left by who was killed is used again, when it is ours. After
+ * an error nothing needs an end. ERR_EXISTS: path is there. */
+NODISCARD int files_begin_new(const char *path, struct new_file *out);
+/** Sync it and give it its name. ERR_EXISTS: another file has got it. */
+NODISCARD int files_give_name(struct new_file *file);
+/** Close it; without its name it is removed. */
+void files_end_new(struct new_file *file);
+
+/** Say what errno means for path. ERR_EXISTS or ERR_IO. */
+int files_fail(const char *path);
 
 #endif

@@ -34,12 +34,6 @@ struct restore {
     atomic_int status; /* of what was written */
 };
 
-static int fail(const char *path)
-{
-    (void)fprintf(stderr, "musterctl: %s: %s\n", path, strerror(errno));
-    return ERR_IO;
-}
-
 /* ---- the store, as it is in the backup */
 
 static int copy_part(int from, int to, uint8_t *part, size_t len)
@@ -79,12 +73,12 @@ static int copy_store(struct restore *restore)
     int rc;
 
     if (from < 0) {
-        return fail(restore->path);
+        return files_fail(restore->path);
     }
     rc = files_create_private(to_path, &to);
     if (rc == 0) {
         rc = copy_bytes(from, to, restore->backup.footer.store_bytes);
-        rc = rc == 0 ? 0 : fail(to_path);
+        rc = rc == 0 ? 0 : files_fail(to_path);
         (void)close(to);
     }
     (void)close(from);
@@ -181,8 +175,7 @@ static int check_no_conf(struct place *place)
 {
     if (access(place_conf_path(place, CONF_FILE), F_OK) == 0) {
         errno = EEXIST;
-        (void)fail(place_conf_path(place, CONF_FILE));
-        return ERR_EXISTS;
+        return files_fail(place_conf_path(place, CONF_FILE));
     }
     return 0;
 }
