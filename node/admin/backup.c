@@ -1,21 +1,17 @@
 #include "node/admin/backup.h"
 
 #include "node/base/clock.h"
+#include "node/base/copy_pipe.h"
 #include "node/base/crypto.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define DURABLE_POLL_US (10 * 1000)
 #define DURABLE_WAIT_MS 20000 /* a mark comes twice a second; a disk may be slow */
-#define CANCEL_POLL_MS  100
 /* Who takes no part for so long is gone or hangs: the copy holds a snapshot of the store. */
 #define STALL_MS 60000
 
@@ -25,6 +21,7 @@ struct backup {
     uint64_t index; /* least that the copy must have applied */
     pthread_t thread;
     uint8_t *part;
+    struct kv_mark mark; /* of the copy, once it ends */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
@@ -32,54 +29,6 @@ struct backup {
     bool is_over;          /* the thread takes no requests any more */
     struct request *asked; /* for a part */
 };
-
-/* LMDB writes into a pipe on a thread; the backup thread reads the other end. */
-struct copier {
-    struct core *core;
-    pthread_t thread;
-    int read_fd;
-    int write_fd;
-    int status;
-    struct kv_mark mark;
-};
-
-/* ---- the copy */
-
-static void *copier_main(void *ctx)
-{
-    struct copier *copier = ctx;
-    sigset_t pipe_signal;
-
-    (void)pthread_setname_np(pthread_self(), "backup-writer");
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
-    copier->status = core_copy(copier->core, copier->write_fd, &copier->mark);
-    (void)close(copier->write_fd);
-    return NULL;
-}
-
-static int copier_start(struct copier *copier)
-{
-    int fds[2];
-    int rc;
-
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        return ERR_IO;
-    }
-    copier->read_fd = fds[0];
-    copier->write_fd = fds[1];
-    rc = pthread_create(&copier->thread, NULL, copier_main, copier);
-    ASSERT(rc == 0);
-    return 0;
-}
-
-/* Ends the copy when it has not ended. */
-static void copier_stop(struct copier *copier)
-{
-    (void)close(copier->read_fd);
-    (void)pthread_join(copier->thread, NULL);
-}
 
 /* ---- the backup thread */
 
@@ -131,32 +80,16 @@ static struct request *next_request(struct backup *backup)
     return request;
 }
 
-/* Read until the part is full or the copy ends: then *len_out is less. */
-static int read_part(struct backup *backup, int fd, size_t *len_out)
+static bool ask_cancelled(void *ctx)
 {
-    size_t len = 0;
+    return is_cancelled(ctx);
+}
 
-    while (len < BACKUP_PART_BYTES_MAX) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        ssize_t count;
+static int write_copy(void *ctx, int fd)
+{
+    struct backup *backup = ctx;
 
-        if (is_cancelled(backup)) {
-            return ERR_CLOSED;
-        }
-        if (poll(&poll_fd, 1, CANCEL_POLL_MS) <= 0) {
-            continue;
-        }
-        count = read(fd, backup->part + len, BACKUP_PART_BYTES_MAX - len);
-        if (count < 0 && errno != EINTR) {
-            return ERR_IO;
-        }
-        if (count == 0) {
-            break;
-        }
-        len += count > 0 ? (size_t)count : 0;
-    }
-    *len_out = len;
-    return 0;
+    return core_copy(backup->admin->core, fd, &backup->mark);
 }
 
 static json_t *part_item(const struct backup *backup, size_t len)
@@ -187,7 +120,7 @@ static void answer(struct request *request, int rc, json_t *result)
 }
 
 /* Parts to who asks, until the copy ends. */
-static int serve(struct backup *backup, struct copier *copier)
+static int serve(struct backup *backup, struct copy_pipe *copy)
 {
     struct request *request;
     size_t len = 1;
@@ -198,32 +131,31 @@ static int serve(struct backup *backup, struct copier *copier)
         if (request == NULL) {
             return ERR_CLOSED;
         }
-        rc = read_part(backup, copier->read_fd, &len);
+        rc = copy_pipe_read(copy, backup->part, BACKUP_PART_BYTES_MAX, &len);
         if (rc == 0 && len > 0) {
             answer(request, 0, part_item(backup, len));
             continue;
         }
-        copier_stop(copier);
-        copier->read_fd = -1;
-        rc = rc != 0 ? rc : copier->status;
-        answer(request, rc, rc == 0 ? mark_item(&copier->mark) : NULL);
+        if (rc == 0) {
+            rc = copy_pipe_close(copy);
+        }
+        answer(request, rc, rc == 0 ? mark_item(&backup->mark) : NULL);
     }
     return rc;
 }
 
 static int stream(struct backup *backup)
 {
-    struct copier copier = {.core = backup->admin->core};
+    struct copy_pipe copy = {
+        .write = write_copy, .is_cancelled = ask_cancelled, .ctx = backup, .name = "backup-writer"};
     int rc = wait_durable(backup);
 
     if (rc == 0) {
-        rc = copier_start(&copier);
+        rc = copy_pipe_open(&copy);
     }
     if (rc == 0) {
-        rc = serve(backup, &copier);
-        if (copier.read_fd >= 0) {
-            copier_stop(&copier);
-        }
+        rc = serve(backup, &copy);
+        (void)copy_pipe_close(&copy);
     }
     return rc;
 }

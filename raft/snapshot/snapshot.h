@@ -24,9 +24,9 @@ struct snapshot_config {
     /** Any thread: what a copy begun now has applied at least. A node that is behind what it is
      * asked for says so at once, not after a copy that is of no use. */
     uint64_t (*copied_index)(void *ctx);
-    /** On a thread of its own: write a copy of the store to fd, which takes it as slowly as the
-     * network does; *applied_out is the index it has applied. Fails when fd is closed from the
-     * other side. */
+    /** On a thread of its own: write a copy of the store to fd, which is non-blocking and takes it
+     * as slowly as the network does; *applied_out is the index it has applied. Fails when fd is
+     * closed from the other side. */
     int (*write_copy)(void *ctx, int fd, uint64_t *applied_out);
     /** The answer to snapshot_fetch(), on the target thread: the copy stands in the file, checked
      * and synced (status 0), or why not. The file is the owner's until the next snapshot_fetch().

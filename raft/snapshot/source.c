@@ -1,16 +1,9 @@
 /* source - gives a copy of this node's store to one that is behind. */
 #include "node/base/clock.h"
+#include "node/base/copy_pipe.h"
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "raft/snapshot/internal.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <unistd.h>
-
-#define CANCEL_POLL_MS 100 /* how long a cancelled copy may go on waiting for the store */
 
 /* ---------------------------------------------------------------- raft thread, mutex held */
 
@@ -68,31 +61,6 @@ void source_on_link_down(struct snapshot *snapshot, uint32_t node)
     }
 }
 
-/* ---------------------------------------------------------------- the thread that writes the copy
- */
-
-struct writer {
-    struct snapshot *snapshot;
-    int fd;
-    int status;
-    uint64_t applied;
-};
-
-static void *writer_main(void *ctx)
-{
-    struct writer *writer = ctx;
-    const struct snapshot_config *config = &writer->snapshot->config;
-    sigset_t pipe_signal;
-
-    (void)pthread_setname_np(pthread_self(), "copy-writer");
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
-    writer->status = config->write_copy(config->ctx, writer->fd, &writer->applied);
-    (void)close(writer->fd);
-    return NULL;
-}
-
 /* ---------------------------------------------------------------- the source thread */
 
 static bool is_cancelled(struct snapshot *snapshot)
@@ -105,32 +73,25 @@ static bool is_cancelled(struct snapshot *snapshot)
     return cancelled;
 }
 
-/* Read until the chunk is full or the copy ends. */
-static int read_chunk(struct snapshot *snapshot, int fd, uint8_t *chunk, size_t *len_out)
+/* The copy that is under way: on the thread that writes it, write_copy() alone. */
+struct writer {
+    struct snapshot *snapshot;
+    uint64_t applied;
+};
+
+static int write_copy(void *ctx, int fd)
 {
-    size_t len = 0;
+    struct writer *writer = ctx;
+    const struct snapshot_config *config = &writer->snapshot->config;
 
-    while (len < COPY_CHUNK_BYTES_MAX) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        ssize_t count;
+    return config->write_copy(config->ctx, fd, &writer->applied);
+}
 
-        if (is_cancelled(snapshot)) {
-            return ERR_CLOSED;
-        }
-        if (poll(&poll_fd, 1, CANCEL_POLL_MS) <= 0) {
-            continue;
-        }
-        count = read(fd, chunk + len, COPY_CHUNK_BYTES_MAX - len);
-        if (count < 0 && errno != EINTR) {
-            return ERR_IO;
-        }
-        if (count == 0) {
-            break;
-        }
-        len += count > 0 ? (size_t)count : 0;
-    }
-    *len_out = len;
-    return 0;
+static bool ask_cancelled(void *ctx)
+{
+    const struct writer *writer = ctx;
+
+    return is_cancelled(writer->snapshot);
 }
 
 /* Wait until the receiver has written so much that len more bytes fit into the window. */
@@ -156,7 +117,7 @@ static int wait_for_window(struct snapshot *snapshot, size_t len)
 }
 
 /* Send everything that comes out of the pipe; the hash of it goes to digest. */
-static int relay(struct snapshot *snapshot, const struct source_job *job, int fd,
+static int relay(struct snapshot *snapshot, const struct source_job *job, struct copy_pipe *copy,
                  EVP_MD_CTX *digest, uint64_t *length_out)
 {
     uint8_t *chunk = mem_alloc(COPY_CHUNK_BYTES_MAX);
@@ -165,7 +126,7 @@ static int relay(struct snapshot *snapshot, const struct source_job *job, int fd
     int rc = 0;
 
     while (rc == 0 && len > 0) {
-        rc = read_chunk(snapshot, fd, chunk, &len);
+        rc = copy_pipe_read(copy, chunk, COPY_CHUNK_BYTES_MAX, &len);
         if (rc == 0 && len > 0) {
             rc = wait_for_window(snapshot, len);
         }
@@ -189,24 +150,22 @@ static int stream(struct snapshot *snapshot, const struct source_job *job, EVP_M
                   struct copy_frame *end_out)
 {
     struct writer writer = {.snapshot = snapshot};
-    pthread_t thread;
-    int fds[2];
+    struct copy_pipe copy = {
+        .write = write_copy, .is_cancelled = ask_cancelled, .ctx = &writer, .name = "copy-writer"};
+    int status;
     int rc;
 
     if (snapshot->config.copied_index(snapshot->config.ctx) < job->index_min) {
         return ERR_BUSY; /* this node's own store is behind: ask later, or another */
     }
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        return ERR_IO;
+    rc = copy_pipe_open(&copy);
+    if (rc != 0) {
+        return rc;
     }
-    writer.fd = fds[1];
-    rc = pthread_create(&thread, NULL, writer_main, &writer);
-    ASSERT(rc == 0);
-    rc = relay(snapshot, job, fds[0], digest, &end_out->offset);
-    (void)close(fds[0]); /* ends the writer if it has not ended */
-    (void)pthread_join(thread, NULL);
-    if (rc != 0 || writer.status != 0) {
-        return rc != 0 ? rc : writer.status;
+    rc = relay(snapshot, job, &copy, digest, &end_out->offset);
+    status = copy_pipe_close(&copy);
+    if (rc != 0 || status != 0) {
+        return rc != 0 ? rc : status;
     }
     end_out->index = writer.applied;
     (void)EVP_DigestFinal_ex(digest, end_out->hash, NULL);

@@ -8,7 +8,9 @@
 #include "raft/snapshot/copy_frame.h"
 #include "tests/lib/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -226,12 +228,16 @@ static int write_copy(void *ctx, int fd, uint64_t *applied_out)
             bytes[i] = sample_byte(at + i);
         }
         for (size_t done = 0; done < len;) {
+            struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
             ssize_t written = write(fd, bytes + done, len - done);
 
-            if (written < 0) {
+            if (written < 0 && errno != EAGAIN) {
                 return ERR_IO;
             }
-            done += (size_t)written;
+            if (written < 0) {
+                (void)poll(&poll_fd, 1, -1);
+            }
+            done += written > 0 ? (size_t)written : 0;
         }
     }
     *applied_out = node->applied;
