@@ -215,14 +215,11 @@ bool backup_is_busy(struct request *request)
     return true;
 }
 
-void backup_begin(struct request *request, uint64_t index)
+static struct backup *backup_new(const struct request *request, uint64_t index)
 {
-    struct backup *backup;
+    struct backup *backup = mem_zalloc(sizeof(*backup));
     pthread_condattr_t attributes;
-    int rc;
 
-    backup_end(request->admin); /* an earlier one that is over */
-    backup = mem_zalloc(sizeof(*backup));
     backup->admin = request->admin;
     backup->owner = request->control;
     backup->index = index;
@@ -232,10 +229,32 @@ void backup_begin(struct request *request, uint64_t index)
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&backup->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
+    return backup;
+}
+
+static void backup_free(struct backup **address)
+{
+    struct backup *backup = *address;
+
+    (void)pthread_cond_destroy(&backup->changed);
+    (void)pthread_mutex_destroy(&backup->mutex);
+    mem_free(&backup->part);
+    mem_free(address);
+}
+
+int backup_begin(struct request *request, uint64_t index)
+{
+    struct backup *backup;
+
+    backup_end(request->admin); /* an earlier one that is over */
+    backup = backup_new(request, index);
+    if (pthread_create(&backup->thread, NULL, backup_main, backup) != 0) {
+        backup_free(&backup);
+        return ERR_BUSY;
+    }
     request->admin->backup = backup;
     log_info("backup.begins", LOG_UINT("index", index));
-    rc = pthread_create(&backup->thread, NULL, backup_main, backup);
-    ASSERT(rc == 0);
+    return 0;
 }
 
 void backup_read(struct request *request)
@@ -276,8 +295,5 @@ void backup_end(struct admin *admin)
     (void)pthread_cond_signal(&backup->changed);
     (void)pthread_mutex_unlock(&backup->mutex);
     (void)pthread_join(backup->thread, NULL);
-    (void)pthread_cond_destroy(&backup->changed);
-    (void)pthread_mutex_destroy(&backup->mutex);
-    mem_free(&backup->part);
-    mem_free(&admin->backup);
+    backup_free(&admin->backup);
 }

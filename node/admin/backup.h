@@ -12,8 +12,9 @@ struct backup;
 
 /** Is one under way? Of another connection than the request's: then request has failed. */
 bool backup_is_busy(struct request *request);
-/** Begin one for the connection of request: of a state that has at least index applied. */
-void backup_begin(struct request *request, uint64_t index);
+/** Begin one for the connection of request, which is open: of a state that has at least index
+ * applied. ERR_BUSY: there is no thread for it. */
+NODISCARD int backup_begin(struct request *request, uint64_t index);
 /** Answer request with the next part: {"bytes": base64}; at the end {"mark": {index, term, hash}}
  * and the backup is over. */
 void backup_read(struct request *request);

@@ -70,6 +70,11 @@ static void close_control(struct control *control)
     }
 }
 
+bool control_is_closing(const struct control *control)
+{
+    return control->is_closing;
+}
+
 void control_close_all(struct admin *admin)
 {
     for (struct control *control = admin->controls; control != NULL; control = control->next) {

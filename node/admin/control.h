@@ -20,6 +20,9 @@ void control_close_all(struct admin *admin);
 /** Write one answer; does nothing when the peer is gone. */
 void control_send(struct control *control, const json_t *answer);
 
+/** Is the peer gone? Then nothing begins for it any more. */
+bool control_is_closing(const struct control *control);
+
 /* Requests under way hold a reference, so that a peer that went away does not pull the memory from
  * under them. */
 void control_ref(struct control *control);

@@ -24,10 +24,14 @@ static void begin(struct request *request)
 {
     json_int_t applied = json_integer_value(json_object_get(request->result, "applied"));
 
+    if (control_is_closing(request->control)) { /* nobody would end it */
+        request_conclude(request);
+        return;
+    }
     if (backup_is_busy(request)) { /* begun by another connection meanwhile */
         return;
     }
-    backup_begin(request, (uint64_t)applied);
+    request->rc = backup_begin(request, (uint64_t)applied);
     request_conclude(request);
 }
 

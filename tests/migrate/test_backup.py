@@ -5,6 +5,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -19,6 +20,7 @@ from tools.local.main import find_program
 
 MESSAGES = 20
 FLIPS = 60
+ASKERS_GONE = 5
 FILE_BYTES_MAX = 4096
 MESSAGE_INTERVAL_S = 0.05
 Told = list[tuple[str, str, str, str]]
@@ -226,6 +228,15 @@ class Refusals(BackupTest, unittest.IsolatedAsyncioTestCase):
         self.assertEqual(["good"], [path.name for path in self.scratch.iterdir()])
         for node in (2, 3):
             await self.cluster.start(node)
+
+    async def test_asker_gone(self) -> None:
+        """Somebody asks for a backup and is gone before the cluster has granted it: that begins
+        nothing which would be in the way of the next one."""
+        for number in range(ASKERS_GONE):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.connect(self.cluster.cluster.node(1).control)
+                connection.sendall(b'{"verb": "backup.begin"}\n')
+            await asyncio.to_thread(self.create, 1, f"good{number}")
 
     def _expect_no_room(self) -> None:
         """As on a full disk: the file may not grow."""
