@@ -119,6 +119,20 @@ static void answer(struct request *request, int rc, json_t *result)
     request_post(request, request_conclude);
 }
 
+/* A copy keeps pages from being used again: as long as it lasts the store grows with every write.
+ * It must not be what makes this node refuse content. */
+static int next_part(struct backup *backup, struct copy_pipe *copy, struct request *request,
+                     size_t *len_out)
+{
+    if (!core_has_room(backup->admin->core)) {
+        request->fault =
+            mem_strdup("this node has hardly any room left, and a copy takes of it: give "
+                       "it room, or ask another node");
+        return ERR_NO_SPACE;
+    }
+    return copy_pipe_read(copy, backup->part, BACKUP_PART_BYTES_MAX, len_out);
+}
+
 /* Parts to who asks, until the copy ends. */
 static int serve(struct backup *backup, struct copy_pipe *copy)
 {
@@ -131,7 +145,7 @@ static int serve(struct backup *backup, struct copy_pipe *copy)
         if (request == NULL) {
             return ERR_CLOSED;
         }
-        rc = copy_pipe_read(copy, backup->part, BACKUP_PART_BYTES_MAX, &len);
+        rc = next_part(backup, copy, request, &len);
         if (rc == 0 && len > 0) {
             answer(request, 0, part_item(backup, len));
             continue;

@@ -37,6 +37,11 @@ uint64_t core_durable_index(struct core *core)
     return copied_index(core);
 }
 
+bool core_has_room(struct core *core)
+{
+    return kv_has_room(core->kv);
+}
+
 static void on_fetched(void *ctx, uint64_t applied_index, int status)
 {
     struct core *core = ctx;

@@ -94,6 +94,8 @@ void core_post_scrub(struct core *core, struct core_job *job);
 NODISCARD int core_copy(struct core *core, int fd, struct kv_mark *mark_out);
 /** Any thread: what a copy begun now has applied at least. */
 uint64_t core_durable_index(struct core *core);
+/** Any thread: is there room in the store, as kv_has_room()? */
+bool core_has_room(struct core *core);
 
 /* For jobs, on the state thread only. */
 struct state *core_state(struct core *core);
