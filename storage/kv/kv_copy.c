@@ -97,19 +97,20 @@ static int relay(struct store *store, int pipe_read, int fd)
     }
 }
 
-static int read_mark_now(struct store *store, struct kv_mark *out)
+static int read_mark_now(struct store *store, struct store_guest *guest, struct kv_mark *out)
 {
     MDB_txn *txn = NULL;
     int rc = store_err(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
 
     if (rc == 0) {
+        store_guest_reads(store, guest, txn); /* LMDB's copy sees the same: no commit between */
         rc = store_read_mark(store, txn, out);
     }
     mdb_txn_abort(txn);
     return rc;
 }
 
-static int copy_as_guest(struct kv *kv, int fd, struct kv_mark *out)
+static int copy_as_guest(struct kv *kv, struct store_guest *guest, int fd, struct kv_mark *out)
 {
     struct copy copy = {.kv = kv};
     int pipe_fds[2];
@@ -123,7 +124,7 @@ static int copy_as_guest(struct kv *kv, int fd, struct kv_mark *out)
 
     /* No commit until the copy has begun: then the mark read here is the mark of the copy. */
     pthread_mutex_lock(&kv->store.commit_mutex);
-    rc = read_mark_now(&kv->store, out);
+    rc = read_mark_now(&kv->store, guest, out);
     if (rc == 0 && pthread_create(&thread, NULL, copy_thread_main, &copy) != 0) {
         rc = ERR_STORAGE;
     }
@@ -146,23 +147,25 @@ static int copy_as_guest(struct kv *kv, int fd, struct kv_mark *out)
 
 int kv_copy(struct kv *kv, int fd, struct kv_mark *mark_out)
 {
+    struct store_guest guest;
     struct kv_mark mark;
-    int rc = store_guest_enter(&kv->store);
+    int rc = store_guest_enter(&kv->store, &guest);
 
     if (rc != 0) {
         return rc;
     }
-    rc = copy_as_guest(kv, fd, &mark);
+    rc = copy_as_guest(kv, &guest, fd, &mark);
     if (rc == 0) {
         *mark_out = mark;
     } else {
         log_warn("kv.copy_failed", LOG_STR("dir", kv->store.dir), LOG_STR("cause", err_text(rc)));
     }
-    store_guest_leave(&kv->store); /* from here on kv may be gone */
+    store_guest_leave(&kv->store, &guest); /* from here on kv may be gone */
     return rc;
 }
 
-static int scrub_as_guest(struct store *store, struct kv_mark *mark_out, uint64_t *hash_out)
+static int scrub_as_guest(struct store *store, struct store_guest *guest, struct kv_mark *mark_out,
+                          uint64_t *hash_out)
 {
     MDB_txn *txn = NULL;
     struct kv_mark mark;
@@ -170,6 +173,7 @@ static int scrub_as_guest(struct store *store, struct kv_mark *mark_out, uint64_
     int rc = store_err(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
 
     if (rc == 0) {
+        store_guest_reads(store, guest, txn);
         rc = store_read_mark(store, txn, &mark);
     }
     for (unsigned table = 0; rc == 0 && table < store->table_count; table++) {
@@ -190,11 +194,12 @@ static int scrub_as_guest(struct store *store, struct kv_mark *mark_out, uint64_
 
 int kv_scrub(struct kv *kv, struct kv_mark *mark_out, uint64_t *hash_out)
 {
-    int rc = store_guest_enter(&kv->store);
+    struct store_guest guest;
+    int rc = store_guest_enter(&kv->store, &guest);
 
     if (rc == 0) {
-        rc = scrub_as_guest(&kv->store, mark_out, hash_out);
-        store_guest_leave(&kv->store); /* from here on kv may be gone */
+        rc = scrub_as_guest(&kv->store, &guest, mark_out, hash_out);
+        store_guest_leave(&kv->store, &guest); /* from here on kv may be gone */
     }
     return rc;
 }

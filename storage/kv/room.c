@@ -15,23 +15,27 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 }
 
 /* Pages on LMDB's list of free pages (table 0: a count and the numbers, for each transaction that
- * freed some). A copy that is under way keeps the newer ones from being used: then count none. */
+ * freed some, by its number). What was freed by the transaction that a guest sees the end of, or
+ * later, LMDB does not use before the guest has left. */
 static int count_free_pages(struct store *store, uint64_t *count_out)
 {
+    uint64_t oldest = store_guests_oldest(store);
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     MDB_val key;
     MDB_val value;
     uint64_t count = 0;
     size_t pages;
+    size_t freed_by;
     int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
 
     if (rc == 0) {
         rc = mdb_cursor_open(txn, 0, &cursor);
     }
     while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        memcpy(&freed_by, key.mv_data, sizeof(freed_by));
         memcpy(&pages, value.mv_data, sizeof(pages));
-        count += pages;
+        count += freed_by < oldest ? pages : 0;
     }
     if (cursor != NULL) {
         mdb_cursor_close(cursor);
@@ -39,16 +43,6 @@ static int count_free_pages(struct store *store, uint64_t *count_out)
     mdb_txn_abort(txn);
     *count_out = count;
     return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static bool has_guests(struct store *store)
-{
-    bool has;
-
-    pthread_mutex_lock(&store->guest_mutex);
-    has = store->guest_count > 0;
-    pthread_mutex_unlock(&store->guest_mutex);
-    return has;
 }
 
 void store_measure_room(struct store *store)
@@ -71,7 +65,7 @@ void store_measure_room(struct store *store)
     used = (uint64_t)(info.me_last_pgno + 1) * sizes.ms_psize;
     room = min_u64(store->map_bytes - min_u64(used, store->map_bytes),
                    (uint64_t)disk.f_bavail * disk.f_frsize);
-    if (room < store->room_enough && !has_guests(store)) {
+    if (room < store->room_enough) {
         if (count_free_pages(store, &free_pages) != 0) {
             free_pages = 0;
         }

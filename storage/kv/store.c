@@ -402,23 +402,48 @@ int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const atomic_bool
     return rc == MDB_NOTFOUND ? 0 : store_err(rc);
 }
 
-int store_guest_enter(struct store *store)
+int store_guest_enter(struct store *store, struct store_guest *guest)
 {
     int rc = ERR_CLOSED;
 
     pthread_mutex_lock(&store->guest_mutex);
     if (!atomic_load(&store->guests_barred)) {
-        store->guest_count++;
+        *guest = (struct store_guest){.next = store->guests};
+        store->guests = guest;
         rc = 0;
     }
     pthread_mutex_unlock(&store->guest_mutex);
     return rc;
 }
 
-void store_guest_leave(struct store *store)
+void store_guest_reads(struct store *store, struct store_guest *guest, MDB_txn *txn)
 {
     pthread_mutex_lock(&store->guest_mutex);
-    store->guest_count--;
+    guest->snapshot = mdb_txn_id(txn);
+    pthread_mutex_unlock(&store->guest_mutex);
+}
+
+uint64_t store_guests_oldest(struct store *store)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    pthread_mutex_lock(&store->guest_mutex);
+    for (const struct store_guest *guest = store->guests; guest != NULL; guest = guest->next) {
+        oldest = guest->snapshot < oldest ? guest->snapshot : oldest;
+    }
+    pthread_mutex_unlock(&store->guest_mutex);
+    return oldest;
+}
+
+void store_guest_leave(struct store *store, struct store_guest *guest)
+{
+    struct store_guest **link = &store->guests;
+
+    pthread_mutex_lock(&store->guest_mutex);
+    while (*link != guest) {
+        link = &(*link)->next;
+    }
+    *link = guest->next;
     pthread_cond_signal(&store->guest_left);
     pthread_mutex_unlock(&store->guest_mutex);
 }
@@ -427,7 +452,7 @@ void store_guests_bar(struct store *store)
 {
     pthread_mutex_lock(&store->guest_mutex);
     atomic_store(&store->guests_barred, true);
-    while (store->guest_count > 0) {
+    while (store->guests != NULL) {
         pthread_cond_wait(&store->guest_left, &store->guest_mutex);
     }
     pthread_mutex_unlock(&store->guest_mutex);

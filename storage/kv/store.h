@@ -12,6 +12,12 @@
 #define STORE_DATA_FILE "data.mdb"
 #define STORE_LOCK_FILE "lock.mdb"
 
+/* Who reads the file on a thread of its own. Guarded by guest_mutex. */
+struct store_guest {
+    struct store_guest *next;
+    uint64_t snapshot; /* LMDB's number of the transaction that it sees the end of; 0: not known */
+};
+
 struct store {
     char *dir;
     const char *const *table_names;
@@ -36,7 +42,7 @@ struct store {
     /* Scrubs and copies, on any thread, against the swap and the end of the file. */
     pthread_mutex_t guest_mutex;
     pthread_cond_t guest_left;
-    size_t guest_count;
+    struct store_guest *guests;
     atomic_bool guests_barred;
 };
 
@@ -76,9 +82,15 @@ NODISCARD int store_sum_table(MDB_txn *txn, MDB_dbi dbi, unsigned table, const a
                               uint64_t *hash);
 
 /** Come in to read the file on a thread of one's own; ERR_CLOSED when it is being swapped or
- * closed. A guest looks at guests_barred now and then, and leaves when it is set. */
-NODISCARD int store_guest_enter(struct store *store);
-void store_guest_leave(struct store *store);
+ * closed. A guest looks at guests_barred now and then, and leaves when it is set; it is the
+ * caller's until then. */
+NODISCARD int store_guest_enter(struct store *store, struct store_guest *guest);
+/** The guest reads what txn sees, and nothing older. */
+void store_guest_reads(struct store *store, struct store_guest *guest, MDB_txn *txn);
+void store_guest_leave(struct store *store, struct store_guest *guest);
+/** Before it all that guests need was written: UINT64_MAX when there are none, 0 when one has not
+ * said yet what it reads. */
+uint64_t store_guests_oldest(struct store *store);
 /** Let no more guests in and wait until the last one has left. */
 void store_guests_bar(struct store *store);
 void store_guests_admit(struct store *store);
