@@ -30,7 +30,7 @@ static int make_part(const char *path, mode_t mode)
 }
 
 /* A link stays who it is to: its owner might make root give away anything. */
-static int give_dir(const char *path)
+static int give_named_dir(const char *path)
 {
     const struct passwd *user = node_user();
 
@@ -59,7 +59,7 @@ int files_make_dir(const char *path, enum file_kind kind)
         rc = make_part(buf_text(&part), is_last && kind == FILE_PRIVATE ? 0700 : 0755);
     }
     if (rc == 0 && kind == FILE_PRIVATE) {
-        rc = give_dir(buf_text(&part));
+        rc = give_named_dir(buf_text(&part));
     }
     buf_deinit(&part);
     return rc;
@@ -117,6 +117,37 @@ int files_create_private(const char *path, int *file_out)
         *file_out = file;
     }
     return rc;
+}
+
+int files_create_dir(const char *path, int *dir_out)
+{
+    struct stat opened;
+    int dir;
+
+    if (mkdir(path, 0700) != 0) {
+        return files_fail(path);
+    }
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0 || fstat(dir, &opened) != 0) {
+        int rc = files_fail(path);
+
+        if (dir >= 0) {
+            (void)close(dir);
+        }
+        return rc;
+    }
+    if (opened.st_uid != geteuid() || (opened.st_mode & 0077) != 0) { /* another one by now */
+        (void)close(dir);
+        errno = EPERM;
+        return files_fail(path);
+    }
+    *dir_out = dir;
+    return 0;
+}
+
+int files_give_dir(int dir, const char *path)
+{
+    return give_file(dir) == 0 && fsync(dir) == 0 ? 0 : files_fail(path);
 }
 
 int files_write(const char *path, struct slice bytes, enum file_kind kind)

@@ -26,6 +26,11 @@ NODISCARD int files_write(const char *path, struct slice bytes, enum file_kind k
 NODISCARD int files_sync_parent(const char *path);
 /** Make and open a private file, which must not be there. */
 NODISCARD int files_create_private(const char *path, int *file_out);
+/** Make a folder for who runs musterctl alone, which must not be there, and open it. By dir_out it
+ * is this one, whatever the owner of the folder above makes of its name. */
+NODISCARD int files_create_dir(const char *path, int *dir_out);
+/** Give an open folder to the user of the node, as it is complete. */
+NODISCARD int files_give_dir(int dir, const char *path);
 NODISCARD int files_read(const char *path, struct buf *out);
 
 /* A file of who runs musterctl that gets its name last: until then it is PATH.tmp, locked. What is

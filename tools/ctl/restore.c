@@ -20,14 +20,18 @@
 #define COPY_BYTES          (256 * 1024)
 #define UNWRITTEN_BYTES_MAX (64 * 1024 * 1024)
 #define PRESSURE_POLL_US    10000
+#define STORE_FILE          "data.mdb"
+#define LOCK_FILE           "lock.mdb"
 
 struct restore {
     const char *path; /* of the backup */
     struct backup backup;
     struct place *place;
-    struct buf dir; /* of the store */
+    struct buf dir; /* of the store, once it is complete */
+    struct buf new_dir;
+    int new_dir_fd;
+    struct buf build_dir; /* the same, by what is open */
     struct buf store_file;
-    struct buf lock_file;
     struct setup setup;
     char domain[JID_PART_BYTES_MAX + 1]; /* setup's */
     size_t session_count;
@@ -78,7 +82,7 @@ static int copy_store(struct restore *restore)
     rc = files_create_private(to_path, &to);
     if (rc == 0) {
         rc = copy_bytes(from, to, restore->backup.footer.store_bytes);
-        rc = rc == 0 ? 0 : files_fail(to_path);
+        rc = rc == 0 ? 0 : files_fail(buf_text(&restore->new_dir));
         (void)close(to);
     }
     (void)close(from);
@@ -120,7 +124,7 @@ static int run_steps(struct restore *restore, struct kv *kv, struct anew *anew)
 
 static int change_store(struct restore *restore)
 {
-    struct kv_config config = {.dir = buf_text(&restore->dir),
+    struct kv_config config = {.dir = buf_text(&restore->build_dir),
                                .unwritten_bytes_max = UNWRITTEN_BYTES_MAX,
                                .on_durable = on_durable,
                                .ctx = restore};
@@ -150,11 +154,36 @@ static int change_store(struct restore *restore)
     return rc;
 }
 
+/* The data directory is the node's user's, who could put a link in place of any name in it, for
+ * root to write to. So the store is made in a folder where that user can do nothing, and which goes
+ * by what is open, not by its name. */
+static int open_new_dir(struct restore *restore)
+{
+    int rc = files_create_dir(buf_text(&restore->new_dir), &restore->new_dir_fd);
+
+    if (rc == 0) {
+        buf_printf(&restore->build_dir, "/proc/self/fd/%d", restore->new_dir_fd);
+        buf_printf(&restore->store_file, "%s/" STORE_FILE, buf_text(&restore->build_dir));
+    }
+    return rc;
+}
+
+static int give_name(struct restore *restore)
+{
+    const char *dir = buf_text(&restore->dir);
+    int rc = files_give_dir(restore->new_dir_fd, dir);
+
+    if (rc == 0 && rename(buf_text(&restore->new_dir), dir) != 0) {
+        rc = files_fail(dir);
+    }
+    return rc == 0 ? files_sync_parent(dir) : rc;
+}
+
 static int make_store(struct restore *restore)
 {
     struct kv_mark mark;
     uint32_t schema = 0;
-    int rc = files_make_dir(buf_text(&restore->dir), FILE_PRIVATE);
+    int rc = open_new_dir(restore);
 
     if (rc == 0) {
         rc = copy_store(restore);
@@ -165,8 +194,21 @@ static int make_store(struct restore *restore)
     if (rc == 0) {
         rc = backup_check_store(buf_text(&restore->store_file), &mark, &schema);
     }
-    (void)unlink(buf_text(&restore->lock_file)); /* it is of who runs this, not of the node */
+    if (rc == 0) { /* it is of who runs this, not of the node */
+        (void)unlinkat(restore->new_dir_fd, LOCK_FILE, 0);
+        rc = give_name(restore);
+    }
     return rc;
+}
+
+static void remove_store(struct restore *restore)
+{
+    if (restore->new_dir_fd >= 0) {
+        (void)unlinkat(restore->new_dir_fd, STORE_FILE, 0);
+        (void)unlinkat(restore->new_dir_fd, LOCK_FILE, 0);
+        (void)rmdir(buf_text(&restore->new_dir));
+        (void)rmdir(buf_text(&restore->dir));
+    }
 }
 
 /* ---- the node */
@@ -202,8 +244,7 @@ static int make_node(struct restore *restore)
         rc = founder_name(restore->place, &restore->setup);
     }
     if (rc != 0) {
-        (void)unlink(buf_text(&restore->store_file));
-        (void)rmdir(buf_text(&restore->dir));
+        remove_store(restore);
     }
     return rc;
 }
@@ -248,21 +289,25 @@ int run_cluster_restore(const struct options *options, char **arguments, int cou
     struct place place = place_of(options);
     struct restore restore = {.path = arguments[0],
                               .place = &place,
+                              .new_dir_fd = -1,
                               .setup = {.node = FOUNDER_NODE, .address = arguments[1]}};
     int code = EXIT_REFUSED;
 
     (void)count;
     log_set_level(LOG_WARN);
     buf_printf(&restore.dir, "%s/state", place.data_dir);
-    buf_printf(&restore.store_file, "%s/state/data.mdb", place.data_dir);
-    buf_printf(&restore.lock_file, "%s/state/lock.mdb", place.data_dir);
+    buf_printf(&restore.new_dir, "%s/state.new", place.data_dir);
     if (backup_check(restore.path, &restore.backup) == 0) {
         code = restore_backup(options, &restore);
         backup_deinit(&restore.backup);
     }
+    if (restore.new_dir_fd >= 0) {
+        (void)close(restore.new_dir_fd);
+    }
     buf_deinit(&restore.dir);
+    buf_deinit(&restore.new_dir);
+    buf_deinit(&restore.build_dir);
     buf_deinit(&restore.store_file);
-    buf_deinit(&restore.lock_file);
     buf_deinit(&place.path);
     return code;
 }

@@ -18,6 +18,8 @@ struct passwd *__wrap_getpwnam(const char *name);
 int __wrap_chown(const char *path, uid_t user, gid_t group);
 int __wrap_fchown(int file, uid_t user, gid_t group);
 int __wrap_fchownat(int dir, const char *path, uid_t user, gid_t group, int flags);
+int __real_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode);
 ssize_t __real_write(int file, const void *bytes, size_t len);
 ssize_t __wrap_write(int file, const void *bytes, size_t len);
 
@@ -25,6 +27,7 @@ static char folder[SCRATCH_BYTES];
 static char file_path[SCRATCH_BYTES + 16];
 static char victim[SCRATCH_BYTES + 16];
 static bool swaps;       /* the user puts a link in place of the file */
+static bool swaps_dir;   /* or a folder */
 static ino_t given;      /* what was given to the user; 0: nothing */
 static bool is_followed; /* by a call that follows links */
 
@@ -72,6 +75,18 @@ int __wrap_fchownat(int dir, const char *path, uid_t user, gid_t group, int flag
 
     (void)group;
     return give(fstatat(dir, path, &what, flags), &what, user);
+}
+
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+    int rc = __real_mkdir(path, mode);
+
+    if (swaps && rc == 0) {
+        swaps = false;
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(swaps_dir ? rename(victim, path) : symlink(victim, path), 0);
+    }
+    return rc;
 }
 
 ssize_t __wrap_write(int file, const void *bytes, size_t len)
@@ -191,6 +206,51 @@ static void test_dir(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* Goal: a folder is root's until it is given away, and then it is the one that was made.
+ * Method: make it, move it, put a link in its place, give it. */
+static void test_created_dir(void **state)
+{
+    char moved[sizeof(file_path) + 2];
+    struct stat what;
+    ino_t made;
+    int dir = -1;
+
+    (void)state;
+    (void)snprintf(moved, sizeof(moved), "%s.m", file_path);
+    assert_int_equal(files_create_dir(file_path, &dir), 0);
+    assert_int_equal(stat(file_path, &what), 0);
+    assert_int_equal(what.st_mode & 0777, 0700);
+    assert_int_equal(given, 0);
+    made = inode_of(file_path);
+    assert_int_equal(rename(file_path, moved), 0);
+    assert_int_equal(symlink(victim, file_path), 0);
+    assert_int_equal(files_give_dir(dir, file_path), 0);
+    assert_int_equal(given, made);
+    assert_int_equal(close(dir), 0);
+    assert_int_equal(rmdir(moved), 0);
+}
+
+/* Goal: a folder that the user puts in place of the one that was made is not taken for it.
+ * Method: a link, and one that others may enter, between making and opening; one that is there. */
+static void test_swapped_dir(void **state)
+{
+    struct said said;
+    int dir = -1;
+
+    (void)state;
+    said_begin(&said, stderr);
+    assert_int_equal(files_create_dir(victim, &dir), ERR_EXISTS);
+    for (int i = 0; i < 2; i++) {
+        (void)unlink(file_path);
+        swaps = true;
+        swaps_dir = i == 1;
+        assert_int_equal(files_create_dir(file_path, &dir), ERR_IO);
+        assert_false(swaps);
+    }
+    said_end(&said);
+    assert_int_equal(dir, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_planted_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_linked_dir, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dir, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_created_dir, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_swapped_dir, setup, teardown),
     };
 
     (void)umask(0022);
