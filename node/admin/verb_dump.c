@@ -13,9 +13,10 @@ static json_t *base64_item(ProtobufCBinaryData bytes)
     return item;
 }
 
+/* Of nothing, protobuf-c has no address, and json_stringn() makes nothing of that. */
 static json_t *inner_item(ProtobufCBinaryData inner)
 {
-    return json_stringn((const char *)inner.data, inner.len);
+    return inner.len == 0 ? json_string("") : json_stringn((const char *)inner.data, inner.len);
 }
 
 static json_t *keys_item(const Pb__AccountRow *account)

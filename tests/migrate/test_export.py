@@ -49,7 +49,7 @@ class Export(unittest.IsolatedAsyncioTestCase):
         return path
 
     async def _live(self) -> None:
-        """Friends, a group, a request, and messages that wait."""
+        """Friends, a group, requests with content and without, and messages that wait."""
         alice, bob = [self.cluster.client(self.jids[name], node)
                       for node, name in enumerate(("alice", "bob"), 1)]
         for client in (alice, bob):
@@ -61,9 +61,11 @@ class Export(unittest.IsolatedAsyncioTestCase):
                             "set")
         alice.send_presence(self.jids["carol"], "subscribe",
                             "<status>please</status><x xmlns='a:b' c='d'/>")
+        bob.send_presence(self.jids["carol"], "subscribe")
         for text in TEXTS:
             alice.send_message(self.jids["carol"], text)
         await alice.all_acked()
+        await bob.all_acked()
         for client in (alice, bob):
             await client.close()
 
@@ -75,7 +77,7 @@ class Export(unittest.IsolatedAsyncioTestCase):
         first = await asyncio.to_thread(self.export, self.cluster, "first.xml")
         other = await asyncio.to_thread(self.make_cluster)
         said = self.ctl(other, "user", "import-xml", str(first), "--json")
-        self.assertEqual({"users": 3, "made": 3, "contacts": 3, "requests": 1,
+        self.assertEqual({"users": 3, "made": 3, "contacts": 4, "requests": 2,
                           "messages": len(TEXTS), "left_out": 0, "refused": 0, "not_taken": {}},
                          said.json())
         second = await asyncio.to_thread(self.export, other, "second.xml", "--domain", DOMAIN)
@@ -138,7 +140,8 @@ class Export(unittest.IsolatedAsyncioTestCase):
         self.assertEqual({self.jids["bob"]: ("B & <o>", "both", "", ("G'1",)),
                           self.jids["carol"]: ("", "none", "subscribe", ())},
                          await alice.roster())
-        self.assertEqual({self.jids["alice"]: ("", "both", "", ())}, await bob.roster())
+        self.assertEqual({self.jids["alice"]: ("", "both", "", ()),
+                          self.jids["carol"]: ("", "none", "subscribe", ())}, await bob.roster())
         for guest in (alice, bob):
             await guest.close()
 
