@@ -33,7 +33,7 @@ static bool take_request(struct apply *a, const char *user, Pb__RosterItem *own,
         return false;
     }
     own->pending_in = true;
-    own->request = item->request;
+    own->request = stanza_kept_request(a, item->request, item->contact, user);
     return true;
 }
 

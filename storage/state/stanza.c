@@ -36,6 +36,19 @@ Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from,
     return stanza;
 }
 
+Pb__Stanza *stanza_kept_request(struct apply *a, const Pb__Stanza *request, const char *from,
+                                const char *to)
+{
+    Pb__Stanza *bare;
+
+    if (stanza_content_bytes(request) <= STANZA_SMALL_BYTES_MAX) {
+        return (Pb__Stanza *)request;
+    }
+    bare = stanza_presence(a, "subscribe", from, to);
+    bare->wall_ms = request->wall_ms;
+    return bare;
+}
+
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error)
 {
     struct buf inner = BUF_EMPTY;

@@ -21,6 +21,10 @@ enum stanza_error {
 
 /** A presence without content. */
 Pb__Stanza *stanza_presence(struct apply *a, const char *type, const char *from, const char *to);
+/** What is kept of a subscription request: strangers must not fill the roster. RFC 6121 §3.1.3
+ * wants it kept with its content, which is <status/> and small, or an attack. */
+Pb__Stanza *stanza_kept_request(struct apply *a, const Pb__Stanza *request, const char *from,
+                                const char *to);
 /** The error that answers stanza, or NULL: errors and IQ results are never answered. */
 Pb__Stanza *stanza_error(struct apply *a, const Pb__Stanza *stanza, enum stanza_error error);
 /** Bytes of a stanza in a row. */

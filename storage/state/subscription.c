@@ -182,20 +182,6 @@ static bool has_room_for_request(const struct move *m)
     return roster_load(m->a, m->user)->requests < STATE_REQUESTS_MAX;
 }
 
-/* What is kept of a request: strangers must not fill the roster. RFC 6121 §3.1.3 wants it kept with
- * its content, which is <status/> and small, or an attack. */
-static Pb__Stanza *kept_request(const struct move *m)
-{
-    Pb__Stanza *request;
-
-    if (stanza_content_bytes(m->stanza) <= STANZA_SMALL_BYTES_MAX) {
-        return (Pb__Stanza *)m->stanza;
-    }
-    request = stanza_presence(m->a, "subscribe", m->contact, m->user);
-    request->wall_ms = m->stanza->wall_ms;
-    return request;
-}
-
 /* An approval in advance is for the account that it was given to, not for a later one of the same
  * name. */
 static bool is_approved(const struct move *m)
@@ -223,7 +209,7 @@ static void in_subscribe(struct move *m)
         return;
     }
     m->item->pending_in = true;
-    m->item->request = kept_request(m);
+    m->item->request = stanza_kept_request(m->a, m->stanza, m->contact, m->user);
     if (move_put_grown(m, false) == 0) {
         presence_deliver_available(m->a, m->user, 0, m->item->request);
     }

@@ -2,6 +2,7 @@
 #include "tests/unit/storage_state/world.h"
 
 #include "storage/state/command.h"
+#include "storage/state/stanza.h"
 
 static struct world world;
 
@@ -81,6 +82,31 @@ static void test_contacts(void **state)
     assert_true(item->listed && !item->pending_in);
     assert_int_equal(state_roster(world.state, &world.arena, "alice@x")->requests, 0);
     assert_int_equal(state_roster(world.state, &world.arena, "alice@x")->count, 2);
+}
+
+/* Goal: of a request, no more is kept than of one that is sent here.
+ * Method: one whose content is at the limit, and one beyond it. */
+static void test_large_request(void **state)
+{
+    (void)state;
+    for (size_t len = STANZA_SMALL_BYTES_MAX; len <= STANZA_SMALL_BYTES_MAX + 1; len++) {
+        const char *contact = len == STANZA_SMALL_BYTES_MAX ? "bob@x" : "carol@x";
+        struct buf line = BUF_EMPTY;
+        const Pb__RosterItem *item;
+
+        buf_printf(&line,
+                   "1 user_load account.user=alice@x items.0.contact=%s items.0.pending_in=1 "
+                   "items.0.request.kind=PRESENCE items.0.request.type=subscribe "
+                   "items.0.request.from=%s items.0.request.inner=%0*d",
+                   contact, contact, (int)(len - strlen("subscribe")), 1);
+        (void)world_run(&world, buf_text(&line));
+        buf_deinit(&line);
+        item = state_roster_item(world.state, &world.arena, "alice@x", contact);
+        assert_true(item != NULL && item->pending_in);
+        assert_string_equal(item->request->type, "subscribe");
+        assert_string_equal(item->request->from, contact);
+        assert_int_equal(item->request->inner.len > 0, len == STANZA_SMALL_BYTES_MAX);
+    }
 }
 
 #define MESSAGE(n, time)                                                                           \
@@ -170,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_account, setup, teardown),
         cmocka_unit_test_setup_teardown(test_contacts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
     };
