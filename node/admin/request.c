@@ -338,13 +338,8 @@ void request_on_outcome(struct admin *admin, uint64_t cookie, const struct outco
     *link = request->next_waiting;
     request->rc = outcome->rc;
     request->row = outcome->row;
-    if (request->counts != NULL) {
-        (void)json_object_set_new(request->result, request->counts,
-                                  json_integer((json_int_t)outcome->row));
-    }
-    if (request->leaves != NULL) {
-        (void)json_object_set_new(request->result, request->leaves,
-                                  json_integer((json_int_t)outcome->count));
+    if (request->count != NULL) {
+        request->count(request, outcome);
     }
     if (request->rc != 0 && request->explain != NULL) {
         request_read_state(request, request->explain);

@@ -22,9 +22,9 @@ struct request {
     int rc;                                   /* of that work */
     char *fault;                              /* of that work; NULL: what rc says */
     json_t *result;                           /* of that work */
-    size_t row;         /* of the list in args that it failed for, from 1; 0: of none */
-    const char *counts; /* the name of the rows that a command changed, in result; NULL: none */
-    const char *leaves; /* the same of what it left out */
+    size_t row; /* of the list in args that it failed for, from 1; 0: of none */
+    /* What a command came to, for result. NULL: rc says it all. */
+    void (*count)(struct request *request, const struct outcome *outcome);
     /* Of a command that was refused: a read() that gives rc words by request_deny(), or leaves it
      * to say what it says when the state has become another since. NULL: there are none. */
     void (*explain)(struct request *request, struct core *core);

@@ -130,11 +130,16 @@ static void submit_rebalance(struct request *request)
     request_submit(request, &command);
 }
 
+static void count_moved(struct request *request, const struct outcome *outcome)
+{
+    (void)json_object_set_new(request->result, "moved", json_integer((json_int_t)outcome->row));
+}
+
 static void read_mode(struct request *request, struct core *core)
 {
     request->kind = mode_to_plan(core);
     request->result = json_object();
-    request->counts = "moved";
+    request->count = count_moved;
 }
 
 /* At most STATE_REHOMINGS_MAX: who asks goes on asking until nobody moved. */

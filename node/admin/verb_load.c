@@ -189,6 +189,16 @@ static Pb__UserSet *read_account(struct request *request, struct load *load, con
     return account;
 }
 
+static void count_loaded(struct request *request, const struct outcome *outcome)
+{
+    json_t *result = request->result;
+
+    (void)json_object_set_new(result, "made", json_integer((json_int_t)outcome->row));
+    (void)json_object_set_new(result, "left_out", json_integer((json_int_t)outcome->count));
+    (void)json_object_set_new(result, "known", json_integer((json_int_t)outcome->known));
+    (void)json_object_set_new(result, "full", json_boolean(outcome->full));
+}
+
 static void submit_load(struct request *request)
 {
     Pb__UserLoad command = PB__USER_LOAD__INIT;
@@ -211,8 +221,7 @@ static void submit_load(struct request *request)
         scratch.command.body_case = PB__COMMAND__BODY_USER_LOAD;
         scratch.command.user_load = &command;
         request->explain = verb_user_explain;
-        request->counts = "made";
-        request->leaves = "left_out";
+        request->count = count_loaded;
         request->result = json_object();
         request_submit(request, &scratch.command);
     }

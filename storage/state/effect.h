@@ -44,6 +44,10 @@ struct outcome {
     /* UserImport, HomeSet: the account for which it was refused, from 1; 0: none. Rebalance: how
      * many users moved. UserLoad: 1 when it made the account; count: what was left out. */
     uint32_t row;
+    /* UserLoad: messages that were loaded before, or are older than one that was; and whether one
+     * found no room. */
+    uint32_t known;
+    bool full;
 };
 
 enum drop_reason {

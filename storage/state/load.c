@@ -1,6 +1,7 @@
 /* What a user had on another server, part by part. Nothing that is here is changed, and nothing
  * comes twice: of messages the account remembers the time of the newest one that was loaded, since
- * they come oldest first, and which ones of that time there were. */
+ * they come oldest first, and which ones of that time there were. So older ones of yet another
+ * server do not come; they are counted. */
 #include "node/base/crypto.h"
 #include "storage/state/account.h"
 #include "storage/state/offline.h"
@@ -106,30 +107,40 @@ static void remember(struct apply *a, Pb__AccountRow *row, uint64_t wall_ms, uin
     row->n_loaded = kept + 1;
 }
 
-/* True when the row has changed. What does not fit is left out, as one that is sent would be. */
+/* True when the row has changed. */
 static bool load_message(struct apply *a, const char *user, Pb__AccountRow *row, Pb__Stanza *stanza)
 {
     uint64_t digest = digest_of(stanza);
 
     if (is_loaded(row, stanza->wall_ms, digest)) {
+        a->outcome.known++;
         return false;
     }
-    if (stanza->kind != PB__STANZA__KIND__MESSAGE || !stanza_may_wait(stanza) ||
-        !offline_add_new(a, user, stanza)) {
+    if (stanza->kind != PB__STANZA__KIND__MESSAGE || !stanza_may_wait(stanza)) {
         a->outcome.count++;
+        return false;
+    }
+    if (!offline_add_new(a, user, stanza)) {
+        a->outcome.full = true;
         return false;
     }
     remember(a, row, stanza->wall_ms, digest);
     return true;
 }
 
+/* Behind what finds no room nothing is taken, though it be smaller: what is older than a message
+ * that was loaded never comes again. */
 static void load_messages(struct apply *a, const char *user, const Pb__UserLoad *command)
 {
     Pb__AccountRow *row = state_account(a->state, a->arena, user);
     bool has_changed = false;
+    size_t i = 0;
 
-    for (size_t i = 0; i < command->n_messages; i++) {
+    for (; i < command->n_messages && !a->outcome.full; i++) {
         has_changed = load_message(a, user, row, command->messages[i]) || has_changed;
+    }
+    if (a->outcome.full) {
+        a->outcome.count += (uint32_t)(command->n_messages - i + 1);
     }
     if (has_changed) {
         row_put(a->state, TABLE_ACCOUNT, key_user(user), row);

@@ -1,11 +1,12 @@
 """A cluster that a backup was restored into: its nodes, and what its users find there."""
 
+import asyncio
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from tests.lib.cluster import PASSWORD, POLL_S
+from tests.lib.cluster import PASSWORD, POLL_S, TestCluster
 from tests.lib.xmpp_client import MESSAGE, Client, Settings
 from tests.lib.xmpp_stream import Address
 from tests.operator.machine import Machine
@@ -45,6 +46,15 @@ class Inbox:
         await self.client.wait_until(lambda: len(self.messages) >= count, TIMEOUT_S,
                                      f"{count} messages")
         return [told(message) for message in self.messages]
+
+
+async def until_acked(cluster: TestCluster, node: int, address: str) -> None:
+    """Until nothing waits for a session any more, says a node."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while cluster.ask(node, "session.show", user=address)["sessions"][0]["pending"] > 0:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{address} has not acknowledged all")
+        await asyncio.sleep(POLL_S)
 
 
 class RestoredTest(MachinesTest):

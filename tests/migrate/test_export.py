@@ -2,19 +2,17 @@
 
 import asyncio
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
-from tests.lib.cluster import PASSWORD, POLL_S, TestCluster
+from tests.lib.cluster import PASSWORD, TestCluster
 from tests.lib.recorder import befriend
 from tests.lib.xmpp_client import ROSTER_NS
 from tests.migrate.guest import Guest
-from tests.migrate.restored import Inbox
+from tests.migrate.restored import Inbox, until_acked
 from tests.migrate.servers import DOMAIN, Prosody
 from tests.operator.ctl import REFUSED, Said, musterctl
 
-TIMEOUT_S = 20.0
 TEXTS = ["one", "<two/> & 'three'", "\U0001f600"]
 NAMES = ["alice", "bob", "carol"]
 
@@ -78,27 +76,20 @@ class Export(unittest.IsolatedAsyncioTestCase):
         other = await asyncio.to_thread(self.make_cluster)
         said = self.ctl(other, "user", "import-xml", str(first), "--json")
         self.assertEqual({"users": 3, "made": 3, "contacts": 4, "requests": 2,
-                          "messages": len(TEXTS), "left_out": 0, "refused": 0, "not_taken": {}},
-                         said.json())
+                          "messages": len(TEXTS), "left_out": 0, "known": 0, "refused": 0,
+                          "not_taken": {}}, said.json())
         second = await asyncio.to_thread(self.export, other, "second.xml", "--domain", DOMAIN)
         self.assertEqual(first.read_text(), second.read_text())
 
         inbox = Inbox(other.client(self.jids["carol"], 2))
         found = await inbox.get(len(TEXTS))
         self.assertEqual(TEXTS, [text for _, text, _, _ in found])
-        await self._until_acked(other, inbox.client.full_jid)
+        await until_acked(other, 2, inbox.client.full_jid)
         await inbox.client.close()
         self.assertEqual(0, self.ctl(other, "user", "import-xml", str(first)).code)
         third = await asyncio.to_thread(self.export, other, "third.xml", self.jids["carol"])
         self.assertNotIn("offline-messages", third.read_text())
         await other.wait_equal()
-
-    async def _until_acked(self, cluster: TestCluster, address: str) -> None:
-        """Until nothing waits for a session any more."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while cluster.ask(2, "session.show", user=address)["sessions"][0]["pending"] > 0:
-            self.assertLess(time.monotonic(), deadline)
-            await asyncio.sleep(POLL_S)
 
     async def test_refusals(self) -> None:
         """No file is overwritten, none is left of what failed; a file that breaks off is taken up

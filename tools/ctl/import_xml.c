@@ -29,7 +29,8 @@ struct import {
     json_int_t done;
     int code; /* of what was refused */
     bool is_lost;
-    json_int_t users, made, left_out, refused;
+    bool is_full; /* a message found no room */
+    json_int_t users, made, left_out, known, refused;
     json_int_t entries[LIST_COUNT];
     size_t skipped[PIE_KIND_COUNT];
 };
@@ -65,6 +66,8 @@ static int take_answer(struct import *import)
     if (json_is_true(json_object_get(answer, "ok"))) {
         import->made += json_integer_value(json_object_get(result, "made"));
         import->left_out += json_integer_value(json_object_get(result, "left_out"));
+        import->known += json_integer_value(json_object_get(result, "known"));
+        import->is_full |= json_is_true(json_object_get(result, "full"));
     } else {
         say_refusal(import, answer, json_string_value(json_object_get(import->under_way, key)));
     }
@@ -86,15 +89,15 @@ static int wait_for(struct import *import, json_int_t most)
 
 /* ---- parts */
 
-static int send_part(struct import *import, const json_t *part)
+/* Takes part. */
+static int send_part(struct import *import, json_t *part)
 {
     char key[32];
 
     (void)snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT, ++import->sent);
     (void)json_object_set(import->under_way, key, json_object_get(part, "user"));
     link_renew(import->link, import->timeout_s);
-    if (link_send(import->link, import->sent, "user.load",
-                  json_incref((json_t *)(uintptr_t)part)) != LINK_OK) {
+    if (link_send(import->link, import->sent, "user.load", part) != LINK_OK) {
         (void)fprintf(stderr, "musterctl: the connection was lost, import it again\n");
         import->is_lost = true;
         return ERR_CLOSED;
@@ -139,28 +142,50 @@ static json_t *next_part(const json_t *user, struct cursor *at)
     return part;
 }
 
+/* A message that found no room comes with a later import, if none behind it was taken. */
+static void leave_rest(struct import *import, const json_t *user, struct cursor *at)
+{
+    const json_t *messages = json_object_get(user, lists[LIST_COUNT - 1]);
+
+    if (at->list < LIST_COUNT) {
+        import->left_out += (json_int_t)(json_array_size(messages) - at->entry);
+    }
+    at->list = LIST_COUNT;
+}
+
 /* Parts of one user follow each other: what is refused must not be passed over by the next. */
+static int send_parts(struct import *import, const json_t *user, struct cursor *at)
+{
+    json_int_t refused = import->refused;
+    int rc = 0;
+
+    import->is_full = false;
+    while (rc == 0 && at->list < LIST_COUNT && import->refused == refused) {
+        rc = send_part(import, next_part(user, at));
+        if (rc == 0) {
+            rc = wait_for(import, 0);
+        }
+        if (import->is_full) {
+            leave_rest(import, user, at);
+        }
+    }
+    return rc;
+}
+
 static int send_user(struct import *import, const json_t *user)
 {
     struct cursor at = {0};
     json_t *part = next_part(user, &at);
-    bool is_alone = at.list == LIST_COUNT;
-    json_int_t refused;
-    int rc = is_alone ? 0 : wait_for(import, 0);
+    int rc;
 
-    refused = import->refused;
-    while (rc == 0 && part != NULL) {
+    if (at.list == LIST_COUNT) {
         rc = send_part(import, part);
-        if (rc == 0) {
-            rc = wait_for(import, is_alone ? USERS_AT_ONCE - 1 : 0);
-        }
-        json_decref(part);
-        part = at.list < LIST_COUNT && (is_alone || import->refused == refused)
-                   ? next_part(user, &at)
-                   : NULL;
+        return rc == 0 ? wait_for(import, USERS_AT_ONCE - 1) : rc;
     }
     json_decref(part);
-    return rc;
+    at = (struct cursor){0};
+    rc = wait_for(import, 0);
+    return rc == 0 ? send_parts(import, user, &at) : rc;
 }
 
 static int take_user(void *ctx, json_t *user)
@@ -266,11 +291,11 @@ static void print_result(const struct options *options, const struct import *imp
     json_t *count;
 
     if (options->json) {
-        print_json_take(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "users", import->users,
+        print_json_take(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "users", import->users,
                                   "made", import->made, "contacts", import->entries[0], "requests",
                                   import->entries[1], "messages", import->entries[2], "left_out",
-                                  import->left_out, "refused", import->refused, "not_taken",
-                                  skipped));
+                                  import->left_out, "known", import->known, "refused",
+                                  import->refused, "not_taken", skipped));
         return;
     }
     (void)printf("%" JSON_INTEGER_FORMAT " users read, %" JSON_INTEGER_FORMAT
@@ -281,6 +306,11 @@ static void print_result(const struct options *options, const struct import *imp
     if (import->left_out > 0) {
         (void)printf("left out, for they are more than a user may have: %" JSON_INTEGER_FORMAT "\n",
                      import->left_out);
+    }
+    if (import->known > 0) {
+        (void)printf("messages that came before, or are older than such: %" JSON_INTEGER_FORMAT
+                     "\n",
+                     import->known);
     }
     json_object_foreach(skipped, name, count)
     {

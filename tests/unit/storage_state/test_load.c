@@ -4,7 +4,11 @@
 #include "storage/state/command.h"
 #include "storage/state/stanza.h"
 
+#define FILLERS      8 /* fill the offline storage */
+#define FILLER_BYTES (STATE_OFFLINE_BYTES_MAX / FILLERS)
+
 static struct world world;
+static const uint8_t filler[FILLER_BYTES];
 
 static int setup(void **state)
 {
@@ -135,8 +139,8 @@ static void test_messages(void **state)
     assert_int_equal(count_rows(TABLE_OFFLINE), 0);
 }
 
-/* Load count messages with times from first_ms on; returns the outcome. */
-static struct outcome load_many(unsigned count, unsigned first_ms)
+/* Load count messages of these sizes, with times from first_ms on; returns the outcome. */
+static struct outcome load_sized(const size_t *sizes, unsigned count, unsigned first_ms)
 {
     const struct effect_ref ref = {.worker = REF_WORKER_ADMIN, .cookie = 1};
     const struct entry_stamp stamp = {.time_ms = world.now_ms};
@@ -154,6 +158,8 @@ static struct outcome load_many(unsigned count, unsigned first_ms)
         pb__stanza__init(list[i]);
         list[i]->from = (char *)(uintptr_t) "bob@x/r";
         list[i]->wall_ms = first_ms + i;
+        list[i]->inner.data = (uint8_t *)(uintptr_t)filler;
+        list[i]->inner.len = sizes[i];
     }
     account.user = (char *)(uintptr_t) "alice@x";
     load.account = &account;
@@ -172,22 +178,73 @@ static struct outcome load_many(unsigned count, unsigned first_ms)
     return world.effects.items[0].outcome;
 }
 
+static struct outcome load_many(unsigned count, unsigned first_ms)
+{
+    static const size_t none[STATE_LOAD_MAX + 1];
+
+    return load_sized(none, count, first_ms);
+}
+
+/* Goal: a message that is older than one that was loaded is counted.
+ * Method: one of another server, a little older, beside a newer one. */
+static void test_older(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    assert_int_equal(load_many(1, 200).known, 0);
+    outcome = load_many(3, 199);
+    assert_int_equal(outcome.rc, 0);
+    assert_int_equal(outcome.known, 2);
+    assert_int_equal(outcome.count, 0);
+    assert_int_equal(count_rows(TABLE_OFFLINE), 2);
+}
+
+/* Goal: what finds no room comes later, whatever is behind it.
+ * Method: fill all but a little; a large message and a small one behind it; the same again once
+ * the user has taken what waits. */
+static void test_no_room(void **state)
+{
+    const size_t rest[] = {20000, 10};
+    struct outcome outcome;
+
+    (void)state;
+    for (unsigned i = 0; i < FILLERS; i++) {
+        const size_t size = FILLER_BYTES - (i == FILLERS - 1 ? 10000 : 0);
+
+        assert_int_equal(load_sized(&size, 1, 1 + i).count, 0);
+    }
+    outcome = load_sized(rest, ARRAY_COUNT(rest), 100);
+    assert_int_equal(outcome.rc, 0);
+    assert_int_equal(outcome.count, 2);
+    assert_true(outcome.full);
+    assert_int_equal(count_rows(TABLE_OFFLINE), FILLERS);
+    (void)world_login(&world, "alice", "a");
+    assert_int_equal(count_rows(TABLE_OFFLINE), 0);
+    outcome = load_sized(rest, ARRAY_COUNT(rest), 100);
+    assert_int_equal(outcome.count, 0);
+    assert_false(outcome.full);
+    assert_int_equal(count_rows(TABLE_OFFLINE), ARRAY_COUNT(rest));
+}
+
 /* Goal: what has no room is left out and counted, and no command is larger than its limit.
  * Method: fill the offline storage; a command with too much. */
 static void test_limits(void **state)
 {
     const unsigned rounds = STATE_OFFLINE_MAX / STATE_LOAD_MAX;
+    struct outcome outcome;
 
     (void)state;
     assert_int_equal(load_many(STATE_LOAD_MAX + 1, 1).rc, ERR_LIMIT);
     assert_int_equal(count_rows(TABLE_OFFLINE), 0);
     for (unsigned round = 0; round < rounds; round++) {
-        struct outcome outcome = load_many(STATE_LOAD_MAX, 1 + round * STATE_LOAD_MAX);
-
+        outcome = load_many(STATE_LOAD_MAX, 1 + round * STATE_LOAD_MAX);
         assert_int_equal(outcome.rc, 0);
         assert_int_equal(outcome.count, 0);
     }
-    assert_int_equal(load_many(2, 100000).count, 2);
+    outcome = load_many(2, 100000);
+    assert_int_equal(outcome.count, 2);
+    assert_true(outcome.full);
     assert_int_equal(count_rows(TABLE_OFFLINE), STATE_OFFLINE_MAX);
 }
 
@@ -198,6 +255,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_contacts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
     };
 
