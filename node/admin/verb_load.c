@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-/* A command that grows, and what is wrong with its next part. */
+/* A command that grows. */
 struct load {
     struct arena *arena;
     Pb__UserLoad *command;
-    const char *user; /* bare */
-    const char *fault;
+    const char *user;  /* bare */
+    const char *fault; /* of the account */
+    size_t bad;        /* entries that are none: strangers may have sent them */
 };
 
 static char *text_of(const json_t *item, const char *name)
@@ -28,7 +29,6 @@ static bool read_inner(struct load *load, const json_t *item, ProtobufCBinaryDat
     const struct xml_element *element;
 
     if (bytes.len > 0 && xml_parse_fragment(bytes, NULL, load->arena, &element) != 0) {
-        load->fault = "inner is no XML that a stanza may hold";
         return false;
     }
     *out = (ProtobufCBinaryData){.len = bytes.len, .data = (uint8_t *)(uintptr_t)bytes.data};
@@ -43,7 +43,6 @@ static char *read_address(struct load *load, const json_t *item, const char *nam
     char *copy;
 
     if (jid_parse(slice_str(text_of(item, name)), &jid) != 0) {
-        load->fault = "an address is none";
         return NULL;
     }
     if (is_bare) {
@@ -76,7 +75,6 @@ static bool read_contact(struct load *load, const json_t *from, Pb__RosterItem *
 
     item->contact = read_address(load, from, "jid", true);
     if (item->contact == NULL || !read_subscription(text_of(from, "subscription"), item)) {
-        load->fault = "a contact is none";
         return false;
     }
     item->listed = true;
@@ -88,7 +86,6 @@ static bool read_contact(struct load *load, const json_t *from, Pb__RosterItem *
         const char *group = json_string_value(json_array_get(groups, i));
 
         if (group == NULL) {
-            load->fault = "a group is no text";
             return false;
         }
         item->groups[i] = (char *)(uintptr_t)group;
@@ -116,23 +113,26 @@ static bool read_request(struct load *load, const json_t *from, Pb__RosterItem *
     return item->contact != NULL && read_inner(load, from, &item->request->inner);
 }
 
-static bool read_items(struct load *load, const json_t *contacts, const json_t *requests)
+static void read_items(struct load *load, const json_t *contacts, const json_t *requests)
 {
     size_t contact_count = json_array_size(contacts);
     size_t count = contact_count + json_array_size(requests);
     Pb__RosterItem **items = arena_alloc(load->arena, (count + 1) * sizeof(*items));
-    bool is_good = true;
+    size_t good = 0;
 
-    for (size_t i = 0; i < count && is_good; i++) {
-        items[i] = arena_alloc(load->arena, sizeof(*items[i]));
-        pb__roster_item__init(items[i]);
-        is_good = i < contact_count
-                      ? read_contact(load, json_array_get(contacts, i), items[i])
-                      : read_request(load, json_array_get(requests, i - contact_count), items[i]);
+    for (size_t i = 0; i < count; i++) {
+        Pb__RosterItem *item = arena_alloc(load->arena, sizeof(*item));
+
+        pb__roster_item__init(item);
+        if (i < contact_count
+                ? read_contact(load, json_array_get(contacts, i), item)
+                : read_request(load, json_array_get(requests, i - contact_count), item)) {
+            items[good++] = item;
+        }
     }
     load->command->items = items;
-    load->command->n_items = count;
-    return is_good;
+    load->command->n_items = good;
+    load->bad += count - good;
 }
 
 /* ---- messages */
@@ -149,19 +149,22 @@ static bool read_message(struct load *load, const json_t *from, Pb__Stanza *stan
     return stanza->from != NULL && read_inner(load, from, &stanza->inner);
 }
 
-static bool read_messages(struct load *load, const json_t *list)
+static void read_messages(struct load *load, const json_t *list)
 {
     size_t count = json_array_size(list);
     Pb__Stanza **messages = arena_alloc(load->arena, (count + 1) * sizeof(*messages));
-    bool is_good = true;
+    size_t good = 0;
 
-    for (size_t i = 0; i < count && is_good; i++) {
-        messages[i] = new_stanza(load, PB__STANZA__KIND__MESSAGE);
-        is_good = read_message(load, json_array_get(list, i), messages[i]);
+    for (size_t i = 0; i < count; i++) {
+        Pb__Stanza *message = new_stanza(load, PB__STANZA__KIND__MESSAGE);
+
+        if (read_message(load, json_array_get(list, i), message)) {
+            messages[good++] = message;
+        }
     }
     load->command->messages = messages;
-    load->command->n_messages = count;
-    return is_good;
+    load->command->n_messages = good;
+    load->bad += count - good;
 }
 
 /* ---- the verb */
@@ -212,17 +215,17 @@ static void submit_load(struct request *request)
     user_command_init(&scratch);
     load.user = user_bare_text(&scratch.arena, &user);
     command.account = read_account(request, &load, &user);
-    if (command.account == NULL ||
-        !read_items(&load, json_object_get(request->args, "contacts"),
-                    json_object_get(request->args, "requests")) ||
-        !read_messages(&load, json_object_get(request->args, "messages"))) {
+    if (command.account == NULL) {
         request_fail(request, ERR_INVALID, load.fault);
     } else {
+        read_items(&load, json_object_get(request->args, "contacts"),
+                   json_object_get(request->args, "requests"));
+        read_messages(&load, json_object_get(request->args, "messages"));
         scratch.command.body_case = PB__COMMAND__BODY_USER_LOAD;
         scratch.command.user_load = &command;
         request->explain = verb_user_explain;
         request->count = count_loaded;
-        request->result = json_object();
+        request->result = json_pack("{s:I}", "bad", (json_int_t)load.bad);
         request_submit(request, &scratch.command);
     }
     arena_deinit(&scratch.arena);

@@ -6,6 +6,8 @@
 #include "tools/ctl/pie.h"
 #include "tools/ctl/pie_write.h"
 
+#include <string.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int take_user(void *ctx, json_t *user)
@@ -22,6 +24,12 @@ static int take_user(void *ctx, json_t *user)
     return 0;
 }
 
+static void refuse(void *ctx, const char *user, const char *fault)
+{
+    (void)ctx;
+    ASSERT(strchr(user, '@') != NULL && fault[0] != '\0');
+}
+
 static void say_nothing(void *ctx, const char *path, uint64_t line, const char *fault)
 {
     (void)ctx;
@@ -32,7 +40,7 @@ static void say_nothing(void *ctx, const char *path, uint64_t line, const char *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct pie_sink sink = {.user = take_user, .say = say_nothing};
+    const struct pie_sink sink = {.user = take_user, .refuse = refuse, .say = say_nothing};
     size_t skipped[PIE_KIND_COUNT] = {0};
     FILE *stream = size == 0 ? NULL : fmemopen((void *)(uintptr_t)data, size, "r");
 

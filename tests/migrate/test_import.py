@@ -10,7 +10,7 @@ from typing import Any
 from tests.lib.cluster import TestCluster
 from tests.migrate.restored import Inbox, until_acked
 from tests.migrate.servers import DOMAIN
-from tests.operator.ctl import Said, musterctl
+from tests.operator.ctl import REFUSED, Said, musterctl
 
 ROOM = 500  # messages that wait for a user
 MESSAGES = ROOM + 250  # the last parts have no room at all
@@ -81,6 +81,48 @@ class Import(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([str(i) for i in numbers], [text for _, text, _, _ in found])
         await until_acked(self.cluster, 1, client.full_jid)
         await client.close()
+
+    def test_planted(self) -> None:
+        """What contacts and strangers can plant on another server: a name that is no address, a
+        message that is too large once it is escaped, one larger or deeper than any, and more than a
+        user can have. All else of their user comes, in whichever part; only who has too much is
+        refused, by name, and those behind it come."""
+        contacts = "".join(f"<item jid='c{i}@{DOMAIN}'/>" for i in range(120))
+        roster = "<query xmlns='jabber:iq:roster'>{}</query>"
+        bodies = (message(1, 1), message(2, 2).replace(">2<", f">{'>' * 1_000_000}<"),
+                  message(3, 3).replace(">3<", f">{'x' * 2_000_000}<"),
+                  message(4, 4).replace(">4<", f">{'<d>' * 50}{'</d>' * 50}<"), message(5, 5))
+        said = self.take(user("alice", roster.format("<item jid='@'/>" + contacts),
+                              waiting(bodies)),
+                         user("bob", roster.format("<item jid='@'/>" * 20001)),
+                         user("carol", roster.format(contacts)))
+        self.assertEqual(REFUSED, said.code, said)
+        self.assertIn(f"bob@{DOMAIN}: more of one user than can be\n", said.err)
+        result = said.json()
+        self.assertEqual((3, 2, 1, 0), tuple(result[key] for key in ("users", "made", "refused",
+                                                                     "left_out")))
+        self.assertEqual((240, 2), (result["contacts"], result["messages"]))
+        self.assertEqual({"damaged contacts": 20001,
+                          "entries that are too large or too deep": 3}, result["not_taken"])
+        dump = self.cluster.ask(1, "user.dump", user=ALICE)
+        self.assertEqual(120, len(dump["contacts"]))
+        self.assertEqual(["m1", "m5"], [one["id"] for one in dump["messages"]])
+
+    def test_bad_entries(self) -> None:
+        """What is no contact, no request and no message is passed over by a node, too."""
+        good = {"contacts": {"jid": "c@x"}, "requests": {"jid": "r@x"},
+                "messages": {"from": "m@x", "wall_ms": 1}}
+        bad = {"contacts": [{}, {"jid": "@"}, {"jid": "d@x", "subscription": "all"},
+                            {"jid": "d@x", "groups": [1]}],
+               "requests": [{}, {"jid": "d@x", "inner": "<"}],
+               "messages": [{}, {"from": "d@x", "inner": "<a></b>"}]}
+        said = self.cluster.ask(1, "user.load", user=ALICE, password="secret",
+                                **{name: [*bad[name], one] for name, one in good.items()})
+        self.assertEqual({"made": 1, "left_out": 0, "known": 0, "bad": 8, "full": False}, said)
+        dump = self.cluster.ask(1, "user.dump", user=ALICE)
+        self.assertEqual([["c@x"], ["r@x"], ["m@x"]],
+                         [[one.get("jid", one.get("from")) for one in dump[name]]
+                          for name in good])
 
     def test_older(self) -> None:
         """A message that is older than the one that another server had: it is counted, and said."""

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 
 #define USERS_AT_ONCE  16
-#define PART_ENTRIES   100                  /* STATE_LOAD_MAX */
-#define PART_BYTES_MAX ((size_t)512 * 1024) /* half of what a command may have */
+#define PART_ENTRIES   100 /* STATE_LOAD_MAX */
+#define PART_BYTES_MAX PIE_ENTRY_BYTES_MAX
 
 static const char *const lists[] = {"contacts", "requests", "messages"};
 #define LIST_COUNT 3
@@ -37,14 +37,18 @@ struct import {
 
 /* ---- answers */
 
-static void say_refusal(struct import *import, const json_t *answer, const char *user)
+static void say_refusal(struct import *import, const char *user, const char *text, int code)
+{
+    (void)fprintf(stderr, "musterctl: %s: %s: %s\n", import->file, user, text);
+    import->code = code;
+    import->refused++;
+}
+
+static void take_refusal(struct import *import, const json_t *answer, const char *user)
 {
     const char *text = json_string_value(json_object_get(answer, "text"));
 
-    (void)fprintf(stderr, "musterctl: %s: %s: %s\n", import->file, user,
-                  text == NULL ? "no sense in the answer" : text);
-    import->code = ask_code_of(answer);
-    import->refused++;
+    say_refusal(import, user, text == NULL ? "no sense in the answer" : text, ask_code_of(answer));
 }
 
 /* 0, or ERR_CLOSED: the node is lost. */
@@ -67,9 +71,10 @@ static int take_answer(struct import *import)
         import->made += json_integer_value(json_object_get(result, "made"));
         import->left_out += json_integer_value(json_object_get(result, "left_out"));
         import->known += json_integer_value(json_object_get(result, "known"));
+        import->skipped[PIE_LARGE] += (size_t)json_integer_value(json_object_get(result, "bad"));
         import->is_full |= json_is_true(json_object_get(result, "full"));
     } else {
-        say_refusal(import, answer, json_string_value(json_object_get(import->under_way, key)));
+        take_refusal(import, answer, json_string_value(json_object_get(import->under_way, key)));
     }
     (void)json_object_del(import->under_way, key);
     import->done++;
@@ -204,6 +209,14 @@ static int take_user(void *ctx, json_t *user)
 
 /* ---- files */
 
+static void refuse_user(void *ctx, const char *user, const char *fault)
+{
+    struct import *import = ctx;
+
+    import->users++;
+    say_refusal(import, user, fault, EXIT_REFUSED);
+}
+
 static void say_fault(void *ctx, const char *path, uint64_t line, const char *fault)
 {
     (void)ctx;
@@ -216,7 +229,8 @@ static void say_fault(void *ctx, const char *path, uint64_t line, const char *fa
 
 static int import_file(struct import *import, const char *path)
 {
-    const struct pie_sink sink = {.user = take_user, .say = say_fault, .ctx = import};
+    const struct pie_sink sink = {
+        .user = take_user, .refuse = refuse_user, .say = say_fault, .ctx = import};
 
     import->file = path;
     if (pie_read(path, &sink, import->skipped) != 0 && !import->is_lost) {

@@ -13,27 +13,34 @@
 #define READ_BYTES   (64 * 1024)
 #define INCLUDES_MAX 4 /* files inside each other: server, host, user, part */
 #define ERR_NOT_SAID 1 /* the sink's own error is passed on as it is */
-#define TOO_MUCH     "more of one user than can be"
 #define DEPTH_FILE   0
 #define DEPTH_SERVER 1
 #define DEPTH_HOST   2
 #define DEPTH_USER   3
 
-const char *const pie_kind_names[PIE_KIND_COUNT] = {
-    [PIE_VCARD] = "vCards",           [PIE_PRIVATE] = "private data",
-    [PIE_PRIVACY] = "privacy lists",  [PIE_PEP] = "PEP nodes",
-    [PIE_ARCHIVE] = "archives",       [PIE_CREDENTIALS] = "credentials",
-    [PIE_MESSAGE] = "other messages", [PIE_OTHER] = "other elements"};
+const char *const pie_kind_names[PIE_KIND_COUNT] = {[PIE_VCARD] = "vCards",
+                                                    [PIE_PRIVATE] = "private data",
+                                                    [PIE_PRIVACY] = "privacy lists",
+                                                    [PIE_PEP] = "PEP nodes",
+                                                    [PIE_ARCHIVE] = "archives",
+                                                    [PIE_CREDENTIALS] = "credentials",
+                                                    [PIE_CONTACT] = "damaged contacts",
+                                                    [PIE_MESSAGE] = "other messages",
+                                                    [PIE_LARGE] =
+                                                        "entries that are too large or too deep",
+                                                    [PIE_OTHER] = "other elements"};
 
-/* PEP, rosters and private data of many are one large tree; a message is not. */
+/* A tree is a contact, a message, a request or a key. What is larger is passed over; the file ends
+ * with a tag that is larger than any stanza that a server takes. */
 static const struct xml_limits limits = {.stanza_bytes_max = 1024 * 1024,
-                                         .token_bytes_max = 64 * 1024};
+                                         .token_bytes_max = 4 * 1024 * 1024};
 
 struct pie {
     const struct pie_sink *sink;
     size_t *skipped;
-    char *host;   /* of the users that follow */
-    json_t *user; /* under way */
+    char *host;      /* of the users that follow */
+    json_t *user;    /* under way */
+    bool is_refused; /* that user; what else there is of it is passed over */
     size_t entries;
     size_t bytes;
     int sink_rc;
@@ -140,6 +147,7 @@ static int open_user(struct file *file, const struct xml_element *tag)
     if (password != NULL && *password != '\0') {
         (void)json_object_set_new(pie->user, "password", json_string(password));
     }
+    pie->is_refused = false;
     pie->entries = 0;
     pie->bytes = 0;
     return 0;
@@ -174,6 +182,10 @@ static int close_user(struct pie *pie)
     json_t *user = pie->user;
 
     pie->user = NULL;
+    if (pie->is_refused) {
+        json_decref(user);
+        return 0;
+    }
     if (json_object_get(user, "password") != NULL ||
         json_array_size(json_object_get(user, "keys")) == 0) {
         (void)json_object_del(user, "keys");
@@ -220,59 +232,106 @@ static int include(struct file *file, unsigned depth, const struct xml_element *
     return rc == 0 ? 0 : ERR_NOT_SAID;
 }
 
-static int take_part(struct file *file, const struct xml_element *element)
+/* A whole user is easier to see, and to move by other means, than a part of one. */
+static void refuse_user(struct pie *pie)
 {
-    json_t *user = file->pie->user;
+    static const char *const lists[] = {"contacts", "requests", "messages"};
 
+    pie->is_refused = true;
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        (void)json_object_del(pie->user, lists[i]);
+    }
+    pie->sink->refuse(pie->sink->ctx, json_string_value(json_object_get(pie->user, "user")),
+                      "more of one user than can be");
+}
+
+/* The last entry of a list counts with all its bytes. What is escaped is longer than it was in the
+ * file. */
+static void count_bytes(struct pie *pie, const char *list)
+{
+    json_t *entries = json_object_get(pie->user, list);
+    size_t last = json_array_size(entries) - 1;
+    size_t bytes = json_dumpb(json_array_get(entries, last), NULL, 0, JSON_COMPACT);
+
+    if (bytes > PIE_ENTRY_BYTES_MAX) {
+        (void)json_array_remove(entries, last);
+        pie->skipped[PIE_LARGE]++;
+        return;
+    }
+    pie->bytes += bytes;
+    if (pie->bytes > PIE_BYTES_MAX) {
+        refuse_user(pie);
+    }
+}
+
+static void take_part(struct pie *pie, const struct xml_element *element)
+{
     if (xml_is(element, NS_PIE_SCRAM, NULL)) {
-        if (!pie_add_credentials(user, element)) {
-            file->pie->skipped[PIE_CREDENTIALS]++;
+        if (!pie_add_credentials(pie->user, element)) {
+            pie->skipped[PIE_CREDENTIALS]++;
         }
-    } else if (!pie_add_request(user, element)) {
-        file->pie->skipped[PIE_OTHER]++;
+    } else if (pie_add_request(pie->user, element)) {
+        count_bytes(pie, "requests");
+    } else {
+        pie->skipped[PIE_OTHER]++;
     }
-    return 0;
 }
 
-/* The last entry of a list counts with all its bytes. */
-static int count_bytes(struct file *file, const char *list)
+static void take_contact(struct pie *pie, const struct xml_element *element)
 {
-    const json_t *entries = json_object_get(file->pie->user, list);
-    const json_t *last = json_array_get(entries, json_array_size(entries) - 1);
-
-    file->pie->bytes += json_dumpb(last, NULL, 0, JSON_COMPACT);
-    return file->pie->bytes <= PIE_BYTES_MAX ? 0 : refuse(file, TOO_MUCH);
+    if (pie_add_contact(pie->user, element)) {
+        count_bytes(pie, "contacts");
+    } else {
+        pie->skipped[PIE_CONTACT]++;
+    }
 }
 
-static int take_entry(struct file *file, const struct xml_element *element)
+static void take_message(struct pie *pie, const struct xml_element *element)
 {
-    if (file->in_roster) {
-        return pie_add_contact(file->pie->user, element) ? count_bytes(file, "contacts")
-                                                         : refuse(file, "no good contact");
+    if (pie_add_message(pie->user, element)) {
+        count_bytes(pie, "messages");
+    } else {
+        pie->skipped[PIE_MESSAGE]++;
     }
-    if (!pie_add_message(file->pie->user, element)) {
-        file->pie->skipped[PIE_MESSAGE]++;
-        return 0;
-    }
-    return count_bytes(file, "messages");
 }
 
 static int take_tree(void *ctx, unsigned depth, const struct xml_element *element)
 {
     struct file *file = ctx;
+    struct pie *pie = file->pie;
 
     depth += file->base;
     if (depth <= DEPTH_USER && xml_is(element, NS_XINCLUDE, "include")) {
         return include(file, depth, element);
     }
-    if (++file->pie->entries > PIE_ENTRIES_MAX) {
-        return refuse(file, TOO_MUCH);
+    if (pie->is_refused) {
+        return 0;
     }
-    return depth == DEPTH_USER ? take_part(file, element) : take_entry(file, element);
+    if (++pie->entries > PIE_ENTRIES_MAX) {
+        refuse_user(pie);
+    } else if (depth == DEPTH_USER) {
+        take_part(pie, element);
+    } else if (file->in_roster) {
+        take_contact(pie, element);
+    } else {
+        take_message(pie, element);
+    }
+    return 0;
 }
 
-static const struct xml_document_sink document_sink = {
-    .choose = choose, .open = open_element, .tree = take_tree, .close = close_element};
+static void pass_over(void *ctx, unsigned depth)
+{
+    const struct file *file = ctx;
+
+    (void)depth;
+    file->pie->skipped[PIE_LARGE]++;
+}
+
+static const struct xml_document_sink document_sink = {.choose = choose,
+                                                       .open = open_element,
+                                                       .tree = take_tree,
+                                                       .close = close_element,
+                                                       .too_large = pass_over};
 
 /* ---- files */
 
@@ -282,7 +341,7 @@ static const char *text_of(const struct file *file, int rc)
     case ERR_RESTRICTED:
         return "comments, processing instructions, DTDs and entities are not read";
     case ERR_LIMIT:
-        return "an element is too large, or too deep";
+        return "a tag is too large";
     case ERR_MALFORMED:
         return "is no well-formed XML, or not complete";
     default:

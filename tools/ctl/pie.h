@@ -14,7 +14,9 @@
 #define NS_XINCLUDE  "http://www.w3.org/2001/XInclude"
 #define NS_DELAY     "urn:xmpp:delay"
 
-/* Of one user; more is no roster and no offline storage of anybody. */
+/* Of one entry, as JSON: half of what a command may have. */
+#define PIE_ENTRY_BYTES_MAX ((size_t)512 * 1024)
+/* Of one user; more is no roster and no offline storage of anybody: the user is refused. */
 #define PIE_ENTRIES_MAX 20000
 #define PIE_BYTES_MAX   (64 * 1024 * 1024)
 
@@ -26,7 +28,9 @@ enum pie_kind {
     PIE_PEP,
     PIE_ARCHIVE,
     PIE_CREDENTIALS, /* of mechanisms that are unknown here, or damaged */
+    PIE_CONTACT,     /* with an address that is none */
     PIE_MESSAGE,     /* of a type that does not wait */
+    PIE_LARGE,       /* of an entry, or beyond the limits of a stanza */
     PIE_OTHER,
     PIE_KIND_COUNT
 };
@@ -36,6 +40,8 @@ struct pie_sink {
     /** Takes user: {user, password or keys or neither, contacts, requests, messages}, as the verb
      * user.load has them. 0, or an error: the rest is not read. */
     int (*user)(void *ctx, json_t *user);
+    /** Of a user that is not taken; the others go on. */
+    void (*refuse)(void *ctx, const char *user, const char *fault);
     /** What is wrong, and where; line 0: with the file. */
     void (*say)(void *ctx, const char *path, uint64_t line, const char *fault);
     void *ctx;

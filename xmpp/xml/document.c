@@ -23,21 +23,40 @@ static void fail(struct xml_document *document, int rc)
     xml_parser_fail(&document->parser, rc, "");
 }
 
-/* 0, or the document has failed. */
-static int start_tree(struct xml_document *document, const char *name, const char **attributes)
-{
-    int rc = xml_builder_start(&document->builder, &document->limits, name, attributes);
-
-    if (rc != 0) {
-        fail(document, rc);
-    }
-    return rc;
-}
-
 static void begin_tree(struct xml_document *document)
 {
     arena_reset(&document->arena);
     xml_builder_begin(&document->builder, &document->arena);
+}
+
+static bool tree_fits(const struct xml_document *document)
+{
+    return document->parser.token_end - document->tree_start <= document->limits.stanza_bytes_max;
+}
+
+/* What is at hand is beyond the limits, with so many of its elements open. */
+static void pass_over(struct xml_document *document, unsigned depth)
+{
+    if (document->open_count == 0) {
+        fail(document, ERR_LIMIT);
+        return;
+    }
+    document->in_tree = false;
+    document->skip_depth = depth;
+    document->sink->too_large(document->ctx, document->open_count);
+}
+
+/* The next tag of a tree. False: it is passed over. */
+static bool start_tree(struct xml_document *document, const char *name, const char **attributes)
+{
+    unsigned depth = document->builder.depth;
+
+    if (tree_fits(document) &&
+        xml_builder_start(&document->builder, &document->limits, name, attributes) == 0) {
+        return true;
+    }
+    pass_over(document, depth + 1);
+    return false;
 }
 
 static void open_container(struct xml_document *document, const struct xml_element *tag)
@@ -58,8 +77,9 @@ static void start_child(struct xml_document *document, const char *name, const c
 {
     const struct xml_element *tag;
 
+    document->tree_start = document->parser.token_start;
     begin_tree(document);
-    if (start_tree(document, name, attributes) != 0) {
+    if (!start_tree(document, name, attributes)) {
         return;
     }
     tag = xml_builder_end(&document->builder);
@@ -69,7 +89,6 @@ static void start_child(struct xml_document *document, const char *name, const c
         break;
     case XML_DOCUMENT_TREE:
         document->in_tree = true;
-        document->tree_start = document->parser.token_start;
         begin_tree(document);
         (void)start_tree(document, name, attributes);
         break;
@@ -77,11 +96,6 @@ static void start_child(struct xml_document *document, const char *name, const c
         document->skip_depth = 1;
         break;
     }
-}
-
-static bool tree_fits(const struct xml_document *document)
-{
-    return document->parser.token_end - document->tree_start <= document->limits.stanza_bytes_max;
 }
 
 static void document_on_start(struct xml_parser *parser, const char *name, const char **attributes)
@@ -92,8 +106,6 @@ static void document_on_start(struct xml_parser *parser, const char *name, const
         document->skip_depth++;
     } else if (!document->in_tree) {
         start_child(document, name, attributes);
-    } else if (!tree_fits(document)) {
-        fail(document, ERR_LIMIT);
     } else {
         (void)start_tree(document, name, attributes);
     }
@@ -104,7 +116,8 @@ static int end_tree(struct xml_document *document)
     const struct xml_element *element;
 
     if (!tree_fits(document)) {
-        return ERR_LIMIT;
+        pass_over(document, document->builder.depth - 1);
+        return 0;
     }
     element = xml_builder_end(&document->builder);
     if (element == NULL) {
@@ -145,7 +158,7 @@ static void document_on_text(struct xml_parser *parser, struct slice text)
     if (tree_fits(document)) {
         xml_builder_text(&document->builder, text);
     } else {
-        fail(document, ERR_LIMIT);
+        pass_over(document, document->builder.depth);
     }
 }
 

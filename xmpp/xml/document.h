@@ -16,19 +16,22 @@ enum xml_document_choice {
 
 #define XML_DOCUMENT_OPEN_MAX 16 /* containers inside each other */
 
-/* Elements live until the call returns. Each but choose() says 0, or an error of the user's own,
- * which ends the document. */
+/* Elements live until the call returns. open(), tree() and close() say 0, or an error of the user's
+ * own, which ends the document. */
 struct xml_document_sink {
     /** A tag inside depth containers, without its children. */
     enum xml_document_choice (*choose)(void *ctx, unsigned depth, const struct xml_element *tag);
     int (*open)(void *ctx, unsigned depth, const struct xml_element *tag);
     int (*tree)(void *ctx, unsigned depth, const struct xml_element *element);
     int (*close)(void *ctx, unsigned depth);
+    /** Inside depth containers there is an element beyond the limits: it is passed over with all
+     * that is in it. The root is not: the document ends with ERR_LIMIT. */
+    void (*too_large)(void *ctx, unsigned depth);
 };
 
 struct xml_document;
 
-/** limits: stanza_bytes_max is for each tree. */
+/** limits: stanza_bytes_max is for each tree. A tag beyond token_bytes_max ends the document. */
 struct xml_document *xml_document_new(const struct xml_document_sink *sink, void *ctx,
                                       const struct xml_limits *limits);
 void xml_document_free(struct xml_document **document);

@@ -21,11 +21,19 @@
 static size_t skipped[PIE_KIND_COUNT];
 static json_t *users;
 static char fault[200];
+static char refused[200];
 
 static int take_user(void *ctx, json_t *user)
 {
     (void)ctx;
     return json_array_append_new(users, user);
+}
+
+static void note_refused(void *ctx, const char *user, const char *text)
+{
+    (void)ctx;
+    (void)snprintf(refused + strlen(refused), sizeof(refused) - strlen(refused), "%s: %s;", user,
+                   text);
 }
 
 static void note_fault(void *ctx, const char *path, uint64_t line, const char *text)
@@ -37,7 +45,7 @@ static void note_fault(void *ctx, const char *path, uint64_t line, const char *t
 /* Read a text as a file; returns its only user, or the outcome in *rc_out. */
 static json_t *read_text(const char *text, int *rc_out)
 {
-    const struct pie_sink sink = {.user = take_user, .say = note_fault};
+    const struct pie_sink sink = {.user = take_user, .refuse = note_refused, .say = note_fault};
     FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
 
     assert_non_null(stream);
@@ -45,6 +53,7 @@ static json_t *read_text(const char *text, int *rc_out)
     users = json_array();
     memset(skipped, 0, sizeof(skipped));
     fault[0] = '\0';
+    refused[0] = '\0';
     *rc_out = pie_read_stream(stream, "/nowhere/f", &sink, skipped);
     (void)fclose(stream);
     return json_array_get(users, 0);
@@ -185,6 +194,92 @@ static void test_round_trip(void **state)
     buf_deinit(&text);
 }
 
+#define ROSTER(items) "<query xmlns='jabber:iq:roster'>" items "</query>"
+#define NEXT_USER     "</user><user name='b'>" ROSTER("<item jid='d@x'/>")
+
+/* What both users of a file have: a, all that is good of it, and b. */
+static void expect_good(const char *text, const char *list, size_t count)
+{
+    int rc;
+    const json_t *user = read_text(text, &rc);
+
+    assert_int_equal(rc, 0);
+    assert_string_equal(fault, "");
+    assert_int_equal(json_array_size(users), 2);
+    assert_int_equal(json_array_size(json_object_get(user, list)), count);
+    assert_string_equal(text_at(json_array_get(users, 1), "contacts", "jid"), "d@x");
+}
+
+/* Goal: what a contact or a stranger made of one entry costs no other entry and no other user.
+ * Method: a bad address; trees that are too large in each way, beside good ones. */
+static void test_bad_entries(void **state)
+{
+    struct buf text = BUF_EMPTY;
+
+    (void)state;
+    expect_good(FILE_OF(ROSTER("<item jid='@'/><item jid='c@x'/>") NEXT_USER), "contacts", 1);
+    assert_int_equal(skipped[PIE_CONTACT], 1);
+    buf_printf(&text,
+               FILE_OF(ROSTER("<item jid='c@x' name='%0*d'/><item jid='c@x'/>"
+                              "<item jid='e@x'><group>%0*d</group></item>"
+                              "<item jid='e@x'><group>%0*d</group></item>") NEXT_USER),
+               100000, 1, 2000000, 1, (int)PIE_ENTRY_BYTES_MAX, 1);
+    expect_good(buf_text(&text), "contacts", 1);
+    assert_int_equal(skipped[PIE_LARGE], 3);
+    buf_clear(&text);
+    buf_append_str(&text, "<server-data xmlns='urn:xmpp:pie:0'><host jid='x'><user name='a'>"
+                          "<offline-messages><message from='c@x'>");
+    for (size_t i = 0; i < 40; i++) {
+        buf_append_str(&text, "<d>");
+    }
+    for (size_t i = 0; i < 40; i++) {
+        buf_append_str(&text, "</d>");
+    }
+    buf_append_str(&text, "</message><message from='c@x'/></offline-messages>" NEXT_USER
+                          "</user></host></server-data>");
+    expect_good(buf_text(&text), "messages", 1);
+    assert_int_equal(skipped[PIE_LARGE], 1);
+    buf_deinit(&text);
+}
+
+/* A user with so many of an entry, and one behind it; which one is there? */
+static void expect_refused(const char *entry, size_t count, bool is_refused)
+{
+    struct buf text = BUF_EMPTY;
+    int rc;
+    const json_t *user;
+
+    buf_append_str(&text, "<server-data xmlns='urn:xmpp:pie:0'><host jid='x'><user name='a'>");
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(&text, entry);
+    }
+    buf_append_str(&text, NEXT_USER "</user></host></server-data>");
+    user = read_text(buf_text(&text), &rc);
+    assert_int_equal(rc, 0);
+    assert_int_equal(json_array_size(users), is_refused ? 1 : 2);
+    assert_string_equal(json_string_value(json_object_get(user, "user")),
+                        is_refused ? "b@x" : "a@x");
+    assert_string_equal(refused, is_refused ? "a@x: more of one user than can be;" : "");
+    buf_deinit(&text);
+}
+
+/* Goal: a user with too much is refused once and by name, and the others go on.
+ * Method: entries at the limit and beyond it, in number; in bytes. */
+static void test_too_much(void **state)
+{
+    struct buf request = BUF_EMPTY;
+
+    (void)state;
+    expect_refused("<presence from='c@x' type='subscribe'/>", PIE_ENTRIES_MAX, false);
+    expect_refused("<presence from='c@x' type='subscribe'/>", PIE_ENTRIES_MAX + 2, true);
+    expect_refused(ROSTER("<item jid='@'/>"), PIE_ENTRIES_MAX + 2, true);
+    buf_printf(&request, "<presence from='c@x' type='subscribe'><status>%0*d</status></presence>",
+               500000, 1);
+    expect_refused(buf_text(&request), 120, false);
+    expect_refused(buf_text(&request), 140, true);
+    buf_deinit(&request);
+}
+
 /* Goal: what is wrong is named with its line; no include leads out of the folder.
  * Method: one fault each. */
 static void test_faults(void **state)
@@ -198,8 +293,6 @@ static void test_faults(void **state)
         {"<server-data/>", "f:1: is no file of XEP-0227"},
         {"<server-data xmlns='urn:xmpp:pie:0'>\n<host/></server-data>", "f:2: a host without"},
         {"<server-data xmlns='urn:xmpp:pie:0'><host jid='x'>\n\n<user/>", "f:3: a user without"},
-        {FILE_OF("\n<query xmlns='jabber:iq:roster'><item jid='@'/></query>"),
-         "f:2: no good contact"},
         {FILE_OF("\n\n<!-- c -->"), "f:3: comments"},
         {INCLUDE("href='../x'"), "f:2: an include of what"},
         {INCLUDE("href='/x'"), "f:2: an include of what"},
@@ -230,8 +323,9 @@ static int forget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),    cmocka_unit_test(test_credentials),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_times),       cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_messages),    cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_bad_entries), cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_faults),
     };
 

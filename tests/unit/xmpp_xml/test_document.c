@@ -10,7 +10,8 @@
 #include "xmpp/xml/document.h"
 
 #define LIMITS                                                                                     \
-    (&(const struct xml_limits){.stanza_bytes_max = 200, .token_bytes_max = 100, .depth_max = 4})
+    (&(const struct xml_limits){                                                                   \
+        .stanza_bytes_max = 200, .token_bytes_max = 100, .depth_max = 4, .value_bytes_max = 50})
 
 /* What came, as text. "open" is a container, "skip" is passed over, all else is a tree. */
 static enum xml_document_choice choose(void *ctx, unsigned depth, const struct xml_element *tag)
@@ -46,8 +47,16 @@ static int note_close(void *ctx, unsigned depth)
     return 0;
 }
 
-static const struct xml_document_sink sink = {
-    .choose = choose, .open = note_open, .tree = note_tree, .close = note_close};
+static void note_large(void *ctx, unsigned depth)
+{
+    buf_printf(ctx, "%u! ", depth);
+}
+
+static const struct xml_document_sink sink = {.choose = choose,
+                                              .open = note_open,
+                                              .tree = note_tree,
+                                              .close = note_close,
+                                              .too_large = note_large};
 
 /* Read a text in pieces of so many bytes; returns what came and the outcome. */
 static int read_pieces(const char *text, size_t piece, struct buf *out)
@@ -94,9 +103,8 @@ static void test_elements(void **state)
     expect("<skip><a/></skip>", 0, "");
 }
 
-/* Goal: what a stream may not hold, a file may not either; what is too large, too deep or breaks
- * off is refused, and what the user says ends it. Method: one fault each; what came before it has
- * come. */
+/* Goal: what a stream may not hold, a file may not either; what breaks off is refused, and what the
+ * user says ends it. Method: one fault each; what came before it has come. */
 static void test_faults(void **state)
 {
     (void)state;
@@ -108,8 +116,25 @@ static void test_faults(void **state)
     expect("<open><t/>", ERR_MALFORMED, "0( 1:t[] ");
     expect("", ERR_MALFORMED, "");
     expect("<open/><open/>", ERR_MALFORMED, "0( 0) ");
-    expect("<open><a><b><c><d><e/></d></c></b></a></open>", ERR_LIMIT, "0( ");
     expect("<open><stop/><t/></open>", ERR_CONFLICT, "0( 1:stop[] ");
+}
+
+/* Goal: what is too deep or has too much on a tag is passed over, at whatever element that shows,
+ * and what is behind it comes; but not the root. A tag beyond all bounds ends the document.
+ * Method: each, between two trees. */
+static void test_too_large(void **state)
+{
+#define LONG "0123456789012345678901234567890123456789012345678901" /* longer than an attribute */
+    (void)state;
+    expect("<open><t/><a><b><c><d><e/></d></c>x</b><f/></a><t/></open>", 0,
+           "0( 1:t[] 1! 1:t[] 0) ");
+    expect("<open><t/><a x='" LONG "'><b/>x</a><t/></open>", 0, "0( 1:t[] 1! 1:t[] 0) ");
+    expect("<open><t/><a><b x='" LONG "'><b/></b>x<c/></a><t/></open>", 0, "0( 1:t[] 1! 1:t[] 0) ");
+    expect("<open><open x='" LONG "'><t/></open><t/></open>", 0, "0( 1! 1:t[] 0) ");
+    expect("<open><skip><t x='" LONG "'/></skip><t/></open>", 0, "0( 1:t[] 0) ");
+    expect("<open x='" LONG "'/>", ERR_LIMIT, "");
+    expect("<t><a><b><c><d/></c></b></a></t>", ERR_LIMIT, "");
+    expect("<open><a x='" LONG LONG "'/></open>", ERR_LIMIT, "0( ");
 }
 
 /* Goal: a tree is bounded, a document and what is passed over are not.
@@ -125,7 +150,9 @@ static void test_bounds(void **state)
         buf_clear(&text);
         buf_clear(&out);
         buf_printf(&text, "<open><t>%0*d</t></open>", (int)len, 1);
-        assert_int_equal(read_pieces(buf_text(&text), 1000, &out), len <= 193 ? 0 : ERR_LIMIT);
+        assert_int_equal(read_pieces(buf_text(&text), 1000, &out), 0);
+        assert_int_equal(strstr(buf_text(&out), "1:t[") != NULL, len <= 193);
+        assert_int_equal(strstr(buf_text(&out), "0( 1! 0) ") != NULL, len > 193);
     }
     buf_clear(&text);
     buf_append_str(&text, "<open><t>");
@@ -133,7 +160,7 @@ static void test_bounds(void **state)
         buf_append_str(&text, "<c/>");
     }
     buf_append_str(&text, "</t></open>");
-    assert_int_equal(read_pieces(buf_text(&text), 1000, &out), ERR_LIMIT);
+    expect(buf_text(&text), 0, "0( 1! 0) ");
     buf_clear(&text);
     buf_append_str(&text, "<open>");
     for (unsigned i = 0; i < 1000; i++) {
@@ -151,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_bounds),
     };
 
