@@ -199,3 +199,19 @@ size_t upgrade_raise_check(const struct upgrade_facts *facts, uint32_t log_versi
     }
     return check.count;
 }
+
+bool upgrade_may_write(uint32_t written, uint32_t log_version, char reason[UPGRADE_REASON_BYTES])
+{
+    if (written >= log_version) {
+        return true;
+    }
+    if (written == 0) {
+        (void)snprintf(reason, UPGRADE_REASON_BYTES,
+                       "not every member is known to understand it yet: ask again in a while");
+    } else {
+        (void)snprintf(reason, UPGRADE_REASON_BYTES,
+                       "the cluster still writes version %u; first: cluster upgrade-finish",
+                       written);
+    }
+    return false;
+}

@@ -50,5 +50,8 @@ uint32_t upgrade_newest(const struct upgrade_facts *facts);
  * Returns how many. */
 size_t upgrade_raise_check(const struct upgrade_facts *facts, uint32_t log_version,
                            void (*visit)(void *ctx, const char *reason), void *ctx);
+/** May a command of log_version be written while the cluster writes this version (0: none is agreed
+ * on yet)? Otherwise the reason says what has to come first. */
+bool upgrade_may_write(uint32_t written, uint32_t log_version, char reason[UPGRADE_REASON_BYTES]);
 
 #endif

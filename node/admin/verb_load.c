@@ -1,4 +1,5 @@
 /* The verb that takes what a user had on another server, part by part. */
+#include "ha/upgrade/upgrade.h"
 #include "node/admin/user_set.h"
 #include "node/admin/verbs.h"
 #include "node/base/mem.h"
@@ -247,9 +248,11 @@ static void derive_or_submit(struct request *request)
 
 static void read_version(struct request *request, struct core *core)
 {
-    if (state_cluster(core_state(core), core_arena(core))->log_version < STATE_LOG_VERSION_LOAD) {
-        request_deny(request, ERR_NOT_ALLOWED,
-                     "not every member is known to understand it yet: ask again in a while");
+    uint32_t written = state_cluster(core_state(core), core_arena(core))->log_version;
+    char reason[UPGRADE_REASON_BYTES];
+
+    if (!upgrade_may_write(written, STATE_LOG_VERSION_LOAD, reason)) {
+        request_deny(request, ERR_NOT_ALLOWED, "%s", reason);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Verbs about replication: how far each member is, and whether a replica that is not current is an
  * alarm. */
+#include "ha/upgrade/upgrade.h"
 #include "node/admin/member_item.h"
 #include "node/admin/verbs.h"
 
@@ -29,8 +30,11 @@ void verb_replication_state(struct request *request)
 
 static void read_version(struct request *request, struct core *core)
 {
-    if (state_cluster(core_state(core), core_arena(core))->log_version < STATE_LOG_VERSION_ALARMS) {
-        request_deny(request, ERR_NOT_ALLOWED, "not every member is known to understand it yet");
+    uint32_t written = state_cluster(core_state(core), core_arena(core))->log_version;
+    char reason[UPGRADE_REASON_BYTES];
+
+    if (!upgrade_may_write(written, STATE_LOG_VERSION_ALARMS, reason)) {
+        request_deny(request, ERR_NOT_ALLOWED, "%s", reason);
     }
 }
 

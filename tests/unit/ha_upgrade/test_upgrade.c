@@ -184,13 +184,28 @@ static void test_raise(void **state)
     expect_raise(2, "the members are not known yet\n");
 }
 
+/* Goal: who wants what a newer version brought is told what helps. Method: a new cluster, one that
+ * was not told that its upgrade is over, and two that write it. */
+static void test_may_write(void **state)
+{
+    char reason[UPGRADE_REASON_BYTES];
+
+    (void)state;
+    assert_false(upgrade_may_write(0, 2, reason));
+    assert_non_null(strstr(reason, "ask again in a while"));
+    assert_false(upgrade_may_write(1, 2, reason));
+    assert_string_equal(reason,
+                        "the cluster still writes version 1; first: cluster upgrade-finish");
+    assert_true(upgrade_may_write(2, 2, reason));
+    assert_true(upgrade_may_write(3, 2, reason));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_majority),
-        cmocka_unit_test(test_each_reason),
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_raise),
+        cmocka_unit_test(test_majority),  cmocka_unit_test(test_each_reason),
+        cmocka_unit_test(test_versions),  cmocka_unit_test(test_raise),
+        cmocka_unit_test(test_may_write),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
