@@ -67,9 +67,20 @@ static uint64_t batch_bytes(int fd, uint64_t offset, uint64_t file_bytes)
 }
 
 /* A file system may give an allocated file back as long as what was written to it: then the zeros
- * that end a segment are missing, too. */
-static bool add_end(int fd, uint64_t file_bytes)
+ * that end a segment are missing, too. Less than a header is left; what is not zero there is the
+ * begin of one that was cut. */
+static bool add_end(int fd, uint64_t offset, uint64_t file_bytes)
 {
+    uint8_t left[BATCH_HEADER_BYTES] = {0};
+
+    if (!read_at(fd, offset, left, (size_t)(file_bytes - offset))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(left); i++) {
+        if (left[i] != 0) {
+            return false;
+        }
+    }
     return ftruncate(fd, (off_t)(file_bytes + BATCH_HEADER_BYTES)) == 0;
 }
 
@@ -85,7 +96,7 @@ static bool is_whole_segment(int fd, uint64_t file_bytes)
         uint64_t bytes;
 
         if (file_bytes - offset < BATCH_HEADER_BYTES) {
-            return add_end(fd, file_bytes);
+            return add_end(fd, offset, file_bytes);
         }
         bytes = batch_bytes(fd, offset, file_bytes);
         if (bytes == 0) {

@@ -42,6 +42,19 @@ def written_bytes(path: Path) -> int:
     return len(path.read_bytes().rstrip(b"\0"))
 
 
+def batch_offsets(path: Path) -> list[int]:
+    """Where the batches of a segment begin: checksums, number of entries, then of each its term,
+    type and length, then all of them."""
+    content = path.read_bytes()
+    offsets, offset = [], 8
+    while (count := struct.unpack_from("<Q", content, offset + 8)[0]) > 0:
+        offsets.append(offset)
+        lengths = [struct.unpack_from("<I", content, offset + 16 + 16 * i + 12)[0]
+                   for i in range(count)]
+        offset += 16 + 16 * count + sum(lengths)
+    return offsets
+
+
 def metadata(path: Path) -> tuple[int, int, int]:
     """Of raft_uv: how often it has written, term, vote."""
     return struct.unpack_from("<QQQ", path.read_bytes(), 8)
@@ -147,10 +160,11 @@ class Damage(unittest.TestCase):
         self._refused("first batch", "raft.", lambda: flip(path, first, 3))
 
     def test_cut_segment(self) -> None:
-        """An open segment that ends within a batch."""
+        """An open segment that ends within a batch, or within what is in front of one."""
         path = self._newest("open-*")
-        for _ in range(FLIPS):
-            cut = self.chance.randrange(24, written_bytes(path))
+        within_header = self.chance.choice(batch_offsets(path)) + 12
+        for cut in [within_header, *(self.chance.randrange(24, written_bytes(path))
+                                     for _ in range(FLIPS))]:
             self._refused(f"cut to {cut}", "raft.", lambda cut=cut: os.truncate(path, cut))
 
     def test_cut_snapshot(self) -> None:
