@@ -57,6 +57,19 @@ void backlog_retry(struct backlog *backlog, struct rlog *log)
     }
 }
 
+void backlog_replace(struct backlog *backlog, struct rlog *log, struct slice command,
+                     struct slice substitute)
+{
+    for (struct backlog_item *item = backlog->first; item != NULL; item = item->next) {
+        if (slice_eq(blob_slice(item->command), command)) {
+            blob_unref(&item->command);
+            item->command = blob_new(substitute);
+            return;
+        }
+    }
+    rlog_replace(log, command, substitute);
+}
+
 void backlog_clear(struct backlog *backlog)
 {
     while (backlog->first != NULL) {

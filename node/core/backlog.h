@@ -19,6 +19,9 @@ struct backlog {
 void backlog_submit(struct backlog *backlog, struct rlog *log, struct slice command);
 /** Submit what waits, as far as there is room. */
 void backlog_retry(struct backlog *backlog, struct rlog *log);
+/** As rlog_replace(), of a command given to backlog_submit(). */
+void backlog_replace(struct backlog *backlog, struct rlog *log, struct slice command,
+                     struct slice substitute);
 void backlog_clear(struct backlog *backlog);
 
 static inline bool backlog_is_empty(const struct backlog *backlog)

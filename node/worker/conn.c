@@ -424,6 +424,9 @@ static void take_actions(struct conn *conn, uint64_t now_ms)
         case STREAM_COMMAND:
             worker_submit(conn->worker, action.command);
             break;
+        case STREAM_REPLACE:
+            worker_replace(conn->worker, action.replaced, action.command);
+            break;
         case STREAM_PULL:
             core_pull(conn->worker->core, &action.pull);
             break;

@@ -54,6 +54,11 @@ void worker_submit(struct worker *worker, struct slice command)
     backlog_submit(&worker->backlog, core_log(worker->core), command);
 }
 
+void worker_replace(struct worker *worker, struct slice command, struct slice substitute)
+{
+    backlog_replace(&worker->backlog, core_log(worker->core), command, substitute);
+}
+
 void worker_release(struct worker *worker, struct conn *conn)
 {
     struct slot *slot = &worker->slots[conn->slot];

@@ -74,6 +74,8 @@ void worker_touch(struct worker *worker, struct conn *conn);
 void worker_throttle(struct worker *worker, struct conn *conn);
 /** Submit a command; never refused. */
 void worker_submit(struct worker *worker, struct slice command);
+/** As rlog_replace(), of a command given to worker_submit(). */
+void worker_replace(struct worker *worker, struct slice command, struct slice substitute);
 /** The connection that has the slot still, or NULL. */
 struct conn *worker_find(struct worker *worker, uint32_t slot, uint32_t generation);
 /** conn is over: forget it; its memory is freed by the caller. */

@@ -40,7 +40,7 @@ static void take_own(struct rlog *rlog)
         const struct entry_command command = {
             .incarnation = origin_next_incarnation(&rlog->origin),
             .seq = next->seq,
-            .bytes = slice_make(next->bytes, next->len),
+            .bytes = own_command_slice(next),
         };
 
         admit(rlog, &command);
@@ -61,7 +61,7 @@ static bool forward_frame(struct rlog *rlog)
         const struct forward_command command = {
             .incarnation = origin_next_incarnation(&probe),
             .seq = next->seq,
-            .bytes = slice_make(next->bytes, next->len),
+            .bytes = own_command_slice(next),
         };
 
         forward_add(&command, frame);

@@ -33,6 +33,7 @@
 
 enum order_kind {
     ORDER_SUBMIT,
+    ORDER_REPLACE, /* command, substitute */
     ORDER_START,
     ORDER_INCARNATION, /* a: incarnation */
     ORDER_LEAVE,       /* that incarnation is over */
@@ -55,6 +56,7 @@ struct order {
     uint64_t a, b;
     int status;
     struct own_command *command;
+    struct own_command *substitute;
     void (*call)(struct rlog *rlog, void *ctx);
     void *ctx;
 };

@@ -4,6 +4,13 @@
 #include "node/base/clock.h"
 #include "node/base/mem.h"
 
+static void free_order(struct order **order)
+{
+    mem_free(&(*order)->command);
+    mem_free(&(*order)->substitute);
+    mem_free(order);
+}
+
 static void send_order(struct rlog *rlog, const struct order *order)
 {
     struct order *copy = mem_alloc(sizeof(*copy));
@@ -32,6 +39,13 @@ int rlog_submit(struct rlog *rlog, struct slice command)
     }
     send_order(rlog, &(struct order){.kind = ORDER_SUBMIT, .command = own_command_new(command)});
     return 0;
+}
+
+void rlog_replace(struct rlog *rlog, struct slice command, struct slice substitute)
+{
+    send_order(rlog, &(struct order){.kind = ORDER_REPLACE,
+                                     .command = own_command_new(command),
+                                     .substitute = own_command_new(substitute)});
 }
 
 void rlog_submit_start(struct rlog *rlog, struct slice command)
@@ -187,11 +201,24 @@ static void submit(struct rlog *rlog, struct order *order)
     }
 }
 
+static void replace(struct rlog *rlog, const struct order *order)
+{
+    size_t count = rlog->origin.count;
+    size_t bytes = rlog->origin.bytes;
+
+    origin_replace(&rlog->origin, own_command_slice(order->command),
+                   own_command_slice(order->substitute));
+    rlog_forget_counts(rlog, count, bytes);
+}
+
 static void execute(struct rlog *rlog, struct order *order)
 {
     switch (order->kind) {
     case ORDER_SUBMIT:
         submit(rlog, order);
+        break;
+    case ORDER_REPLACE:
+        replace(rlog, order);
         break;
     case ORDER_START:
         origin_set_start_take(&rlog->origin, order->command);
@@ -211,7 +238,7 @@ static void execute(struct rlog *rlog, struct order *order)
         }
         break;
     case ORDER_DECIDE:
-        rlog_decision(rlog, order->a, slice_make(order->command->bytes, order->command->len));
+        rlog_decision(rlog, order->a, own_command_slice(order->command));
         break;
     case ORDER_MARK:
         rlog_decision_kind(rlog, order->a, (enum entry_kind)order->b);
@@ -251,8 +278,7 @@ void rlog_execute_orders(struct rlog *rlog)
 
         mail = mail->next;
         execute(rlog, order);
-        mem_free(&order->command);
-        mem_free(&order);
+        free_order(&order);
     }
 }
 
@@ -267,8 +293,7 @@ void rlog_drop_orders(struct rlog *rlog)
         if (order->kind == ORDER_CALL) {
             order->call(NULL, order->ctx);
         }
-        mem_free(&order->command);
-        mem_free(&order);
+        free_order(&order);
     }
 }
 

@@ -75,6 +75,32 @@ void origin_add_take(struct origin *origin, struct own_command *command)
     origin->bytes += command->len;
 }
 
+void origin_replace(struct origin *origin, struct slice bytes, struct slice substitute)
+{
+    struct own_command **place = &origin->first;
+    struct own_command *gone, *command;
+
+    while (*place != NULL && !slice_eq(own_command_slice(*place), bytes)) {
+        place = &(*place)->next;
+    }
+    gone = *place;
+    if (gone == NULL) {
+        return;
+    }
+    command = own_command_new(substitute);
+    command->seq = gone->seq;
+    command->next = gone->next;
+    *place = command;
+    if (origin->last == gone) {
+        origin->last = command;
+    }
+    if (origin->unsent == gone) {
+        origin->unsent = command;
+    }
+    origin->bytes = origin->bytes - gone->len + command->len;
+    mem_free(&gone);
+}
+
 void origin_applied(struct origin *origin, uint64_t seq)
 {
     while (origin->first != NULL && origin->first->seq <= seq) {

@@ -28,6 +28,10 @@ struct origin {
 };
 
 struct own_command *own_command_new(struct slice bytes);
+static inline struct slice own_command_slice(const struct own_command *command)
+{
+    return slice_make(command->bytes, command->len);
+}
 
 void origin_deinit(struct origin *origin);
 /** START goes before anything else, with incarnation and seq 0. */
@@ -36,6 +40,12 @@ void origin_set_start_take(struct origin *origin, struct own_command *start);
 void origin_begin(struct origin *origin, uint64_t incarnation);
 /** Number a command and keep it. Only with an incarnation. */
 void origin_add_take(struct origin *origin, struct own_command *command);
+/** substitute stands for the command that has exactly these bytes, with its seq, wherever that is
+ * sent from now on; nothing happens when none has, for it is applied. A leader may have got it
+ * before: then both are on their way, and the first that is committed is the one that every node
+ * applies; the other has a seq that is known. So who replaces a command must be content with
+ * either. */
+void origin_replace(struct origin *origin, struct slice bytes, struct slice substitute);
 /** Everything up to seq is applied. */
 void origin_applied(struct origin *origin, uint64_t seq);
 /** The leader is new: send all again. */

@@ -117,6 +117,10 @@ void rlog_stop(struct rlog **rlog);
 /** Any thread: submit one command of this node; the bytes are copied. ERR_BUSY: too much is
  * outstanding; read nothing more from clients, and try again after what is applied next. */
 NODISCARD int rlog_submit(struct rlog *rlog, struct slice command);
+/** Any thread, behind the rlog_submit() of command: it lost its sense, and substitute stands for it
+ * with the same seq wherever it is sent from now on. A leader may have it already, so either may be
+ * applied, never both (raft/log/origin.h). Nothing happens when it is applied. */
+void rlog_replace(struct rlog *rlog, struct slice command, struct slice substitute);
 /** Submit START: incarnation 0, seq 0, sent again until rlog_set_incarnation(). ERR_BUSY is the
  * answer to rlog_submit() until then. */
 void rlog_submit_start(struct rlog *rlog, struct slice command);

@@ -3,7 +3,8 @@
 #include "node/base/jid.h"
 #include "storage/state/command.h"
 
-/* Empty and Bounce stand for a command that the leader read: it makes them itself. */
+/* A Bounce stands for a command that the leader read: it makes it itself. An Empty may stand for
+ * one that its origin takes back. */
 static bool is_leaders_own(const Pb__Command *command)
 {
     switch (command->body_case) {
@@ -12,7 +13,6 @@ static bool is_leaders_own(const Pb__Command *command)
     case PB__COMMAND__BODY_NODE_VOTES:
     case PB__COMMAND__BODY_EXPIRE:
     case PB__COMMAND__BODY_ROTATE:
-    case PB__COMMAND__BODY_EMPTY:
     case PB__COMMAND__BODY_BOUNCE:
     case PB__COMMAND__BODY_ALARM_SET:
         return true;

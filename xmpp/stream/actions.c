@@ -92,6 +92,31 @@ void actions_submit(struct stream *stream, Pb__Command *command, enum awaited_ki
     encode(stream, command, acks_in_submit(&stream->in, kind));
 }
 
+void actions_submit_claim(struct stream *stream, Pb__Command *command, enum awaited_kind kind)
+{
+    const struct effect_ref ref = actions_ref(stream, acks_in_submit(&stream->in, kind));
+    struct buf bytes = BUF_EMPTY;
+
+    command_append(command, &ref, &bytes);
+    buf_clear(&stream->claim);
+    buf_append(&stream->claim, buf_slice(&bytes));
+    actions_push_command_take(stream, &bytes);
+}
+
+void actions_settle_claim(struct stream *stream)
+{
+    buf_deinit(&stream->claim);
+}
+
+void actions_withdraw_claim(struct stream *stream)
+{
+    const struct effect_ref ref = actions_ref(stream, stream->in.last_cookie); /* none since */
+    struct queued *queued = ring_push(&stream->actions);
+
+    queued->kind = STREAM_REPLACE;
+    command_append_empty(ERR_CLOSED, &ref, &queued->bytes);
+}
+
 void actions_submit_last(struct stream *stream, Pb__Command *command)
 {
     encode(stream, command, 0);
@@ -107,6 +132,7 @@ void actions_deinit(struct stream *stream)
     }
     ring_deinit(&stream->actions);
     buf_deinit(&stream->popped);
+    buf_deinit(&stream->claim);
 }
 
 static bool pop_queued(struct stream *stream, struct stream_action *out)
@@ -124,6 +150,9 @@ static bool pop_queued(struct stream *stream, struct stream_action *out)
         .kind = queued.kind, .pull = queued.pull, .derivation = queued.derivation};
     if (queued.kind == STREAM_COMMAND) {
         out->command = buf_slice(&stream->popped);
+    } else if (queued.kind == STREAM_REPLACE) {
+        out->command = buf_slice(&stream->popped);
+        out->replaced = buf_slice(&stream->claim);
     } else if (queued.kind == STREAM_WANT_CREDENTIALS) {
         out->user = buf_text(&stream->popped);
     }

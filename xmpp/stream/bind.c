@@ -15,7 +15,7 @@ static void submit_bind(struct stream *stream, char *resource)
     command.body_case = PB__COMMAND__BODY_BIND;
     command.bind = &bind;
     stream_move(stream, STATE_BINDING);
-    actions_submit(stream, &command, AWAITED_BIND);
+    actions_submit_claim(stream, &command, AWAITED_BIND);
 }
 
 /* An error answer; the client may try again, but not for ever (RFC 6120 §7.7.3). */
@@ -95,6 +95,7 @@ static void write_bound(struct stream *stream)
 
 void bind_on_outcome(struct stream *stream, const struct outcome *outcome)
 {
+    actions_settle_claim(stream);
     if (outcome->kind == OUTCOME_BOUND && outcome->rc == 0) {
         bind_take_session(stream, outcome);
         stream_move(stream, STATE_ACTIVE);

@@ -165,10 +165,23 @@ void ending_on_dropped(struct stream *stream, enum drop_reason reason)
     }
 }
 
+/* A Bind or Resume without its connection must go to no further leader: the client may have bound
+ * or resumed on another node since, and the command, sent again, would come behind that and end the
+ * live session by a conflict, or take it to where nobody is. What a leader has got already may
+ * still be applied, and does no harm: either it stands in the log before what the client did next,
+ * or the leader of that did not have it in its log, and no later one will. Just one of command and
+ * substitute is applied, for they have the same seq; its outcome comes to this stream, for they
+ * have the same Ref. */
+static void orphan(struct stream *stream)
+{
+    actions_withdraw_claim(stream);
+    stream_move(stream, STATE_ORPHANED);
+}
+
 void ending_on_disconnect(struct stream *stream)
 {
     if (stream->state == STATE_BINDING || stream->state == STATE_RESUMING) {
-        stream_move(stream, STATE_ORPHANED);
+        orphan(stream);
     } else if (stream->state != STATE_CLOSED && stream->state != STATE_ORPHANED) {
         ending_cut(stream);
     }
@@ -195,8 +208,11 @@ void ending_on_shutdown(struct stream *stream)
     switch (stream->state) {
     case STATE_CLOSED:
         break;
-    case STATE_BINDING: /* what the log makes of it ends with this incarnation */
+    case STATE_BINDING:
     case STATE_RESUMING:
+        orphan(stream);
+        ending_drop(stream); /* what the log makes of it ends with this incarnation */
+        break;
     case STATE_ORPHANED:
         ending_drop(stream);
         break;

@@ -77,6 +77,7 @@ struct stream {
     uint64_t output_put; /* bytes put into output since the start */
     struct ring actions;
     struct buf popped; /* what the last action pointed to */
+    struct buf claim;  /* BINDING, RESUMING, ORPHANED: the Bind or Resume */
 
     /* negotiation */
     bool header_sent; /* on the present stream; an error must open it first (RFC 6120 §4.9.1.2) */
@@ -139,6 +140,14 @@ void actions_push_derivation_take(struct stream *stream, struct sasl_derivation 
 void actions_push_text(struct stream *stream, enum stream_action_kind kind, const char *text);
 /** Encode command and queue it. Its outcome comes back as kind. */
 void actions_submit(struct stream *stream, Pb__Command *command, enum awaited_kind kind);
+/** The same of a command that takes a session for this connection, which is good for nothing once
+ * the connection is gone. */
+void actions_submit_claim(struct stream *stream, Pb__Command *command, enum awaited_kind kind);
+/** The outcome of the claim is there. */
+void actions_settle_claim(struct stream *stream);
+/** The connection is gone before: an Empty with the same Ref stands for the claim, if that still
+ * can be. */
+void actions_withdraw_claim(struct stream *stream);
 /** A command whose outcome nobody awaits. */
 void actions_submit_last(struct stream *stream, Pb__Command *command);
 /** Queue a command already encoded; takes bytes. */

@@ -144,7 +144,7 @@ static void submit_resume(struct stream *stream, uint8_t *id, size_t id_len)
     command.body_case = PB__COMMAND__BODY_RESUME;
     command.resume = &resume;
     stream_move(stream, STATE_RESUMING);
-    actions_submit(stream, &command, AWAITED_RESUME);
+    actions_submit_claim(stream, &command, AWAITED_RESUME);
 }
 
 /* The h of <resume/> is only checked for form. It may be stale: the client may have given this
@@ -196,6 +196,7 @@ static void write_resumed(struct stream *stream, uint32_t count)
 
 void resume_on_outcome(struct stream *stream, const struct outcome *outcome)
 {
+    actions_settle_claim(stream);
     if (outcome->kind != OUTCOME_RESUMED || outcome->rc != 0) {
         refuse_resume(stream, outcome);
         return;

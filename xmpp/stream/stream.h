@@ -40,6 +40,7 @@ enum stream_action_kind {
     STREAM_WANT_CREDENTIALS, /* look up user (bare address): stream_on_credentials() */
     STREAM_DERIVE,           /* sasl_derivation_run(), not on a loop: stream_on_derived_take() */
     STREAM_COMMAND, /* submit bytes (encoded Command); its outcome comes by the cookie in it */
+    STREAM_REPLACE, /* submit command in place of replaced, unless that one is in the log already */
     STREAM_PULL,    /* ask the state thread for a part of what waits (im_catch_up()) */
     STREAM_CLOSE,   /* write the output, then close (TLS close_notify, TCP); free the stream */
     STREAM_DROP     /* close at once, without writing the rest; free the stream */
@@ -48,7 +49,8 @@ enum stream_action_kind {
 struct stream_action {
     enum stream_action_kind kind;
     const char *user;                   /* WANT_CREDENTIALS: valid until the next call */
-    struct slice command;               /* COMMAND: valid until the next call */
+    struct slice command;               /* COMMAND, REPLACE: valid until the next call */
+    struct slice replaced;              /* REPLACE: an earlier COMMAND, valid as long */
     struct sasl_derivation *derivation; /* DERIVE: the caller's */
     struct delivery_pull pull;
 };

@@ -136,6 +136,47 @@ static void test_new_leader_gets_all_again(void **state)
     hand_deinit();
 }
 
+/* The first command in the last frame that node 2 sent. */
+static void assert_forwarded(uint64_t seq, const char *text)
+{
+    const struct hand_mail *mail = &hand->mail[hand->mail_count - 1];
+    struct slice bytes = slice_make(mail->bytes, mail->len);
+    struct forward_command command;
+    uint64_t term;
+
+    assert_int_equal(mail->type, FRAME_FORWARD);
+    assert_int_equal(forward_open(&bytes, &term), 0);
+    assert_int_equal(forward_next(&bytes, &command), 1);
+    assert_int_equal(command.seq, seq);
+    assert_true(slice_eq_str(command.bytes, text));
+}
+
+/* Goal: a command that lost its sense on its way goes to no further leader; what stands for it
+ * does, and what is outstanding is counted right. Method: one that is replaced when the leader has
+ * got it: nothing goes until there is another leader. */
+static void test_what_was_replaced_goes_to_no_further_leader(void **state)
+{
+    struct rlog *rlog;
+    (void)state;
+
+    lead();
+    rlog = hand_rlog(2);
+    rlog->incarnation = hand_incarnation(2);
+    assert_int_equal(rlog_submit(rlog, slice_str("bind")), 0);
+    rlog_execute_orders(rlog);
+    assert_int_equal(forward_count(), 1);
+    assert_forwarded(1, "bind");
+    rlog_replace(rlog, slice_str("bind"), slice_str("nothing"));
+    rlog_execute_orders(rlog);
+    assert_int_equal(forward_count(), 1);
+    assert_int_equal(rlog->outstanding_count, 1);
+    assert_int_equal(rlog->outstanding_bytes, strlen("nothing"));
+    hand_follow(2, 1, TERM + 1);
+    assert_int_equal(forward_count(), 2);
+    assert_forwarded(1, "nothing");
+    hand_deinit();
+}
+
 /* Goal: a command that a leader lost, or had no room for, goes again after a while, and not all the
  * time. Method: time passes while nothing is applied; then a later one is the oldest. */
 static void test_lost_command_goes_again(void **state)
@@ -390,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_frames_of_another_term_are_dropped),
         cmocka_unit_test(test_elected_leader_begins_with_nothing),
         cmocka_unit_test(test_new_leader_gets_all_again),
+        cmocka_unit_test(test_what_was_replaced_goes_to_no_further_leader),
         cmocka_unit_test(test_lost_command_goes_again),
         cmocka_unit_test(test_lost_start_goes_again),
         cmocka_unit_test(test_new_link_to_the_leader_gets_all_again),

@@ -73,6 +73,64 @@ static void test_origin_sends_again_in_order(void **state)
     origin_deinit(&origin);
 }
 
+/* What would be sent next is this, with this seq; NULL: nothing. */
+static void assert_next(const struct origin *origin, uint64_t seq, const char *text)
+{
+    const struct own_command *next = origin_next(origin);
+
+    if (text == NULL) {
+        assert_null(next);
+        return;
+    }
+    assert_non_null(next);
+    assert_int_equal(next->seq, seq);
+    assert_true(slice_eq_str(own_command_slice(next), text));
+}
+
+/* Goal: what stands for a command has its seq and its place; what is sent stays sent until all goes
+ * again; nothing is added for a command that is applied. Method: the first, one in the middle and
+ * the last of three are replaced, unsent and sent, by longer and shorter ones. */
+static void test_origin_replaces_in_place(void **state)
+{
+    struct origin origin = {0};
+    (void)state;
+
+    origin_begin(&origin, 7);
+    add(&origin, "a");
+    add(&origin, "bb");
+    add(&origin, "c");
+    origin_replace(&origin, slice_str("a"), slice_str("longer"));
+    assert_next(&origin, 1, "longer");
+    origin_sent(&origin);
+    assert_next(&origin, 2, "bb");
+    origin_sent(&origin);
+    origin_replace(&origin, slice_str("bb"), slice_str(""));
+    assert_next(&origin, 3, "c");
+    origin_sent(&origin);
+    origin_replace(&origin, slice_str("c"), slice_str("z"));
+    assert_next(&origin, 0, NULL);
+    add(&origin, "d"); /* behind the new last one */
+    assert_string_equal(send_all(&origin), "4");
+    assert_int_equal(origin.count, 4);
+    assert_int_equal(origin.bytes, 6 + 0 + 1 + 1);
+
+    origin_rewind(&origin);
+    assert_next(&origin, 1, "longer");
+    origin_sent(&origin);
+    assert_next(&origin, 2, "");
+    origin_sent(&origin);
+    assert_next(&origin, 3, "z");
+    origin_applied(&origin, 3);
+    origin_replace(&origin, slice_str("z"), slice_str("late"));
+    assert_next(&origin, 4, "d");
+    origin_applied(&origin, 4);
+    assert_int_equal(origin.count, 0);
+    assert_int_equal(origin.bytes, 0);
+    origin_replace(&origin, slice_str("d"), slice_str("late"));
+    assert_next(&origin, 0, NULL);
+    origin_deinit(&origin);
+}
+
 static uint32_t take_count(struct intake *intake, enum entry_kind *kind)
 {
     const struct entry_stamp stamp = {.time_ms = 5};
@@ -465,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_room_for_voters),
         cmocka_unit_test(test_node_that_left),
         cmocka_unit_test(test_origin_sends_again_in_order),
+        cmocka_unit_test(test_origin_replaces_in_place),
         cmocka_unit_test(test_intake_batches),
         cmocka_unit_test(test_cluster_time),
         cmocka_unit_test(test_own_lease_counts_from_sending),

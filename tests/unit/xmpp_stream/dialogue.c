@@ -56,6 +56,7 @@ void dialogue_deinit(struct dialogue *dialogue)
     stream_free(&dialogue->stream);
     sasl_derivation_free(&dialogue->derivation);
     mem_free(&dialogue->wanted_user);
+    buf_deinit(&dialogue->last_command);
     forget_commands(dialogue);
 }
 
@@ -87,6 +88,35 @@ void dialogue_start(struct dialogue *dialogue)
     dialogue->pull = (struct delivery_pull){.number = 0};
 }
 
+static Pb__Command *unpack(struct slice bytes)
+{
+    Pb__Command *command = pb__command__unpack(NULL, bytes.len, bytes.data);
+
+    assert_non_null(command);
+    return command;
+}
+
+/* What stands for a command is Empty, and its outcome comes to whoever waits for that one's. */
+static void take_replacement(struct dialogue *dialogue, const struct stream_action *action)
+{
+    Pb__Command *replaced = unpack(action->replaced);
+    Pb__Command *command = unpack(action->command);
+
+    assert_true(slice_eq(action->replaced, buf_slice(&dialogue->last_command)));
+    assert_int_equal(command->body_case, PB__COMMAND__BODY_EMPTY);
+    assert_int_equal(command->empty->reason, ERR_CLOSED);
+    assert_non_null(replaced->ref);
+    assert_non_null(command->ref);
+    assert_int_equal(command->ref->worker, replaced->ref->worker);
+    assert_int_equal(command->ref->slot, replaced->ref->slot);
+    assert_int_equal(command->ref->generation, replaced->ref->generation);
+    assert_int_equal(command->ref->cookie, replaced->ref->cookie);
+    assert_int_equal(dialogue->replaced, 0);
+    dialogue->replaced = replaced->body_case;
+    pb__command__free_unpacked(command, NULL);
+    pb__command__free_unpacked(replaced, NULL);
+}
+
 /* The end of a turn: take all actions. */
 static void pump(struct dialogue *dialogue)
 {
@@ -97,6 +127,12 @@ static void pump(struct dialogue *dialogue)
             struct sent *sent = ring_push(&dialogue->commands);
 
             buf_append(&sent->bytes, action.command);
+            buf_clear(&dialogue->last_command);
+            buf_append(&dialogue->last_command, action.command);
+            continue;
+        }
+        if (action.kind == STREAM_REPLACE) {
+            take_replacement(dialogue, &action);
             continue;
         }
         if (action.kind == STREAM_PULL) {
@@ -344,8 +380,7 @@ void expect_log(struct dialogue *dialogue, const char *text)
         fail_msg("no command in the log, but expected: %s", text);
     }
     sent = ring_at(&dialogue->commands, 0);
-    command = pb__command__unpack(NULL, buf_len(&sent->bytes), buf_slice(&sent->bytes).data);
-    assert_non_null(command);
+    command = unpack(buf_slice(&sent->bytes));
     check_ref(dialogue, command);
     print_command(command, &line);
     assert_string_equal(buf_text(&line), text);
@@ -353,6 +388,12 @@ void expect_log(struct dialogue *dialogue, const char *text)
     buf_deinit(&line);
     buf_deinit(&sent->bytes);
     ring_drop(&dialogue->commands);
+}
+
+void expect_replaced(struct dialogue *dialogue, Pb__Command__BodyCase body)
+{
+    assert_int_equal(dialogue->replaced, body);
+    dialogue->replaced = PB__COMMAND__BODY__NOT_SET;
 }
 
 void dialogue_skip_log(struct dialogue *dialogue)

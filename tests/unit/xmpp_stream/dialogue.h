@@ -46,6 +46,8 @@ struct dialogue {
 
     struct ring commands;           /* sent to the log, not yet looked at */
     struct ring cookies;            /* looked at, outcome not yet given */
+    struct buf last_command;        /* sent to the log */
+    Pb__Command__BodyCase replaced; /* a command of this kind was; 0: none */
     enum stream_action_kind action; /* the last one that was no command */
     bool has_action;
     char *wanted_user;                  /* of WANT_CREDENTIALS */
@@ -101,6 +103,8 @@ void time_passes(struct dialogue *dialogue, uint64_t ms);
 /* ---- the log */
 /** The next command, as text (see dialogue.c), exactly. */
 void expect_log(struct dialogue *dialogue, const char *text);
+/** A command of this kind is to be replaced by an Empty with its Ref; 0: none is. */
+void expect_replaced(struct dialogue *dialogue, Pb__Command__BodyCase body);
 /** Take the next command without looking; nothing is said to it. */
 void dialogue_skip_log(struct dialogue *dialogue);
 void expect_no_log(struct dialogue *dialogue);

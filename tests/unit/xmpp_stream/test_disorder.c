@@ -83,6 +83,9 @@ static void pump(struct disorder *disorder)
         case STREAM_COMMAND:
             take_command(disorder, action.command);
             break;
+        case STREAM_REPLACE: /* too late each time: check_end() */
+            assert_true(action.replaced.len > 0);
+            break;
         case STREAM_PULL:
             disorder->pull = action.pull.number;
             break;

@@ -162,7 +162,8 @@ static void script_lost_while_confirming(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
-/* Goal: a resume whose connection is gone when it is applied is not answered; its deadline runs. */
+/* Goal: a resume whose connection is gone is taken back; when it is applied all the same it is not
+ * answered; its deadline runs. */
 static void script_lost_while_resuming(struct dialogue *d)
 {
     const struct outcome resumed = {
@@ -172,7 +173,9 @@ static void script_lost_while_resuming(struct dialogue *d)
     reach_login(d);
     client_says(d, RESUME);
     expect_log(d, "resume " USER " id=0123456789abcdef version=9");
+    expect_replaced(d, PB__COMMAND__BODY__NOT_SET);
     client_leaves(d);
+    expect_replaced(d, PB__COMMAND__BODY_RESUME);
     expect_no_action(d);
     log_says(d, &resumed);
     expect_server(d, "");
@@ -180,7 +183,9 @@ static void script_lost_while_resuming(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
-/* Goal: a session bound for a connection that is gone is ended at once: no ghost (P5). */
+/* Goal: a bind whose connection is gone is taken back, or it would end the session that the client
+ * has on another node by now; a session that it makes all the same is ended at once: no ghost (P5).
+ */
 static void script_lost_while_binding(struct dialogue *d)
 {
     const struct outcome bound = {
@@ -191,6 +196,7 @@ static void script_lost_while_binding(struct dialogue *d)
     client_says(d, "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     expect_log(d, "bind " USER "/ version=9 owner=3.1.2.4");
     client_leaves(d);
+    expect_replaced(d, PB__COMMAND__BODY_BIND);
     expect_no_action(d);
     log_says(d, &bound);
     expect_log(d, "close epoch=1");
@@ -198,15 +204,55 @@ static void script_lost_while_binding(struct dialogue *d)
     expect_action(d, STREAM_DROP);
 }
 
-static void script_lost_while_bind_is_refused(struct dialogue *d)
+/* Goal: nothing is left of a bind that is refused, or was taken back in time. */
+static void lose_bind(struct dialogue *d, int rc)
 {
     reach_tls(d);
     reach_login(d);
     client_says(d, "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     expect_log(d, "bind " USER "/ version=9 owner=3.1.2.4");
     client_leaves(d);
-    log_done(d, ERR_LIMIT);
+    expect_replaced(d, PB__COMMAND__BODY_BIND);
+    log_done(d, rc);
     expect_no_log(d);
+    expect_action(d, STREAM_DROP);
+}
+
+static void script_lost_while_bind_is_refused(struct dialogue *d)
+{
+    lose_bind(d, ERR_LIMIT);
+}
+
+static void script_lost_bind_is_taken_back(struct dialogue *d)
+{
+    lose_bind(d, ERR_CLOSED);
+}
+
+/* Goal: the second try is taken back, not the first, whose outcome is there. */
+static void script_lost_while_binding_again(struct dialogue *d)
+{
+    reach_tls(d);
+    reach_login(d);
+    client_says(d, RESUME);
+    expect_log(d, "resume " USER " id=0123456789abcdef version=9");
+    log_done(d, ERR_NOT_FOUND);
+    client_says(d, "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    expect_log(d, "bind " USER "/ version=9 owner=3.1.2.4");
+    client_leaves(d);
+    expect_replaced(d, PB__COMMAND__BODY_BIND);
+}
+
+/* Goal: a node that stops takes back what it has not got into the log: its clients are elsewhere
+ * soon. */
+static void script_shutdown_while_binding(struct dialogue *d)
+{
+    reach_tls(d);
+    reach_login(d);
+    client_says(d, "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    expect_log(d, "bind " USER "/ version=9 owner=3.1.2.4");
+    stream_shutdown(d->stream);
+    expect_server(d, "");
+    expect_replaced(d, PB__COMMAND__BODY_BIND);
     expect_action(d, STREAM_DROP);
 }
 
@@ -296,6 +342,9 @@ int main(void)
         DIALOGUE_TEST(script_lost_while_resuming),
         DIALOGUE_TEST(script_lost_while_binding),
         DIALOGUE_TEST(script_lost_while_bind_is_refused),
+        DIALOGUE_TEST(script_lost_bind_is_taken_back),
+        DIALOGUE_TEST(script_lost_while_binding_again),
+        DIALOGUE_TEST(script_shutdown_while_binding),
         DIALOGUE_TEST(script_confirm_overtaken),
         DIALOGUE_TEST(script_confirm_beyond_records),
         DIALOGUE_TEST(script_confirm_refused),

@@ -41,6 +41,22 @@ static void give_account(struct town *town, struct stream *stream, const char *u
     offer_credentials(stream, row->version);
 }
 
+/* In time, or when a leader has the command already. */
+static void replace(struct town *town, struct town_node *node, const struct stream_action *action)
+{
+    if (town_draw(town, 2) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < node->commands.count; i++) {
+        struct buf *command = ring_at(&node->commands, i);
+
+        if (slice_eq(buf_slice(command), action->replaced)) {
+            buf_clear(command);
+            buf_append(command, action->command);
+        }
+    }
+}
+
 static void pump(struct town *town, struct link *link)
 {
     struct stream_action action;
@@ -53,6 +69,9 @@ static void pump(struct town *town, struct link *link)
             buf_append(command, action.command);
             break;
         }
+        case STREAM_REPLACE:
+            replace(town, &town->nodes[link->node], &action);
+            break;
         case STREAM_PULL:
             *(struct delivery_pull *)ring_push(&town->nodes[link->node].pulls) = action.pull;
             break;
