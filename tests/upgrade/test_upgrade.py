@@ -36,7 +36,7 @@ class Rolling(UpgradeTest):
     async def _first(self, scene: Scene, node: int) -> None:
         """The first one; nothing may rise, and it can go back."""
         await self._upgrade(scene, node, NEXT)
-        self._expect_mixed([other for other in self.cluster.ids if other != node])
+        await self._expect_mixed([other for other in self.cluster.ids if other != node])
         await self._upgrade(scene, node, OLD)
         self.assertEqual((WRITTEN_OLD, WRITTEN_OLD),
                          tuple(self.check()[key] for key in ("written", "newest")))
@@ -48,7 +48,7 @@ class Rolling(UpgradeTest):
         await self._copy(scene, first, node)
         await self._copy(scene, node, first)
         await self._upgrade(scene, node, NEXT)
-        self._expect_mixed(self._nodes_of(OLD))
+        await self._expect_mixed(self._nodes_of(OLD))
 
     async def _third(self, scene: Scene, node: int) -> None:
         """Nobody is in the way any more; what is written is still what the old build reads."""
@@ -59,7 +59,7 @@ class Rolling(UpgradeTest):
         self.assertIn("cluster upgrade-finish lets them write it",
                       self.ok("cluster", "upgrade-check").out)
         await self._upgrade(scene, node, OLD)  # it is not too late
-        self._expect_mixed([node])
+        await self._expect_mixed([node])
         await self._upgrade(scene, node, NEXT)
         await self._expect_new_data(programs=0)
         await asyncio.to_thread(self._back_up)
@@ -99,18 +99,27 @@ class Rolling(UpgradeTest):
                 lambda client=client, count=count: client.event_count("resumed") > count,
                 RESUME_TIMEOUT_S, f"resume after a move to node {node}")
 
-    def _expect_mixed(self, old_nodes: list[int]) -> None:
+    def _versions(self) -> tuple[int, int, int]:
+        """Written, newest, and how many members are in the way."""
+        check = self.check()
+        return check["written"], check["newest"], len(check["hindrances"])
+
+    def _refuses(self, node: int, build: str, reason: str) -> bool:
+        """For this reason; while it has not heard from all, the node refuses for that."""
+        said = self.ctl_of(build, "--node", str(node), "cluster", "upgrade-finish")
+        self.assertEqual(1, said.code, said)
+        return reason in said.err
+
+    async def _expect_mixed(self, old_nodes: list[int]) -> None:
         """Each old node is named as what hinders, and finish is refused, whichever musterctl asks
         whichever node."""
-        check = self.check()
-        self.assertEqual((WRITTEN_OLD, WRITTEN_NEXT), (check["written"], check["newest"]))
-        self.assertEqual(len(old_nodes), len(check["hindrances"]), check)
-        reason = rf"node {old_nodes[0]} reads up to version {WRITTEN_OLD}"
+        await self.until(lambda: (WRITTEN_OLD, WRITTEN_NEXT, len(old_nodes)) == self._versions(),
+                         f"upgrade-check does not name {old_nodes}")
+        reason = f"node {old_nodes[0]} reads up to version {WRITTEN_OLD}"
         for build in (OLD, NEXT):
             for node in self.cluster.ids:
-                said = self.ctl_of(build, "--node", str(node), "cluster", "upgrade-finish")
-                self.assertEqual(1, said.code, said)
-                self.assertRegex(said.err, reason)
+                await self.until(lambda node=node, build=build: self._refuses(node, build, reason),
+                                 f"node {node} does not hear of node {old_nodes[0]}")
         self.assertEqual({WRITTEN_OLD}, self.written())
 
     async def _copy(self, scene: Scene, source: int, target: int) -> None:
