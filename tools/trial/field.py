@@ -17,7 +17,7 @@ from tools.local import membership, processes
 from tools.local.layout import Cluster, LocalError, Node, load, save
 from tools.local.main import find_program
 from tools.local.network import Network
-from tools.trial.disk import SmallDisk
+from tools.local.small_disk import SmallDisk
 from tools.trial.history import FaultBegin, FaultEnd, Members, Note
 from tools.trial.record import Record
 from tools.trial.wire import Wire

@@ -12,7 +12,7 @@ from tools.local import processes
 from tools.local.layout import FILE, Cluster, LocalError, load, save
 from tools.local.main import find_program
 from tools.local.network import SUBNET, Network
-from tools.trial.disk import SmallDisk
+from tools.local.small_disk import SmallDisk
 from tools.trial.faults.fault import DISK, GEAR, NETWORK, WIRE
 from tools.trial.field import Field
 from tools.trial.record import Record
@@ -136,7 +136,7 @@ def _take_down(folder: Path, launcher: list[str], disks: dict[int, SmallDisk]) -
     except LocalError as error:
         print(error)
     for disk in disks.values():
-        disk.remove()
+        disk.give_back()
     cluster.launcher = launcher
     save(folder, cluster)
     (folder / LAUNCHER).unlink()

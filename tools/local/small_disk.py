@@ -3,37 +3,47 @@
 import os
 import shutil
 import subprocess
-import unittest
 from pathlib import Path
 
 MIB = 1024 * 1024
-ROOM_BYTES = 2048 * MIB  # a tmpfs takes no memory before it is written to
+ROOM_BYTES = 4096 * MIB  # a tmpfs takes no memory before it is written to
 
 
-def _mount(folder: Path, *options: str) -> None:
-    """SkipTest: not here."""
-    done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)],
-                          capture_output=True, text=True, check=False)
+class DiskError(Exception):
+    """No tmpfs can be mounted here."""
+
+
+def _mount(folder: Path) -> None:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM_BYTES},mode=700", "tmpfs",
+                           str(folder)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise unittest.SkipTest(f"no tmpfs can be mounted: {done.stderr.strip()}")
+        raise DiskError(f"no tmpfs can be mounted: {done.stderr.strip()}")
 
 
 class SmallDisk:
-    """A tmpfs in place of a folder, with what was in it."""
+    """A tmpfs in place of a folder, with what was in it. Nobody may have files open there when it
+    is made or given back."""
 
     def __init__(self, folder: Path) -> None:
+        """DiskError: the folder is as it was."""
         self.folder = folder
-        kept = folder.with_name(folder.name + ".kept")
+        if folder.is_mount():  # of a trial that was killed
+            self.clear()
+            return
+        kept = self._kept()
         folder.rename(kept)
         folder.mkdir(mode=0o700)
         try:
-            _mount(folder, "-o", f"size={ROOM_BYTES},mode=700")
-        except unittest.SkipTest:
+            _mount(folder)
+        except DiskError:
             folder.rmdir()
             kept.rename(folder)
             raise
         shutil.copytree(kept, folder, dirs_exist_ok=True)
         shutil.rmtree(kept)
+
+    def _kept(self) -> Path:
+        return self.folder.with_name(self.folder.name + ".kept")
 
     def fill(self, left_bytes: int = 0) -> None:
         """No room any more, but for so much. The node writes meanwhile: then what was too small is
@@ -55,6 +65,13 @@ class SmallDisk:
         subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)],
                        capture_output=True, check=True)
 
-    def remove(self) -> None:
-        """When no node needs it any more."""
+    def give_back(self) -> None:
+        """The folder is an ordinary one again, with what is in it."""
+        shutil.copytree(self.folder, self._kept())
+        subprocess.run(["umount", str(self.folder)], check=True)
+        self.folder.rmdir()
+        self._kept().rename(self.folder)
+
+    def discard(self) -> None:
+        """With all that is in it, at once, though a node may run there."""
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
