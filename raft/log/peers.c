@@ -301,7 +301,9 @@ static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const cha
     }
     peer->wanted = true;
     if (peer->raft_id != id) {
-        retire(rlog, peer);
+        if (id == 0 || id > peer->raft_id) { /* a later one that goes was not committed */
+            retire(rlog, peer);
+        }
         peer->was_member = false;
     }
     peer->raft_id = id;
@@ -328,6 +330,26 @@ static void drop_unwanted_peers(struct rlog *rlog)
     }
 }
 
+/* The membership of a node that others told of, and the log here does not say yet. NULL: none. */
+static const struct rlog_member *find_told(const struct rlog *rlog, uint32_t node_id)
+{
+    for (size_t i = 0; i < rlog->told.count; i++) {
+        if (rlog->told.members[i].node_id == node_id) {
+            return &rlog->told.members[i];
+        }
+    }
+    return NULL;
+}
+
+/* A log that is being caught up with names memberships that ended long ago. Whoever followed them
+ * would retire the one that others told of. */
+static bool is_outdated(const struct rlog *rlog, raft_id id)
+{
+    const struct rlog_member *told = find_told(rlog, shim_node_of(id));
+
+    return told != NULL && id < told->raft_id;
+}
+
 static void want_members(struct rlog *rlog)
 {
     const struct raft_configuration *members = &rlog->raft.configuration;
@@ -338,7 +360,9 @@ static void want_members(struct rlog *rlog)
     for (unsigned i = 0; i < members->n; i++) {
         const struct raft_server *server = &members->servers[i];
 
-        want_peer(rlog, shim_node_of(server->id), server->id, server->address);
+        if (!is_outdated(rlog, server->id)) {
+            want_peer(rlog, shim_node_of(server->id), server->id, server->address);
+        }
         if (server->id != rlog->raft.id && server->role != RAFT_SPARE) {
             lease_add_member(&rlog->leases, shim_node_of(server->id), server->role == RAFT_VOTER,
                              clock_boot_ms());
@@ -346,12 +370,8 @@ static void want_members(struct rlog *rlog)
     }
 }
 
-/* Until the log here says the same, or more. */
 static void want_told_members(struct rlog *rlog)
 {
-    if (rlog->told.index <= rlog->members_index) {
-        rlog->told = (struct told){0};
-    }
     for (size_t i = 0; i < rlog->told.count; i++) {
         const struct rlog_member *member = &rlog->told.members[i];
 
@@ -359,16 +379,6 @@ static void want_told_members(struct rlog *rlog)
             want_peer(rlog, member->node_id, member->raft_id, member->address);
         }
     }
-}
-
-static bool is_told(const struct rlog *rlog, uint32_t node_id)
-{
-    for (size_t i = 0; i < rlog->told.count; i++) {
-        if (rlog->told.members[i].node_id == node_id) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* A node that is not in the log (yet) keeps to the peers that its identity names. */
@@ -380,7 +390,7 @@ static void want_configured_peers(struct rlog *rlog)
     for (size_t i = 0; i < rlog->config.peer_count; i++) {
         const struct rlog_member *peer = &rlog->config.peers[i];
 
-        if (rlog_raft_id_of(rlog, peer->node_id) == 0 && !is_told(rlog, peer->node_id)) {
+        if (rlog_raft_id_of(rlog, peer->node_id) == 0 && find_told(rlog, peer->node_id) == NULL) {
             want_peer(rlog, peer->node_id, 0, peer->address);
         }
     }
@@ -401,6 +411,9 @@ void rlog_follow_members(struct rlog *rlog)
     rlog->members_index = index;
     rlog->members_committed = committed;
     rlog->status_ms = 0; /* shown at once: a node that serves knows who its cluster is */
+    if (rlog->told.index <= index) {
+        rlog->told = (struct told){0};
+    }
     for (size_t i = 0; i < rlog->peer_count; i++) {
         rlog->peers[i].wanted = !committed; /* a removal counts when it is committed */
     }

@@ -1,7 +1,11 @@
 /* Changes of the membership on a running cluster. */
+#include "raft/shim/wire.h"
 #include "tests/unit/raft/cluster.h"
 
 #include <sys/stat.h>
+
+/* More than one AppendEntries takes, so that what is known between two of them is acted on. */
+#define MESSAGE_ENTRIES (WIRE_ENTRIES_MAX + 10)
 
 /* The answer to a change; lives until it came. */
 struct answer {
@@ -427,6 +431,40 @@ static void test_away_while_the_leader_joined(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: a node that reads the log from its begin, where another one has the membership before,
+ * keeps its way to that one (P8). Method: after more entries than one message holds a node leaves,
+ * and joins again under a new raft id; then a fourth one joins, which is told of the members before
+ * it has the entries that say so. */
+static void test_old_entries_after_word_of_members(void **state)
+{
+    static struct cluster cluster;
+    int leader;
+    size_t at;
+    size_t again;
+    (void)state;
+
+    leader = start_three(&cluster);
+    pick_followers(leader, &at, &again);
+    for (size_t i = 1; i <= MESSAGE_ENTRIES; i++) {
+        submit_many(&cluster, at, 1);
+        UNTIL(done_count(&cluster.replicas[at]) == i);
+    }
+    assert_int_equal(remove_member(&cluster, at, again), 0);
+    cluster.members[again].raft_id++;
+    wipe(&cluster, again);
+    assert_int_equal(add(&cluster, at, again), 0);
+    assert_int_equal(assign(&cluster, at, again, RLOG_VOTER), 0);
+    cluster_start(&cluster, 3, false);
+    assert_int_equal(add(&cluster, at, 3), 0);
+    assert_int_equal(assign(&cluster, at, 3, RLOG_VOTER), 0);
+    UNTIL(done_count(&cluster.replicas[3]) == MESSAGE_ENTRIES);
+    cluster_stop(&cluster, again);
+    UNTIL(!is_linked(&cluster.replicas[3], cluster.members[again].node_id));
+    cluster_start(&cluster, again, false);
+    UNTIL(is_linked(&cluster.replicas[3], cluster.members[again].node_id));
+    cluster_deinit(&cluster);
+}
+
 /* Goal: a promotion that gets nowhere, for a minute at most, keeps nobody from handing leadership
  * on, and is not forgotten over it. Method: a spare that is not there is to get a vote; leadership
  * goes from node to node; then the spare is started. */
@@ -497,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_wiped_former_voter_is_refused),
         cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_away_while_the_leader_joined),
+        cmocka_unit_test(test_old_entries_after_word_of_members),
         cmocka_unit_test(test_transfer_during_a_promotion),
         cmocka_unit_test(test_hash_is_told),
     };
