@@ -10,6 +10,7 @@ from tests.lib.xmpp_client import Client
 
 BODY = "x" * 20_000
 UNDER_WAY = 20                # messages of one sender that are not acknowledged
+NOT_ARRIVED = 100             # half of what a list may hold: a receiver that is slow is waited for
 ARRIVAL_TIMEOUT_S = 60.0
 
 
@@ -52,7 +53,7 @@ class Torrent:
                 side.client.on_stanza = side.on_stanza
             self._sides.append((sender, receiver))
         self._begun_at = time.monotonic()
-        self._tasks = [asyncio.create_task(self._pour(sender)) for sender, _ in self._sides]
+        self._tasks = [asyncio.create_task(self._pour(*pair)) for pair in self._sides]
 
     def check(self) -> None:
         """Raise what a sender has come to grief of."""
@@ -75,11 +76,14 @@ class Torrent:
             await client.close()
         return total
 
-    async def _pour(self, side: Side) -> None:
+    async def _pour(self, side: Side, receiver: Side) -> None:
         client = side.client
         while not self._ends:
             await client.wait_until(lambda: side.sent - client.acked_messages < UNDER_WAY,
                                     ARRIVAL_TIMEOUT_S, "acknowledgements")
+            await receiver.client.wait_until(
+                lambda: side.sent - len(receiver.received) < NOT_ARRIVED,
+                ARRIVAL_TIMEOUT_S, "messages")
             side.sent += 1
             client.send_message(side.peer, f"number {side.sent} {BODY}")
             await asyncio.sleep(0)

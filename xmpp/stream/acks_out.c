@@ -14,6 +14,7 @@ struct unacked {
     uint32_t number;
     bool pending;
     uint64_t position;
+    size_t bytes; /* of a pending one */
 };
 
 void acks_out_init(struct acks_out *acks)
@@ -120,6 +121,10 @@ static void note_written(struct acks_out *acks, const struct waiting *waiting)
     if (waiting->position != 0) {
         last->position = waiting->position;
     }
+    if (waiting->pending) {
+        last->bytes = blob_slice(waiting->xml).len;
+        acks->written_bytes += last->bytes;
+    }
 }
 
 struct blob *acks_out_next(struct acks_out *acks)
@@ -145,6 +150,10 @@ struct blob *acks_out_next(struct acks_out *acks)
 /* Stanzas come in the order of positions: with one of the list all presence before it has come. */
 static void settle(struct acks_out *acks, const struct unacked *unacked)
 {
+    if (unacked->pending) {
+        acks->done_count++;
+        acks->done_bytes += unacked->bytes;
+    }
     if (unacked->pending && unacked->position > acks->done_position) {
         acks->done_position = unacked->position;
     }

@@ -33,6 +33,10 @@ struct acks_out {
 
     uint64_t done_position;     /* all pending stanzas up to here are acked */
     uint64_t presence_position; /* all presence up to here is acked */
+    /* Pending stanzas and their bytes since acks_out_start(), which only grow. */
+    uint64_t written_bytes;
+    uint64_t done_count;
+    uint64_t done_bytes;
 };
 
 void acks_out_init(struct acks_out *acks);

@@ -5,6 +5,7 @@
 
 #include "node/base/jid.h"
 #include "node/base/mem.h"
+#include "storage/state/state.h"
 #include "xmpp/im/im.h"
 #include "xmpp/sasl/sasl.h"
 #include "xmpp/stream/acks_in.h"
@@ -21,12 +22,18 @@
 #define BIND_FAILURES_MAX 6    /* RFC 6120 §7.7.3: 5 to 10 retries */
 #define AWAITED_MAX       64   /* commands of one stream in the log; then reading stops */
 #define CLOSE_WAIT_MS     5000 /* for the outcome of Close before the footer goes out regardless */
-#define ACK_NOTE_MS       1000 /* DESIGN 5: acks are packed, at most one a second a session */
-#define ASK_MS            1000 /* between two <r/>, unless ASK_COUNT stanzas went out since */
-#define ASK_COUNT         50
-#define BACKLOG_FACTOR    4            /* unwritten stanzas, in units of output_bytes_max */
-#define PART_BYTES_MAX    (256 * 1024) /* pulled at once: a few ms of the state thread */
-#define UNACKED_MAX       4096         /* entries; a client that takes and never acks is cut */
+#define ACK_NOTE_MS       1000 /* DESIGN 5: acks are packed, one a second a session */
+/* Long before the session's list is full, they are told at once: a client that keeps up takes any
+ * rate. */
+#define ACK_NOTE_COUNT     (STATE_PENDING_MAX / 8)
+#define ACK_NOTE_BYTES     (STATE_PENDING_BYTES_MAX / 8)
+#define WRITTEN_NOTE_BYTES (64 * 1024) /* without acks: some hundred of the smallest stanzas */
+#define ASK_MS             1000        /* between two <r/>, unless so much went out since */
+#define ASK_COUNT          50
+#define ASK_BYTES          (STATE_PENDING_BYTES_MAX / 16)
+#define BACKLOG_FACTOR     4            /* unwritten stanzas, in units of output_bytes_max */
+#define PART_BYTES_MAX     (256 * 1024) /* pulled at once: a few ms of the state thread */
+#define UNACKED_MAX        4096         /* entries; a client that takes and never acks is cut */
 #define STRANGER_BYTES_MAX                                                                         \
     16384                 /* stanza of one who is not logged in; RFC 6120 §13.12: >= 10000        \
                            */
@@ -114,15 +121,19 @@ struct stream {
     uint64_t due_done; /* positions to be told with the next Notes */
     uint64_t due_presence;
     uint64_t noted_ms;
+    uint64_t noted_count; /* what the client had then: of out, and bytes that had left */
+    uint64_t noted_bytes;
+    uint64_t noted_left;
 
     bool asked; /* an <r/> is not answered yet */
     uint64_t asked_ms;
     uint32_t asked_number; /* what was written then */
-    uint64_t received_ms;  /* last sign of life */
-    uint64_t probed_ms;    /* 0: no probe is out */
-    uint64_t begun_ms;     /* an incomplete stanza has been coming since; 0: none */
-    bool is_held;          /* by the caller: nothing is read */
-    uint64_t taken_bytes;  /* of the output by the last tick */
+    uint64_t asked_bytes;
+    uint64_t received_ms; /* last sign of life */
+    uint64_t probed_ms;   /* 0: no probe is out */
+    uint64_t begun_ms;    /* an incomplete stanza has been coming since; 0: none */
+    bool is_held;         /* by the caller: nothing is read */
+    uint64_t taken_bytes; /* of the output by the last tick */
 };
 
 /* ---- stream.c */

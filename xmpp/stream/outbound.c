@@ -27,8 +27,11 @@ static void write_blob(struct stream *stream, struct blob *xml)
 void outbound_start(struct stream *stream, uint32_t number)
 {
     acks_out_start(&stream->out, number);
+    stream->noted_count = 0;
+    stream->noted_bytes = 0;
     stream->asked = false;
     stream->asked_number = number;
+    stream->asked_bytes = 0;
 }
 
 static uint64_t backlog_bytes(const struct stream *stream)
@@ -128,12 +131,16 @@ static bool has_ack(const struct stream *stream)
     return stream->due_done > stream->noted_done || stream->due_presence > stream->noted_presence;
 }
 
+static uint64_t left_bytes(const struct stream *stream)
+{
+    return stream->output_put - buf_len(&stream->output);
+}
+
 static void collect_acks(struct stream *stream)
 {
-    uint64_t bytes_left = stream->output_put - buf_len(&stream->output);
     struct written_mark mark;
 
-    while (written_check(&stream->written, bytes_left, &mark)) {
+    while (written_check(&stream->written, left_bytes(stream), &mark)) {
         stream->due_done = newer(stream->due_done, mark.done_position);
         stream->due_presence = newer(stream->due_presence, mark.presence_position);
     }
@@ -156,6 +163,9 @@ static void add_ack(struct stream *stream, struct arena *arena, Pb__Notes *notes
     stream->noted_done = stream->due_done;
     stream->noted_presence = stream->due_presence;
     stream->noted_ms = stream->now_ms;
+    stream->noted_count = stream->out.done_count;
+    stream->noted_bytes = stream->out.done_bytes;
+    stream->noted_left = left_bytes(stream);
 }
 
 static void add_runs(struct stream *stream, struct arena *arena, Pb__Notes *notes)
@@ -176,7 +186,7 @@ static void add_runs(struct stream *stream, struct arena *arena, Pb__Notes *note
     }
 }
 
-/* Records cannot wait, acks can: they ride along or go once a second. A record that the log refuses
+/* Records cannot wait, acks can for a second, unless they are many. A record that the log refuses
  * would keep stanzas back for ever, so its outcome is awaited. */
 static void submit_notes(struct stream *stream, bool with_ack)
 {
@@ -199,9 +209,19 @@ static void submit_notes(struct stream *stream, bool with_ack)
     arena_deinit(&arena);
 }
 
+/* Has the client got so much of its list since the log was told last that the list may run full? */
+static bool is_much_done(const struct stream *stream)
+{
+    if (!stream->counted) {
+        return left_bytes(stream) - stream->noted_left >= WRITTEN_NOTE_BYTES;
+    }
+    return stream->out.done_count - stream->noted_count >= ACK_NOTE_COUNT ||
+           stream->out.done_bytes - stream->noted_bytes >= ACK_NOTE_BYTES;
+}
+
 static void note(struct stream *stream)
 {
-    bool ack_due = stream->now_ms - stream->noted_ms >= ACK_NOTE_MS;
+    bool ack_due = stream->now_ms - stream->noted_ms >= ACK_NOTE_MS || is_much_done(stream);
 
     if (ack_due) {
         collect_acks(stream);
@@ -218,6 +238,7 @@ static void write_ask(struct stream *stream)
     stream->asked = true;
     stream->asked_ms = stream->now_ms;
     stream->asked_number = stream->out.written;
+    stream->asked_bytes = stream->out.written_bytes;
 }
 
 /* One <r/> at a time; after volatile stanzas too, so that the position up to which presence has
@@ -225,10 +246,11 @@ static void write_ask(struct stream *stream)
 static void ask(struct stream *stream)
 {
     uint32_t fresh = stream->out.written - stream->asked_number;
+    bool much = fresh >= ASK_COUNT || stream->out.written_bytes - stream->asked_bytes >= ASK_BYTES;
     bool waited = stream->now_ms - stream->asked_ms >= ASK_MS;
 
     if (stream->counted && !stream->asked && acks_out_unacked(&stream->out) > 0 && fresh > 0 &&
-        (waited || fresh >= ASK_COUNT)) {
+        (waited || much)) {
         write_ask(stream);
     }
 }
