@@ -39,6 +39,13 @@ class Judging(unittest.TestCase):
         output = "log of a node\n# boom\nnot ok 1 - a\n"
         self.assertEqual("# boom", explain(output, 3)[0])
 
+    def test_last_word(self) -> None:
+        """What a failed case died of stands behind its name, and behind no other."""
+        output = ("# Traceback\n#   File\n# ValueError: boom\nnot ok 1 - a\n"
+                  "# OSError: noise\nok 2 - b\nnot ok 3 - c\n")
+        outcome = judge("p", Finished(1, output, False, []))
+        self.assertEqual(["p: a: ValueError: boom", "p: c"], outcome.failed)
+
     def test_unfinished_plan(self) -> None:
         """A program that ends well but ran fewer tests than it announced fails."""
         self.assertEqual((1, 1), self._judge(0, "1..2\nok 1 - a\n"))

@@ -9,6 +9,10 @@ from tests.runner import process
 TAP_PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
 TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*(?:-\s*)?(.*?)\s*$")
 
+# The end of a traceback: an exception and what it says.
+LAST_WORD = re.compile(r"^# \w[\w.]*(Error|Exception|Timeout|Failure)\b")
+WORD_LENGTH_MAX = 200
+
 
 @dataclass
 class Case:
@@ -86,12 +90,20 @@ def explain(output: str, tail_lines: int) -> list[str]:
 
 
 def parse_tap(name: str, output: str) -> tuple[list[str], list[str]]:
-    """The names of passed and failed cases, each led by the program's name."""
+    """The names of passed and failed cases, each led by the program's name; failed ones with the
+    last word on why."""
     passed: list[str] = []
     failed: list[str] = []
+    word = ""
     for line in output.splitlines():
         match = TAP_LINE.match(line)
         if match is None:
-            continue
-        (passed if match.group(1) == "ok" else failed).append(f"{name}: {match.group(2)}")
+            word = line[2:] if LAST_WORD.match(line) else word
+        elif match.group(1) == "ok":
+            passed.append(f"{name}: {match.group(2)}")
+            word = ""
+        else:
+            why = f": {word[:WORD_LENGTH_MAX]}" if word else ""
+            failed.append(f"{name}: {match.group(2)}{why}")
+            word = ""
     return passed, failed
