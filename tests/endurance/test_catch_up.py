@@ -24,7 +24,7 @@ KEY = {"mechanism": "SCRAM-SHA-256", "iterations": 4096, "salt": base64.b64encod
        "server_key": base64.b64encode(bytes(32)).decode()}
 ACCOUNTS = 20_000             # some MiB to copy
 MORE_ACCOUNTS = 2_000         # while a node is away
-ENTRIES = 100                 # as well: more than the log keeps
+LOG_ENTRIES = 20              # between two snapshots; twice as many stay behind one
 ROWS = 500                    # that one import may have
 COPY_TIMEOUT_S = 60.0
 CATCH_UP_TIMEOUT_S = 90.0
@@ -40,7 +40,8 @@ class CatchUp(unittest.IsolatedAsyncioTestCase):
     def setUp(self) -> None:
         print(f"# seed {SEED}", flush=True)
         self.chance = random.Random(f"{SEED} {self.id()}")
-        self.cluster = TestCluster("--nodes", str(self.nodes), "--limit", "log_entries=20")
+        self.cluster = TestCluster("--nodes", str(self.nodes), "--limit",
+                                   f"log_entries={LOG_ENTRIES}")
         self.addCleanup(self.cluster.close)
 
     async def asyncSetUp(self) -> None:
@@ -116,10 +117,10 @@ class Cut(CatchUp):
                        way: Callable[[int, int], None]) -> None:
         leader = await self.cluster.wait_leader()
         victim = self.chance.choice([one for one in self.cluster.ids if one != leader])
+        last = self.cluster.ask(victim, "node.status")["last_index"]
         self.cluster.kill(victim)
         await self._fill(begin, MORE_ACCOUNTS)
-        for _ in range(ENTRIES):
-            await self._fill(begin, 1)
+        await self._leave_behind(victim, last)
         size = (Path(self.cluster.node(leader).data) / "state" / "data.mdb").stat().st_size
         said = len(self._log(victim))
         reached = point(victim, size)
@@ -138,6 +139,20 @@ class Cut(CatchUp):
         self._assert_tidy()
         print(f"# {point.__name__} {way.__name__}: "
               f"{self._log(victim)[said:].count(' snapshot.fetching ')} copies begun")
+
+    async def _leave_behind(self, victim: int, last: int) -> None:
+        """Write until no other node's log reaches back to the victim's last entry."""
+        others = [one for one in self.cluster.ids if one != victim]
+        deadline = time.monotonic() + COPY_TIMEOUT_S
+        while min(map(self._snapshot_index, others)) <= last + 2 * LOG_ENTRIES:
+            self.assertLess(time.monotonic(), deadline, "the log is not cut")
+            await self._fill(0, 1)
+
+    def _snapshot_index(self, node_id: int) -> int:
+        """Of the newest one; a file's name has its term, index and time."""
+        raft = Path(self.cluster.node(node_id).data) / "raft"
+        return max((int(file.name.split("-")[2]) for file in raft.glob("snapshot-*-*-*")
+                    if file.suffix == ""), default=0)
 
     def _source(self, victim: int, said: int) -> int:
         """The node that sends the copy."""
