@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+EVENTS_SHOWN = 6
+
 
 @dataclass
 class Event:
@@ -46,9 +48,16 @@ class Watched:
                 raise self.lost
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                raise TimeoutError(f"{self.jid}: no {what or condition} within {timeout_s:.0f} s")
+                raise TimeoutError(f"{self.jid}: no {what or condition} within {timeout_s:.0f} s; "
+                                   f"of late: {self._lately()}")
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), remaining)
             except asyncio.TimeoutError:
                 continue
+
+    def _lately(self) -> str:
+        """The last events, for whoever reads a failure."""
+        now = time.monotonic()
+        return "; ".join(f"{now - event.at:.1f} s ago {event.name} {event.detail}"
+                         for event in self.events[-EVENTS_SHOWN:])

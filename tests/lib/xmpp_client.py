@@ -220,20 +220,25 @@ class Client(Watched):
             self._handle(element)
 
     def _addresses_in_turn(self) -> list[Address]:
-        """Where we were told to go, where the server said, then from the last used on round."""
+        """Where the server said, then from the last used on round."""
         addresses = self.settings.addresses
         begin = addresses.index(self.address) + 1 if self.address in addresses else 0
         turn = addresses[begin:] + addresses[:begin]
-        return [one for one in (self._wanted, self._location) if one] + turn
+        return ([self._location] if self._location else []) + turn
 
     async def _resume(self) -> None:
+        """Where we were told to go is tried first, once, also when we are told meanwhile."""
         deadline = time.monotonic() + self.settings.resume_deadline_s
-        for address in itertools.cycle(self._addresses_in_turn()):
+        turn = itertools.cycle(self._addresses_in_turn())
+        while True:
             if time.monotonic() > deadline:
                 raise SessionLost(f"no resume within {self.settings.resume_deadline_s} s")
+            address, self._wanted = self._wanted or next(turn), None
             try:
                 await asyncio.wait_for(self._resume_at(address), ATTEMPT_TIMEOUT_S)
-                return
+                if self._wanted is None:
+                    return
+                self.break_connection()
             except (OSError, StreamError, asyncio.TimeoutError) as error:
                 self.note("attempt", f"{address.host}:{address.port} {error!r}")
                 await asyncio.sleep(self.settings.retry_pause_s)
@@ -254,7 +259,7 @@ class Client(Watched):
         self.stream, self.address = stream, address
         self.note("resumed", f"{address.host}:{address.port}")
         self._take_ack(int(answer.get("h", "0")))
-        self._wanted = self._asked_at = None
+        self._asked_at = None
         for text in self.unacked:
             self.write(text)
         self.resent_messages += sum(map(is_message, self.unacked))

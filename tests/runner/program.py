@@ -11,7 +11,7 @@ TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*(?:-\s*)?(.*?)\s*$")
 
 # The end of a traceback: an exception and what it says.
 LAST_WORD = re.compile(r"^# \w[\w.]*(Error|Exception|Timeout|Failure)\b")
-WORD_LENGTH_MAX = 200
+WORD_LENGTH_MAX = 400
 
 
 @dataclass
