@@ -1,11 +1,40 @@
-/* follow - what a follower may acknowledge and commit. libraft 0.15 answers with the length of its
- * whole log, though only a part of it was compared with the leader's: an old tail then counts as
- * stored copies of entries that this node never saw, and committed entries are lost (defect 27). */
+/* follow - what a follower may take, acknowledge and commit. libraft 0.15 answers with the length
+ * of its whole log, though only a part of it was compared with the leader's: an old tail then
+ * counts as stored copies of entries that this node never saw, and committed entries are lost
+ * (defect 27). */
 #include "raft/shim/internal.h"
 
 static raft_index min_index(raft_index a, raft_index b)
 {
     return a < b ? a : b;
+}
+
+/* Entries that a snapshot stands for are committed, so they are those of any leader (Raft 7). 0.15
+ * knows them no more, and refuses what builds on them: a leader that was not told of the snapshot
+ * goes back entry by entry, below what it knows to match. Entries from the very first on build on
+ * none: 0.15 takes them all, and puts them behind its last one (defect 37). */
+void shim_skip_snapshot(const struct shim *shim, struct raft_message *message)
+{
+    struct raft_append_entries *append = &message->append_entries;
+    const struct raft *raft = shim->raft;
+    raft_index end = raft->log.snapshot.last_index;
+    raft_index known = end - append->prev_log_index;
+
+    if (append->prev_log_index >= end || shim_term_of(raft, append->prev_log_index) != 0 ||
+        raft->snapshot.put.data != NULL || !shim_guards(shim, SHIM_GUARD_BEHIND)) {
+        return; /* while it is being stored, nothing counts as stored */
+    }
+    if (append->n_entries > known) {
+        append->n_entries -= (unsigned)known;
+        memmove(append->entries, append->entries + known,
+                append->n_entries * sizeof(*append->entries));
+    } else {
+        wire_release(message);
+        append->entries = NULL;
+        append->n_entries = 0;
+    }
+    append->prev_log_index = end;
+    append->prev_log_term = raft->log.snapshot.last_term;
 }
 
 void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *append)

@@ -61,7 +61,6 @@ struct shim {
     /* as follower */
     struct verified verified;
     struct verified handling; /* of the AppendEntries in libraft's hands; term 0: none */
-    unsigned appends_in_flight;
     bool told_no_entries;     /* by the message in libraft's hands */
     raft_index commit_before; /* that message */
     struct answered answered;
@@ -123,6 +122,8 @@ void shim_complete_sends(struct shim *shim);
 void shim_send_unasked(struct shim *shim, const struct raft_message *message);
 
 /* follow.c: guards of a follower */
+/** Take off what our snapshot stands for. */
+void shim_skip_snapshot(const struct shim *shim, struct raft_message *message);
 void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *append);
 void shim_append_entries_accepted(struct shim *shim);
 void shim_bound_acknowledgement(struct shim *shim, struct raft_append_entries_result *result);

@@ -327,6 +327,7 @@ static void on_append_entries(struct shim *shim, struct raft_message *message)
 {
     struct raft_append_entries *append = &message->append_entries;
 
+    shim_skip_snapshot(shim, message);
     if ((!shim->intake_open || cuts_under_snapshot(shim, append)) && append->n_entries > 0) {
         wire_release(message);
         append->entries = NULL;
@@ -374,7 +375,7 @@ static void deliver(struct shim *shim, struct raft_message *message)
         break;
     case RAFT_IO_TIMEOUT_NOW:
         /* Elected with entries not yet written, it would count them as stored (defect 11). */
-        if ((shim->appends_in_flight == 0 || !shim_guards(shim, SHIM_GUARD_TIMEOUT_NOW)) &&
+        if ((shim->appends_under_way == 0 || !shim_guards(shim, SHIM_GUARD_TIMEOUT_NOW)) &&
             !shim_is_alone(shim)) { /* it leads when its election is due */
             shim->receive(&shim->io, message);
         }
@@ -425,7 +426,7 @@ int shim_receive(struct shim *shim, uint32_t from_node, struct slice bytes)
 static bool is_busy(const struct shim *shim)
 {
     return (shim->raft->snapshot.pending.term != 0 || shim->raft->snapshot.put.data != NULL ||
-            shim->appends_in_flight > 0) &&
+            shim->appends_under_way > 0) &&
            shim_guards(shim, SHIM_GUARD_OFFER_BUSY);
 }
 

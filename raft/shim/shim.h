@@ -38,7 +38,8 @@ enum shim_guard {
     SHIM_GUARD_NUMBERS = 1 << 11,       /* 29: believe no term and no leader that can not be */
     SHIM_GUARD_ALONE = 1 << 12,         /* 30: the only voter leads in a term of its own */
     SHIM_GUARD_TERM_FAILED = 1 << 13,   /* 31: stop when term or vote can not be written */
-    SHIM_GUARD_OFFER_BUSY = 1 << 14     /* 32: show no offered snapshot that would be ignored */
+    SHIM_GUARD_OFFER_BUSY = 1 << 14,    /* 32: show no offered snapshot that would be ignored */
+    SHIM_GUARD_BEHIND = 1 << 15         /* 37: take nothing that the snapshot stands for */
 };
 
 /* Where outgoing messages go: node links in a node, queues in tests. */
