@@ -12,7 +12,6 @@ struct append {
     raft_io_append_cb callback;
     const struct raft_entry *entries; /* libraft's, until called back */
     unsigned count;
-    bool as_follower;
 };
 
 /* After a failed write 0.15 cuts its log but stays leader and uses the index again, or goes on
@@ -34,9 +33,6 @@ static void finish(struct append *append, int status)
 
     shim->appends_under_way--;
     shim->appends_done++;
-    if (append->as_follower) {
-        shim->appends_in_flight--;
-    }
     if (stops_on(shim, status)) {
         return; /* the process ends: libraft must not hear of it */
     }
@@ -104,10 +100,9 @@ int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
         .callback = callback,
         .entries = entries,
         .count = count,
-        .as_follower = shim->raft->state != RAFT_LEADER,
     };
     shim_append_entries_accepted(shim);
-    if (!append->as_follower) {
+    if (shim->raft->state == RAFT_LEADER) {
         shim->appends_under_way++;
         hold_back(shim, append);
         return 0;
@@ -120,7 +115,6 @@ int shim_disk_append(struct raft_io *io, struct raft_io_append *request,
         return rv;
     }
     shim->appends_under_way++;
-    shim->appends_in_flight++;
     return 0;
 }
 

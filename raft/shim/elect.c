@@ -24,11 +24,12 @@ static void forget_silent_leader(struct shim *shim)
     }
 }
 
-/* A candidate must know its own log: wait for writes and an installing snapshot (defect 8). */
+/* A candidate must know its own log: wait for writes, those of when it led included, and an
+ * installing snapshot (defect 8). */
 static bool may_tick(const struct shim *shim)
 {
     return shim->raft->state != RAFT_FOLLOWER || !shim_guards(shim, SHIM_GUARD_TICK) ||
-           (shim->appends_in_flight == 0 && shim->raft->snapshot.put.data == NULL);
+           (shim->appends_under_way == 0 && shim->raft->snapshot.put.data == NULL);
 }
 
 /* Pre-votes may come before the other voters noticed the loss themselves, so they are repeated each
