@@ -84,12 +84,41 @@ static bool add_end(int fd, uint64_t offset, uint64_t file_bytes)
     return ftruncate(fd, (off_t)(file_bytes + BATCH_HEADER_BYTES)) == 0;
 }
 
-static bool is_whole_segment(int fd, uint64_t file_bytes)
+uint64_t rlog_segment_term(int fd, uint64_t position)
+{
+    uint8_t bytes[BATCH_HEADER_BYTES];
+    uint64_t offset = SEGMENT_FORMAT_BYTES;
+    struct stat status;
+
+    while (fstat(fd, &status) == 0 && read_at(fd, offset, bytes, sizeof(bytes))) {
+        uint64_t count = read_number(bytes + 8, 8);
+        uint64_t len = batch_bytes(fd, offset, (uint64_t)status.st_size);
+
+        if (len == 0 || len > (uint64_t)status.st_size - offset) {
+            return 0;
+        }
+        if (position < count) {
+            offset += BATCH_HEADER_BYTES + position * LOGGED_HEADER_BYTES;
+            return read_at(fd, offset, bytes, 8) ? read_number(bytes, 8) : 0;
+        }
+        position -= count;
+        offset += len;
+    }
+    return 0;
+}
+
+bool rlog_segment_is_used(int fd)
 {
     uint8_t format[SEGMENT_FORMAT_BYTES];
+
+    return read_at(fd, 0, format, sizeof(format)) && read_number(format, sizeof(format)) != 0;
+}
+
+static bool is_whole_segment(int fd, uint64_t file_bytes)
+{
     uint64_t offset = SEGMENT_FORMAT_BYTES;
 
-    if (!read_at(fd, 0, format, sizeof(format)) || read_number(format, sizeof(format)) == 0) {
+    if (!rlog_segment_is_used(fd)) {
         return true; /* not used yet; libraft judges what is too short for a format */
     }
     while (offset < file_bytes) {

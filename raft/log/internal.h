@@ -298,6 +298,8 @@ bool rlog_keeps_log_for_copy(struct rlog *rlog);
 void rlog_init_keep(struct rlog *rlog);
 
 /* tail.c */
+/** In the log's folder; holds an index, in decimal. */
+#define RLOG_COPIED_FILE "copied"
 /** ERR_CORRUPT: the log on disk ends before what the store holds, which is no copy. Logged. */
 NODISCARD int rlog_check_tail(struct rlog *rlog);
 /** From here on the store may be replaced by a copy, and the log by the snapshot that ends at
@@ -308,6 +310,13 @@ void rlog_tail_beat(struct rlog *rlog);
 /* files.c */
 /** Before libraft reads them. ERR_CORRUPT: a file of the log is cut short. Logged. */
 NODISCARD int rlog_check_files(const struct rlog *rlog);
+/** The term of an entry in a segment, whose first one is at position 0. 0: it is not there. */
+uint64_t rlog_segment_term(int fd, uint64_t position);
+bool rlog_segment_is_used(int fd);
+
+/* replaced.c */
+/** Remove what raft_uv was about to remove when it had stored a copied snapshot. */
+void rlog_remove_replaced(const struct rlog *rlog);
 
 /* vote.c */
 /** Compare with what libraft loaded. ERR_CORRUPT, ERR_IO; logged. */

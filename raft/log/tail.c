@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MARK_FILE  "copied" /* the index, in decimal */
 #define MARK_BYTES 24
 
 static struct buf mark_path(const struct rlog *rlog)
 {
     struct buf path = BUF_EMPTY;
 
-    buf_printf(&path, "%s/%s", rlog->config.dir, MARK_FILE);
+    buf_printf(&path, "%s/%s", rlog->config.dir, RLOG_COPIED_FILE);
     return path;
 }
 

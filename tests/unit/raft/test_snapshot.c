@@ -1,6 +1,7 @@
 /* Snapshots as manifests, and catch-up of a node that the log alone cannot help any more. */
 #include "tests/unit/raft/cluster.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <sys/wait.h>
 
@@ -455,6 +456,89 @@ static void test_a_copy_may_be_ahead_of_the_log(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Each file of a folder whose name matches goes into another one, or away (to NULL). */
+static void move_files(const char *pattern, const char *to)
+{
+    char path[2 * SCRATCH_BYTES + 256];
+    glob_t found;
+
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            if (to == NULL) {
+                assert_int_equal(unlink(found.gl_pathv[i]), 0);
+            } else {
+                (void)snprintf(path, sizeof(path), "%s%s", to, strrchr(found.gl_pathv[i], '/'));
+                (void)unlink(path);
+                assert_int_equal(link(found.gl_pathv[i], path), 0);
+            }
+        }
+    }
+    globfree(&found);
+}
+
+/* What a crash leaves between the store of the snapshot and the removal of the segments that it
+ * stands for: those of before, `aside`, and open ones that are not used yet. */
+static void put_back(const char *dir, const char *aside)
+{
+    char path[SCRATCH_BYTES + 256];
+    int file;
+
+    (void)snprintf(path, sizeof(path), "%s/[0-9]*-[0-9]*", dir);
+    move_files(path, NULL);
+    (void)snprintf(path, sizeof(path), "%s/*", aside);
+    move_files(path, dir);
+    (void)snprintf(path, sizeof(path), "%s/open-1", dir);
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(ftruncate(file, 65536), 0);
+    assert_int_equal(close(file), 0);
+}
+
+/* Goal: defect 38: a crash while the snapshot of a copy is stored leaves no node that does not
+ * start. Method: a node gets a copy and stops; the segments of before are put back; it starts and
+ * catches up. */
+static void test_a_crash_before_segments_are_removed(void **state)
+{
+    static struct cluster cluster;
+    char aside[SCRATCH_BYTES];
+    char pattern[SCRATCH_BYTES + 64];
+    struct replica *late;
+    size_t leader;
+    size_t victim;
+    size_t at;
+    (void)state;
+
+    scratch_folder(aside, "aside");
+    start_three(&cluster);
+    leader = (size_t)cluster_leader(&cluster);
+    victim = (leader + 1) % 3;
+    late = &cluster.replicas[victim];
+    at = (leader + 2) % 3;
+    submit_with_marks(&cluster, at, 10);
+    UNTIL(done_count(late) == 10);
+    cluster_stop(&cluster, victim);
+    (void)snprintf(pattern, sizeof(pattern), "%s/[0-9]*-[0-9]*", cluster.dirs[victim]);
+    move_files(pattern, aside);
+    submit_with_marks(&cluster, at, 8 * ENTRIES);
+    cluster_start(&cluster, victim, true);
+    UNTIL(peek(late, &late->copy_wanted) != 0);
+    (void)snprintf(pattern, sizeof(pattern), "%s/copied", cluster.dirs[victim]);
+    move_files(pattern, aside);
+    UNTIL(catches_up(late, &cluster.replicas[at], 8 * ENTRIES + 10));
+    UNTIL(snapshot_files(&cluster, victim) > 0);
+    cluster_stop(&cluster, victim);
+    put_back(cluster.dirs[victim], aside);
+    cluster_start(&cluster, victim, true);
+    submit_with_marks(&cluster, at, 10);
+    UNTIL(catches_up(late, &cluster.replicas[at], 8 * ENTRIES + 20));
+    for (size_t i = 0; i < 3; i++) {
+        cluster_stop(&cluster, i);
+    }
+    assert_same_order(&cluster.replicas[at], late);
+    remove_dir(aside);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_a_damaged_log_is_refused),
         cmocka_unit_test(test_a_lost_tail_is_refused),
         cmocka_unit_test(test_a_copy_may_be_ahead_of_the_log),
+        cmocka_unit_test(test_a_crash_before_segments_are_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
