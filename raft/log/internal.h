@@ -97,7 +97,7 @@ struct role {
 /* A node that the links know. */
 struct peer {
     uint32_t node_id;
-    raft_id raft_id; /* 0: known from the configuration file only */
+    raft_id raft_id; /* by our log; 0: known from the configuration file, or others, only */
     bool was_member; /* raft_id stood in a committed configuration */
     bool wanted;
     unsigned hash_count; /* reports of state hashes since the last beat */

@@ -80,7 +80,8 @@ static int on_members(struct rlog *rlog, struct slice bytes)
     struct told told;
     int rc = told_decode(bytes, &told);
 
-    if (rc == 0 && told.index > rlog->told.index && told.index > rlog->members_index) {
+    /* Against what is committed: an entry of our own that is not may never be, and lie behind. */
+    if (rc == 0 && told.index > rlog->told.index && told.index > rlog->raft.configuration_index) {
         rlog->told = told;
         rlog->members_known = false; /* the links follow within this turn */
         rlog_follow_members(rlog);
@@ -281,25 +282,35 @@ static struct peer *find_or_add_peer(struct rlog *rlog, uint32_t node_id)
 }
 
 /* Of a membership that ends. One that was never committed may be tried again under the same id. */
-static void retire(struct rlog *rlog, const struct peer *peer)
+static void retire(const struct rlog *rlog, const struct peer *peer)
 {
     if (peer->was_member) {
         link_retire(rlog->links, peer->raft_id);
     }
 }
 
-static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const char *address)
+static struct peer *want_peer(struct rlog *rlog, uint32_t node_id, const char *address)
 {
     struct peer *peer;
 
     if (node_id == rlog->config.node_id || strlen(address) > RLOG_ADDRESS_MAX) {
-        return;
+        return NULL;
     }
     peer = find_or_add_peer(rlog, node_id);
     if (peer == NULL) {
-        return;
+        return NULL;
     }
     peer->wanted = true;
+    if (strcmp(peer->address, address) != 0) {
+        (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
+        link_set_peer(rlog->links, node_id, address);
+    }
+    return peer;
+}
+
+/* By our own log alone: what others told of ends no membership. id 0: it has none. */
+static void note_membership(const struct rlog *rlog, struct peer *peer, raft_id id)
+{
     if (peer->raft_id != id) {
         if (id == 0 || id > peer->raft_id) { /* a later one that goes was not committed */
             retire(rlog, peer);
@@ -308,10 +319,6 @@ static void want_peer(struct rlog *rlog, uint32_t node_id, raft_id id, const cha
     }
     peer->raft_id = id;
     peer->was_member = peer->was_member || (id != 0 && rlog->members_committed);
-    if (strcmp(peer->address, address) != 0) {
-        (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
-        link_set_peer(rlog->links, node_id, address);
-    }
 }
 
 static void drop_unwanted_peers(struct rlog *rlog)
@@ -341,8 +348,8 @@ static const struct rlog_member *find_told(const struct rlog *rlog, uint32_t nod
     return NULL;
 }
 
-/* A log that is being caught up with names memberships that ended long ago. Whoever followed them
- * would retire the one that others told of. */
+/* A log that is being caught up with names memberships that ended long ago: where those lived leads
+ * to nobody any more. */
 static bool is_outdated(const struct rlog *rlog, raft_id id)
 {
     const struct rlog_member *told = find_told(rlog, shim_node_of(id));
@@ -359,9 +366,12 @@ static void want_members(struct rlog *rlog)
     lease_clear_members(&rlog->leases, own_voter);
     for (unsigned i = 0; i < members->n; i++) {
         const struct raft_server *server = &members->servers[i];
+        struct peer *peer = is_outdated(rlog, server->id)
+                                ? find_peer(rlog, shim_node_of(server->id))
+                                : want_peer(rlog, shim_node_of(server->id), server->address);
 
-        if (!is_outdated(rlog, server->id)) {
-            want_peer(rlog, shim_node_of(server->id), server->id, server->address);
+        if (peer != NULL) {
+            note_membership(rlog, peer, server->id);
         }
         if (server->id != rlog->raft.id && server->role != RAFT_SPARE) {
             lease_add_member(&rlog->leases, shim_node_of(server->id), server->role == RAFT_VOTER,
@@ -376,7 +386,7 @@ static void want_told_members(struct rlog *rlog)
         const struct rlog_member *member = &rlog->told.members[i];
 
         if (member->raft_id > rlog_raft_id_of(rlog, member->node_id)) {
-            want_peer(rlog, member->node_id, member->raft_id, member->address);
+            (void)want_peer(rlog, member->node_id, member->address);
         }
     }
 }
@@ -388,10 +398,15 @@ static void want_configured_peers(struct rlog *rlog)
         return;
     }
     for (size_t i = 0; i < rlog->config.peer_count; i++) {
-        const struct rlog_member *peer = &rlog->config.peers[i];
+        const struct rlog_member *member = &rlog->config.peers[i];
+        struct peer *peer = NULL;
 
-        if (rlog_raft_id_of(rlog, peer->node_id) == 0 && find_told(rlog, peer->node_id) == NULL) {
-            want_peer(rlog, peer->node_id, 0, peer->address);
+        if (rlog_raft_id_of(rlog, member->node_id) == 0 &&
+            find_told(rlog, member->node_id) == NULL) {
+            peer = want_peer(rlog, member->node_id, member->address);
+        }
+        if (peer != NULL) {
+            note_membership(rlog, peer, 0);
         }
     }
 }
@@ -411,7 +426,7 @@ void rlog_follow_members(struct rlog *rlog)
     rlog->members_index = index;
     rlog->members_committed = committed;
     rlog->status_ms = 0; /* shown at once: a node that serves knows who its cluster is */
-    if (rlog->told.index <= index) {
+    if (rlog->told.index <= raft->configuration_index) {
         rlog->told = (struct told){0};
     }
     for (size_t i = 0; i < rlog->peer_count; i++) {
