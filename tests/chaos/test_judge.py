@@ -66,6 +66,27 @@ def lose(events: list[Event], chance: random.Random) -> Planted:
     raise LookupError
 
 
+def lose_at_one_device(events: list[Event], chance: random.Random) -> Planted:
+    """A message to an account comes to one of its devices alone; another one, which the server is
+    known to show, gets a later one of the same sender."""
+    sent = {(event.client, event.number): event for event in events if isinstance(event, Sent)}
+    for place in places(events, Got, chance):
+        got = events[place]
+        assert isinstance(got, Got)
+        message = sent[got.sender, got.number]
+        shown = any(isinstance(event, Acked) and event.session == got.session
+                    and is_settled(events, event) for event in events[:events.index(message)])
+        later = any(isinstance(event, Got) and event.session == got.session
+                    and event.sender == got.sender and event.number > got.number
+                    and sent[event.sender, event.number].session == message.session
+                    for event in events[place:])
+        others = any(event is not got and same(event, got, "sender", "number")
+                     for event in events)
+        if shown and later and others and message.to == got.account:
+            return events[:place] + events[place + 1:], -1
+    raise LookupError
+
+
 def repeat(events: list[Event], chance: random.Random) -> Planted:
     """It comes twice in a row."""
     place = next(places(events, Got, chance))
@@ -265,7 +286,8 @@ def unlist(events: list[Event], chance: random.Random) -> Planted:
 
 
 PLANTS: list[tuple[str, Callable[[list[Event], random.Random], Planted]]] = [
-    ("lost", lose), ("repeated", repeat), ("repeated", repeat_after_resume),
+    ("lost", lose), ("lost", lose_at_one_device), ("repeated", repeat),
+    ("repeated", repeat_after_resume),
     ("repeated", repeat_to_later_session), ("reordered", reorder), ("strange", misdeliver),
     ("flaps", flap), ("flaps", end_twice), ("backwards", go_back), ("backwards", see_the_future),
     ("stale", miss_presence), ("not linearizable", read_old), ("not linearizable", forget_item),
@@ -386,6 +408,37 @@ class Small(unittest.TestCase):
         self.story.got(self.juliet, "romeo", number)
         self.story.end()
         self.expect(lost=1)
+
+    def test_lost_to_one_device(self) -> None:
+        """A device that is there and shown gets what its account gets, whatever the others do; when
+        it is known to be shown only afterwards nobody promised that."""
+        phone = self.story.client("juliet2", resource="phone")
+        self.story.chat(phone, self.romeo)
+        self.story.chat(self.romeo, self.juliet)
+        self.story.end()
+        self.expect(lost=1)
+        self.setUp()
+        phone = self.story.client("juliet2", resource="phone")
+        self.story.chat(self.romeo, self.juliet)
+        self.story.chat(phone, self.romeo)
+        self.story.end()
+        self.expect()
+
+    def test_gap_in_a_session_that_ended(self) -> None:
+        """It got a later message of the same session. What had not come when it ended goes to the
+        others."""
+        phone = self.story.client("juliet2", resource="phone")
+        self.story.chat(phone, self.romeo)
+        self.story.chat(self.romeo, self.juliet)
+        number = self.story.sent(self.romeo, self.juliet.account)
+        self.story.got(self.juliet, "romeo", number)
+        later = self.story.got(phone, "romeo", number)
+        self.story.show(phone, available=False)
+        self.story.offline(phone, "logout")
+        self.story.end()
+        self.expect(lost=1)
+        del self.story.events[later - 1]
+        self.expect()
 
     def test_again_after_giving_up(self) -> None:
         """What was not acknowledged may come again to the next session, once."""

@@ -2,9 +2,12 @@
 
 lost: the server acknowledged it, it did not come back as an error, and at the end the account it
     was for has not got it, though it is online; or it went to a full address whose session was
-    there all the time, and that session has not got it. A message that was never acknowledged may
-    arrive or not. What may still be pending for a detached session of the account (the nodes list
-    them at the end) is not judged, and counted apart: it moves on at that session's deadline.
+    there all the time, and that session has not got it. The same of what went to the account, and
+    any session that was there and shown before: the other devices do not stand for it. When such a
+    session ended before the trial did, it must have got what came before the last that it got of
+    the same sender's session. A message that was never acknowledged may arrive or not. What may
+    still be pending for a detached session of the account (the nodes list them at the end) is not
+    judged, and counted apart: it moves on at that session's deadline.
 repeated: it came twice to one session, from its login over all resumes. XEP-0198 and DESIGN 5 know
     no exception: what a resume delivers is what the client's own count does not cover. Or it came
     again to a later session of the same device, though the earlier one had acknowledged it: a
@@ -144,6 +147,25 @@ class Messages:
                    and other.begin < event.t and self._lasted_past(other, message.t)
                    for other in self.world.by_account.get(event.account, []))
 
+    def _has_gap(self, name: str, number: int, message: Message) -> bool:
+        """A session that has a later one and was there has this one, too."""
+        for session in self.world.by_account.get(bare(message.to), []):
+            later, line = self._highest.get((message.session, session.number), (0, 0))
+            if (later > number and not session.is_open() and self._is_for(message, session)
+                    and (message.acked or message.arrivals)
+                    and all(one.session != session.number for one in message.arrivals)):
+                self._find("lost", message.t, f"{name} never came to session {session.number} of "
+                           f"{session.jid}, which got {later}", message.line, message.acked, line)
+                return True
+        return False
+
+    @staticmethod
+    def _is_for(message: Message, session: Session) -> bool:
+        """Is it for this very session? What goes to the account goes to all that are shown."""
+        if message.to == bare(message.to):
+            return session.there_since < message.t < session.there_until
+        return message.to == session.jid and session.begin < message.t
+
     @staticmethod
     def _lasted_past(session: Session, t: float) -> bool:
         return session.over_why != "logout" or session.over > t
@@ -157,9 +179,11 @@ class Messages:
         for (client, number), message in self.messages.items():
             self.bounced += bool(message.bounced)
             self.unanswered += not (message.acked or message.bounced or message.arrivals)
-            if message.acked and not message.bounced:
-                self._check_arrived(f"message {number} of {client} to {message.to}", message,
-                                    open_ones.get(bare(message.to), []))
+            if message.bounced:
+                continue
+            name = f"message {number} of {client} to {message.to}"
+            if not self._has_gap(name, number, message) and message.acked:
+                self._check_arrived(name, message, open_ones.get(bare(message.to), []))
 
     def _check_arrived(self, name: str, message: Message, sessions: list[Session]) -> None:
         """sessions: those of the account that are online at the end."""
@@ -172,7 +196,7 @@ class Messages:
                        message.acked)
         else:
             for session in sessions:
-                if (session.jid == message.to and session.begin < message.t
+                if (self._is_for(message, session)
                         and all(one.session != session.number for one in message.arrivals)):
                     self._find("lost", message.t, f"{name} never came to that session, which was "
                                "there all the time", message.line, message.acked,

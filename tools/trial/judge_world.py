@@ -57,6 +57,8 @@ class Session:
     settled: float = -1.0         # so, and its connection was SETTLES_S old by then
     shown: tuple[float, int] = (-1.0, 0)  # the last presence: time, and its connection
     shown_proved: float = float("inf")    # when the server is known to have taken that one
+    there_since: float = float("inf")     # when the server is known to show it
+    there_until: float = float("inf")     # when it said good-bye; never, once it is shown again
     over: float = float("inf")    # when its client ended it or threw it away
     over_why: str = ""            # logout, gave-up, resume-failed, or replaced by a login
     failed: float = float("inf")  # when the client was told that there is nothing to resume
@@ -210,6 +212,10 @@ class World:
             session = self.sessions[event.session]
             session.shown = (event.t, event.connection) if event.available else (-1.0, 0)
             session.shown_proved = float("inf")
+            if not event.available:
+                session.there_until = min(session.there_until, event.t)
+            elif session.there_until < float("inf"):
+                session.there_until = -1.0  # what came meanwhile is anybody's guess
         elif isinstance(event, Acked):
             self._on_acked(event)
         elif isinstance(event, (Got, PresenceSeen)):
@@ -235,3 +241,4 @@ class World:
                 self._confirm(event.session, event.connection, event.t)
             if session.shown[0] >= 0 and written >= session.shown[0]:
                 session.shown_proved = min(session.shown_proved, event.t)
+                session.there_since = min(session.there_since, event.t)
