@@ -11,10 +11,39 @@ static char fault[256];
 
 /* ---- messages */
 
-/* In one session: each number once; and those of one session of the sender in order, unless an
- * earlier session of this account ended, and left what it had to this one (DESIGN 5, "Detached").
- */
-static void judge_session(const struct client *to, uint32_t from, unsigned session)
+/* By one of the devices of the account. */
+static bool has_arrived(const struct client *clients, uint32_t count, uint32_t from, uint32_t user,
+                        uint32_t number)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const struct client *to = &clients[k];
+
+        for (size_t i = 0; to->user == user && i < to->received_count; i++) {
+            if (to->received[i].from == from && to->received[i].number == number) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A session that got one and gets a later one gets all between them: it was there. */
+static void judge_gap(const struct client *clients, uint32_t count, const struct client *to,
+                      const struct client_receipt *receipt, const bool *is_here, uint32_t last)
+{
+    for (uint32_t number = last + 1; number < receipt->number; number++) {
+        if (!is_here[number] && has_arrived(clients, count, receipt->from, to->user, number)) {
+            watch_fail("client %u got %u of client %u after %u: another device got %u", to->index,
+                       receipt->number, receipt->from, last, number);
+        }
+    }
+}
+
+/* In one session: each number once; and those of one session of the sender in order, without a gap,
+ * unless an earlier session of this account ended, and left what it had to this one (DESIGN 5,
+ * "Detached"). */
+static void judge_session(const struct client *clients, uint32_t count, const struct client *to,
+                          uint32_t from, unsigned session)
 {
     static bool is_here[MESSAGES_MAX + 1];
     uint32_t last = 0;
@@ -33,26 +62,13 @@ static void judge_session(const struct client *to, uint32_t from, unsigned sessi
             watch_fail("client %u got %u of client %u after %u", to->index, receipt->number, from,
                        last);
         }
+        if (last != 0 && receipt->from_session == last_session && !receipt->is_mixed) {
+            judge_gap(clients, count, to, receipt, is_here, last);
+        }
         is_here[receipt->number] = true;
         last = receipt->number;
         last_session = receipt->from_session;
     }
-}
-
-/* By one of the devices of the account. */
-static bool has_arrived(const struct client *clients, uint32_t count, uint32_t from,
-                        const struct client_message *message)
-{
-    for (uint32_t k = 0; k < count; k++) {
-        const struct client *to = &clients[k];
-
-        for (size_t i = 0; to->user == message->to && i < to->received_count; i++) {
-            if (to->received[i].from == from && to->received[i].number == message->number) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 /* Of those that were refused for want of room, the sender was told: unless its session had ended,
@@ -60,7 +76,8 @@ static bool has_arrived(const struct client *clients, uint32_t count, uint32_t f
 static void judge_message(const struct client *clients, uint32_t count, uint32_t from,
                           const struct client_message *message, unsigned *refusals)
 {
-    if (!message->is_acked || message->is_refused || has_arrived(clients, count, from, message)) {
+    if (!message->is_acked || message->is_refused ||
+        has_arrived(clients, count, from, message->to, message->number)) {
         return;
     }
     if (message->is_left && *refusals > 0) {
@@ -80,7 +97,7 @@ void judge_messages(const struct client *clients, uint32_t count)
 
         for (uint32_t from = 0; from < count; from++) {
             for (unsigned session = 1; session <= client->sessions; session++) {
-                judge_session(client, from, session);
+                judge_session(clients, count, client, from, session);
             }
         }
         for (size_t i = 0; i < client->sent_count; i++) {

@@ -13,10 +13,11 @@
 
 #define FORGETFUL_NODE 2
 #define FORGETS_OF_MIL 20
+#define LOSES_ONE_IN   8
 
-static const char *const names[] = {"none",     "early-ack",   "repeat",  "lose",
-                                    "forget",   "flap",        "stale",   "ghost",
-                                    "no-fence", "other-state", "goes-on", "lost-commit"};
+static const char *const names[] = {"none",        "early-ack", "repeat",     "lose",  "lose-one",
+                                    "forget",      "flap",      "stale",      "ghost", "no-fence",
+                                    "other-state", "goes-on",   "lost-commit"};
 static enum plant planted;
 
 enum plant plant_find(const char *name)
@@ -48,6 +49,40 @@ void __wrap_pending_confirm(struct apply *a, uint64_t session, Pb__SessionRow *r
     if (!plant_is(PLANT_REPEAT)) {
         __real_pending_confirm(a, session, row, plant_is(PLANT_LOSE) ? h + 1 : h);
     }
+}
+
+/* The message that is being delivered, where, and how many of its devices do not get it. */
+static struct {
+    uint64_t position;
+    uint32_t host;
+    uint32_t count;
+} one_lost;
+
+void __real_pending_add_shared(struct apply *a, uint64_t session, uint64_t position,
+                               uint64_t shared, uint32_t bytes);
+void __wrap_pending_add_shared(struct apply *a, uint64_t session, uint64_t position,
+                               uint64_t shared, uint32_t bytes);
+void __wrap_pending_add_shared(struct apply *a, uint64_t session, uint64_t position,
+                               uint64_t shared, uint32_t bytes)
+{
+    bool is_second = position == shared && position == one_lost.position &&
+                     machine_here()->number == one_lost.host;
+
+    one_lost.position = position == shared ? position : 0;
+    one_lost.host = machine_here()->number;
+    if (plant_is(PLANT_LOSE_ONE) && is_second && position % LOSES_ONE_IN == 0) {
+        one_lost.count++;
+    } else {
+        __real_pending_add_shared(a, session, position, shared, bytes);
+    }
+}
+
+void __real_pending_set_refs(struct apply *a, uint64_t shared, uint32_t refs);
+void __wrap_pending_set_refs(struct apply *a, uint64_t shared, uint32_t refs);
+void __wrap_pending_set_refs(struct apply *a, uint64_t shared, uint32_t refs)
+{
+    __real_pending_set_refs(a, shared, refs - one_lost.count);
+    one_lost.count = 0;
 }
 
 int __real_session_resume(struct apply *a, const Pb__Resume *command);

@@ -10,6 +10,7 @@ enum plant {
     PLANT_EARLY_ACK,   /* P1: the disk says that it has written before it has */
     PLANT_REPEAT,      /* P2: what a client confirms at its resume is sent again */
     PLANT_LOSE,        /* P2: one stanza more counts as confirmed than the client has */
+    PLANT_LOSE_ONE,    /* P2: of several devices of an account one does not get a message */
     PLANT_FORGET,      /* P3: a session is not found at its resume, now and then */
     PLANT_FLAP,        /* P4: contacts see a user go whose connection is lost */
     PLANT_STALE,       /* P4: what changed while it was away a resumed client is not told */

@@ -15,6 +15,7 @@ PLANTED = {  # what is put into the program on purpose, and a word of what is fo
     "early-ack": "which has not got it",
     "repeat": " after ",
     "lose": "is lost|no answer",
+    "lose-one": "another device",
     "forget": "lost its session",
     "flap": "go, which was there",
     "stale": "client [0-9] sees client [0-9]",
