@@ -21,8 +21,8 @@ void shim_skip_snapshot(const struct shim *shim, struct raft_message *message)
     raft_index known = end - append->prev_log_index;
 
     if (append->prev_log_index >= end || shim_term_of(raft, append->prev_log_index) != 0 ||
-        raft->snapshot.put.data != NULL || !shim_guards(shim, SHIM_GUARD_BEHIND)) {
-        return; /* while it is being stored, nothing counts as stored */
+        !shim_guards(shim, SHIM_GUARD_BEHIND)) {
+        return;
     }
     if (append->n_entries > known) {
         append->n_entries -= (unsigned)known;

@@ -35,8 +35,8 @@ static struct lab *lab_with_entries(unsigned guards_off)
     return lab;
 }
 
-/* Node 3 gets a snapshot; its leader does not hear of it. */
-static void install(struct lab *lab)
+/* Node 3 gets a snapshot, and writes it. */
+static void begin_install(struct lab *lab)
 {
     const struct raft *leader = &lab->nodes[2].raft;
     char manifest[8] = "manifest";
@@ -53,9 +53,15 @@ static void install(struct lab *lab)
     lab_copy_members(&leader->configuration, &message.install_snapshot.conf);
     lab_receive(lab, 2, &message);
     assert_true(shim_install_snapshot(lab->nodes[3].shim));
+    raft_configuration_close(&message.install_snapshot.conf);
+}
+
+/* Node 3 has it; its leader does not hear of that. */
+static void install(struct lab *lab)
+{
+    begin_install(lab);
     lab_write(lab, 3, 0);
     lab_drop_all(lab);
-    raft_configuration_close(&message.install_snapshot.conf);
     assert_int_equal(lab->nodes[3].raft.commit_index, STOOD);
 }
 
@@ -112,6 +118,46 @@ static void test_a_leader_does_not_go_back(void **state)
     (void)state;
     assert_true(goes_back(SHIM_GUARD_BEHIND));
     assert_false(goes_back(0));
+}
+
+/* Does the leader go back because of what node 3 answers while it writes the snapshot? */
+static bool goes_back_meanwhile(unsigned guards_off)
+{
+    struct lab *lab = lab_with_entries(guards_off);
+    struct raft *leader = &lab->nodes[2].raft;
+    struct raft_progress *progress =
+        &leader->leader_state.progress[shim_member_index(leader, lab_id(3))];
+    const struct raft_message heartbeat = {
+        .type = RAFT_IO_APPEND_ENTRIES,
+        .server_id = lab_id(3),
+        .append_entries = {.term = leader->current_term,
+                           .prev_log_index = MATCHED,
+                           .prev_log_term = shim_term_of(leader, MATCHED),
+                           .leader_commit = STOOD},
+    };
+    bool result;
+
+    begin_install(lab);
+    tell_of_a_match(lab);
+    lab_drop_all(lab);
+    progress->state = 0; /* probing, as after a snapshot */
+    progress->next_index = MATCHED + 1;
+    lab_receive(lab, 2, &heartbeat);
+    (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
+    result = progress->match_index >= progress->next_index;
+    assert_int_equal(progress->match_index, MATCHED); /* nothing of it is stored */
+    assert_int_equal(lab->nodes[3].raft.commit_index, 1);
+    lab_write(lab, 3, 0);
+    assert_int_equal(lab->nodes[3].raft.commit_index, STOOD);
+    lab_free(&lab);
+    return result;
+}
+
+static void test_a_leader_does_not_go_back_meanwhile(void **state)
+{
+    (void)state;
+    assert_true(goes_back_meanwhile(SHIM_GUARD_BEHIND));
+    assert_false(goes_back_meanwhile(0));
 }
 
 /* Entries first to last of the leader's log, to node 3. Returns the last index there. */
@@ -183,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_leader_does_not_go_back),
+        cmocka_unit_test(test_a_leader_does_not_go_back_meanwhile),
         cmocka_unit_test(test_entries_are_not_taken_twice),
     };
 
