@@ -1,5 +1,6 @@
 #include "tests/sim/course.h"
 
+#include "raft/shim/wire.h"
 #include "tests/sim/client.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/faults.h"
@@ -12,6 +13,7 @@
 #include "tests/sim/room.h"
 #include "tests/sim/votes.h"
 #include "tests/sim/watch.h"
+#include "tests/sim/ways.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,12 @@
 #define BEGIN_US  (30 * SECOND_US)
 #define HEAL_US   (120 * SECOND_US)
 #define RUN_US    (600 * SECOND_US)
+/* So often an operator replaces a node, each time that he looks. */
+#define REPLACES_PER_MIL 100
+#define LONG_PER_MIL     400
+/* More than one AppendEntries takes: who reads such a log from its begin acts on what is in its
+ * middle. */
+#define LONG_LOG (WIRE_ENTRIES_MAX + 100)
 
 static struct {
     struct sim_cluster cluster;
@@ -29,6 +37,7 @@ static struct {
     bool has_groups;
     bool replaces;    /* nodes that lost their disks */
     bool moves_votes; /* not both: who has no vote to spare may lose no disk */
+    bool is_long;     /* the log, before anything goes wrong; nobody gets a copy */
     uint64_t faults_us;
     unsigned faults_max;
     bool is_loud;
@@ -111,6 +120,9 @@ static const char *judge_all(struct sim_host *here)
         found = "a vote is missing";
     }
     if (found == NULL) {
+        found = ways_judge(here, &run.cluster);
+    }
+    if (found == NULL) {
         found = judge_sessions(here);
     }
     return found == NULL ? judge_views(run.clients, run.client_count) : found;
@@ -140,13 +152,32 @@ static void make_accounts(struct sim_host *here)
     }
 }
 
+/* An entry each: nobody logs in to these. */
+static void fill_log(struct sim_host *here)
+{
+    for (uint32_t i = 0; i < LONG_LOG; i++) {
+        char user[32];
+
+        (void)snprintf(user, sizeof(user), "filler%u@" SIM_DOMAIN, i);
+        if (!operator_insist(here, run.cluster.count, "user.add",
+                             json_pack("{s:s,s:s}", "user", user, "password", "secret"), "exists",
+                             BEGIN_US)) {
+            watch_fail("the log could not be filled");
+            return;
+        }
+    }
+}
+
 /* Until all see each other. */
 static void begin(struct sim_host *here)
 {
-    const uint64_t until_us = machine_now_us() + 2 * BEGIN_US;
+    uint64_t until_us;
     const char *found;
 
     make_accounts(here);
+    if (run.is_long) {
+        fill_log(here);
+    }
     if (run.has_groups && !groups_make(here, &run.cluster)) {
         watch_fail("no group could be made");
     }
@@ -154,6 +185,7 @@ static void begin(struct sim_host *here)
         run.clients[i].host = here;
         client_start(&run.clients[i]);
     }
+    until_us = machine_now_us() + 2 * BEGIN_US;
     while ((found = judge_views(run.clients, run.client_count)) != NULL) {
         if (machine_now_us() > until_us) {
             watch_fail("it did not begin: %s", found);
@@ -195,7 +227,7 @@ static void operate(struct sim_host *here)
         if (machine_chance(300)) {
             votes_order(here, &run.cluster, run.moves_votes);
         }
-        if (run.replaces && machine_chance(100)) {
+        if (run.replaces && machine_chance(run.is_long ? LONG_PER_MIL : REPLACES_PER_MIL)) {
             replace_begin(here, &run.cluster, 1 + (uint32_t)machine_draw(run.cluster.count));
         }
     }
@@ -252,6 +284,7 @@ static void draw_run(void)
     draw_clients();
     run.has_groups = machine_chance(600);
     run.replaces = machine_chance(300);
+    run.is_long = run.replaces && run.cluster.log_entries == 0;
     run.moves_votes = !run.replaces && machine_chance(500);
     run.faults_us = (6 + machine_draw(26)) * SECOND_US;
 }

@@ -1,12 +1,12 @@
 #include "tests/sim/plant.h"
 
 #include "node/base/err.h"
-#include "raft/log/rlog.h"
-#include "raft/shim/shim.h"
+#include "raft/link/internal.h"
+#include "raft/log/internal.h"
 #include "storage/state/apply.h"
 #include "storage/state/pending.h"
 #include "storage/state/presence.h"
-#include "tests/sim/machine.h"
+#include "tests/sim/room.h"
 #include "xmpp/stream/internal.h"
 
 #include <string.h>
@@ -15,9 +15,10 @@
 #define FORGETS_OF_MIL 20
 #define LOSES_ONE_IN   8
 
-static const char *const names[] = {"none",        "early-ack", "repeat",     "lose",  "lose-one",
-                                    "forget",      "flap",      "stale",      "ghost", "no-fence",
-                                    "other-state", "goes-on",   "lost-commit"};
+static const char *const names[] = {"none",        "early-ack", "repeat",      "lose",
+                                    "lose-one",    "forget",    "flap",        "stale",
+                                    "ghost",       "no-fence",  "other-state", "no-redial",
+                                    "old-members", "goes-on",   "lost-commit"};
 static enum plant planted;
 
 enum plant plant_find(const char *name)
@@ -138,6 +139,59 @@ int __wrap_message_send(struct apply *a, const Pb__SendMessage *command)
         return 0;
     }
     return __real_message_send(a, command);
+}
+
+/* The life of the host in which its link to the node went down. */
+static uint32_t lost_in[SIM_HOSTS_MAX + 1][NODES_MAX + 1];
+
+void __real_shim_peer_lost(struct shim *shim, raft_id peer);
+void __wrap_shim_peer_lost(struct shim *shim, raft_id peer);
+void __wrap_shim_peer_lost(struct shim *shim, raft_id peer)
+{
+    lost_in[machine_here()->number][shim_node_of(peer)] = machine_here()->life + 1;
+    __real_shim_peer_lost(shim, peer);
+}
+
+void __real_link_conn_dial(struct link_set *set, struct link_peer *peer,
+                           const struct sockaddr_storage *address);
+void __wrap_link_conn_dial(struct link_set *set, struct link_peer *peer,
+                           const struct sockaddr_storage *address);
+void __wrap_link_conn_dial(struct link_set *set, struct link_peer *peer,
+                           const struct sockaddr_storage *address)
+{
+    const struct sim_host *host = machine_here();
+
+    if (!plant_is(PLANT_NO_REDIAL) || lost_in[host->number][peer->node_id] != host->life + 1) {
+        __real_link_conn_dial(set, peer, address);
+    }
+}
+
+/* What such an entry did: the later membership counted as replaced by the earlier one. */
+static void believe_log(struct rlog *rlog)
+{
+    const struct raft *raft = &rlog->raft;
+    raft_index index = raft->configuration_uncommitted_index != 0
+                           ? raft->configuration_uncommitted_index
+                           : raft->configuration_index;
+
+    for (size_t i = 0; index != rlog->members_index && i < rlog->told.count; i++) {
+        const struct rlog_member *member = &rlog->told.members[i];
+        raft_id id = rlog_raft_id_of(rlog, member->node_id);
+
+        if (id != 0 && id < member->raft_id) {
+            link_retire(rlog->links, member->raft_id);
+        }
+    }
+}
+
+void __real_rlog_follow_members(struct rlog *rlog);
+void __wrap_rlog_follow_members(struct rlog *rlog);
+void __wrap_rlog_follow_members(struct rlog *rlog)
+{
+    if (plant_is(PLANT_OLD_MEMBERS)) {
+        believe_log(rlog);
+    }
+    __real_rlog_follow_members(rlog);
 }
 
 struct shim *__real_shim_new(const struct shim_config *config);

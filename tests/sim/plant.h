@@ -17,6 +17,8 @@ enum plant {
     PLANT_GHOST,       /* P5: no deadline ends anything */
     PLANT_NO_FENCE,    /* P6: a node serves on when its lease is over */
     PLANT_OTHER_STATE, /* P7: one node does not apply every message */
+    PLANT_NO_REDIAL,   /* P8: a peer whose link went down once is never dialled again */
+    PLANT_OLD_MEMBERS, /* P8: the log is believed about members that others told more of */
     PLANT_GOES_ON,     /* libraft goes on behind a write that failed */
     PLANT_LOST_COMMIT, /* libraft acknowledges what nobody compared (its worst defect) */
     PLANTS

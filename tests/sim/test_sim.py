@@ -22,6 +22,8 @@ PLANTED = {  # what is put into the program on purpose, and a word of what is fo
     "ghost": "is detached, and nobody's",
     "no-fence": "serves, and is presumed dead",
     "other-state": "has another state at mark",
+    "no-redial": "node [0-9] has no link to node [0-9]|does not serve|a vote is missing",
+    "old-members": "node [0-9] has no link to node [0-9]",
     "goes-on": "is next|died of signal|does not serve|which has not got it",
     "lost-commit": "which has not got it",
 }
