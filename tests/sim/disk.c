@@ -494,6 +494,9 @@ static int on_append(struct raft_io *io, struct raft_io_append *request,
         loop_post(disk->loop, finish, told);
     }
     begin_next(disk);
+    while (plant_is(PLANT_WAITS) && disk->first_write != NULL) {
+        machine_sleep_us(DELAY_US);
+    }
     return 0;
 }
 

@@ -91,7 +91,7 @@ static void thaw(void *ctx)
 
     if (machine_host(later->node)->is_frozen) {
         say("node %u goes on", later->node);
-        machine_host(later->node)->is_frozen = false;
+        machine_freeze(machine_host(later->node), false);
     }
     free(ctx);
 }
@@ -168,7 +168,7 @@ static void freeze(uint32_t node)
 {
     if (machine_host(node)->is_up) {
         say("node %u stands still", node);
-        machine_host(node)->is_frozen = true;
+        machine_freeze(machine_host(node), true);
         after(thaw, node, 0);
     }
 }
@@ -389,7 +389,7 @@ void faults_end(void)
     for (uint32_t i = 1; i <= faults.cluster->count; i++) {
         struct sim_host *host = machine_host(i);
 
-        host->is_frozen = false;
+        machine_freeze(host, false);
         host->is_full = false;
         disk_hold(host, false);
         disk_set_delay(host, 200, 300);

@@ -5,10 +5,14 @@
 
 #include "tests/sim/fds.h"
 #include "tests/sim/uv.h"
+#include "tests/sim/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* All threads of a room share one processor of virtual time, a bit for each turn. */
+#define TURN_US_MAX 100000
 
 struct loop_post {
     struct loop_post *next;
@@ -443,25 +447,55 @@ static void sleep_until_something(struct loop *loop)
     loop->is_woken = false;
 }
 
+static bool has_active(const struct loop *loop)
+{
+    for (const struct handle *handle = loop->handles; handle != NULL; handle = handle->next) {
+        if (handle->is_active) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* P10: whatever hangs, a loop goes on with all the rest that it has. One that has closed it, to end
+ * with its program, may wait for others to end. */
+static void check_turn(const struct loop *loop, uint64_t began_us)
+{
+    const struct sim_host *host = machine_here();
+    uint64_t lasted_us =
+        machine_now_us() - (began_us > host->thawed_us ? began_us : host->thawed_us);
+
+    if (lasted_us > TURN_US_MAX && has_active(loop)) {
+        watch_fail("thread %s of node %u stood still for %llu ms",
+                   machine_thread_name(machine_self()), host->number,
+                   (unsigned long long)lasted_us / 1000);
+    }
+}
+
 int uv_run(uv_loop_t *uv, uv_run_mode mode)
 {
     struct loop *loop = loop_of(uv);
+    uint64_t began_us;
 
     do {
+        began_us = machine_now_us();
         update_time(loop);
         run_timers(loop);
         run_hooks(loop, UV_IDLE);
         run_hooks(loop, UV_PREPARE);
+        check_turn(loop, began_us);
         if (mode != UV_RUN_NOWAIT && !has_idle(loop) && loop->first_ready == NULL &&
             loop->first_post == NULL && !is_anything_closing(loop) && is_alive(loop)) {
             sleep_until_something(loop);
         } else {
             machine_yield();
         }
+        began_us = machine_now_us();
         update_time(loop);
         run_posts(loop);
         serve_ready(loop);
         run_hooks(loop, UV_CHECK);
+        check_turn(loop, began_us);
         run_closing(loop);
     } while (mode == UV_RUN_DEFAULT && is_alive(loop) && !loop->is_stopped);
     loop->is_stopped = false;

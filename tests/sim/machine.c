@@ -159,6 +159,14 @@ void machine_kill(struct sim_host *host)
     }
 }
 
+void machine_freeze(struct sim_host *host, bool is_frozen)
+{
+    if (host->is_frozen && !is_frozen) {
+        host->thawed_us = room.now_us;
+    }
+    host->is_frozen = is_frozen;
+}
+
 /* ---- threads */
 
 static void enter(void *ctx)
@@ -225,6 +233,11 @@ struct sim_thread *machine_self(void)
 void machine_name_thread(struct sim_thread *thread, const char *name)
 {
     (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+}
+
+const char *machine_thread_name(const struct sim_thread *thread)
+{
+    return thread->name;
 }
 
 void machine_yield(void)

@@ -16,12 +16,13 @@
 struct sim_thread;
 
 struct sim_host {
-    uint32_t number; /* from 1; its address is 10.0.0.number */
-    bool is_up;      /* its program runs */
-    bool is_powered; /* its kernel does: it answers for a program that does not run */
-    bool is_frozen;  /* SIGSTOP: its kernel goes on */
-    bool is_full;    /* no file of it can grow */
-    uint32_t life;   /* counts starts of the program */
+    uint32_t number;    /* from 1; its address is 10.0.0.number */
+    bool is_up;         /* its program runs */
+    bool is_powered;    /* its kernel does: it answers for a program that does not run */
+    bool is_frozen;     /* SIGSTOP: its kernel goes on */
+    bool is_full;       /* no file of it can grow */
+    uint32_t life;      /* counts starts of the program */
+    uint64_t thawed_us; /* it stood still as a whole until then */
     int64_t wall_offset_us;
     void *ctx; /* of the program */
 };
@@ -43,11 +44,15 @@ struct sim_host *machine_here(void);
  * them, and does not return then. */
 void machine_kill(struct sim_host *host);
 
+/** SIGSTOP, or SIGCONT. */
+void machine_freeze(struct sim_host *host, bool is_frozen);
+
 /* ---- threads */
 
 struct sim_thread *machine_spawn(struct sim_host *host, void *(*run)(void *ctx), void *ctx);
 struct sim_thread *machine_self(void);
 void machine_name_thread(struct sim_thread *thread, const char *name);
+const char *machine_thread_name(const struct sim_thread *thread);
 /** Give others a turn. */
 void machine_yield(void);
 /** Wait until woken, or until the time comes. False: the time came. */

@@ -18,7 +18,7 @@
 static const char *const names[] = {"none",        "early-ack", "repeat",      "lose",
                                     "lose-one",    "forget",    "flap",        "stale",
                                     "ghost",       "no-fence",  "other-state", "no-redial",
-                                    "old-members", "goes-on",   "lost-commit"};
+                                    "old-members", "waits",     "goes-on",     "lost-commit"};
 static enum plant planted;
 
 enum plant plant_find(const char *name)
