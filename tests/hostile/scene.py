@@ -69,9 +69,9 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
         return self.cluster.client(self.new_user(name, node_id), node_id, silence_s=SILENCE_S)
 
     async def asyncTearDown(self) -> None:  # noqa: N802
-        resident_kib = self.resident()
-        judgement = await self.chat.end(ARRIVAL_TIMEOUT_S)
         try:
+            resident_kib = self.resident()
+            judgement = await self.chat.end(ARRIVAL_TIMEOUT_S)
             self.assertEqual(0, judgement.faults(), f"bystanders: {judgement}")
             self.assertGreater(judgement.received, 0)
             for client in self.bystanders:
@@ -114,8 +114,9 @@ class HostileCase(unittest.IsolatedAsyncioTestCase):
 
     def resident(self) -> int:
         """Memory of the node in KiB."""
-        status = Path(f"/proc/{self.cluster.node(self.node_id).pid}/status").read_text()
-        found = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+        status = Path(f"/proc/{self.cluster.node(self.node_id).pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        found = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
         self.assertTrue(found, "the node is dead")
         return int(found[0])
 
