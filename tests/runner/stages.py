@@ -7,6 +7,7 @@ over its time limit fails.
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ PYTHON = ["/usr/bin/python3", "-B"]
 TIDY_FOLDERS = ["ha", "node", "raft", "storage", "tools", "xmpp"]
 FUZZ_SECONDS = 12
 FUZZ_SECONDS_LONG = 300
+FUZZ_CRASHED = 77  # -error_exitcode of libFuzzer
+FUZZ_GOAL = "no input crashes the decoder"
+PLANTED_GOAL = "a decoder without one of its checks crashes soon"
+PLANTED = re.compile(r"^muster_fuzz_planted\((\w+)", re.MULTILINE)
 KILLS = {"gcc": 30, "asan": 6, "tsan": 6}
 KILLS_LONG = 200
 CUTS_LONG = 51
@@ -127,20 +132,34 @@ def _ctest(build: str, label: str) -> Callable[[Options], list[Program]]:
 
 
 def _fuzz(seconds: int) -> Callable[[Options], list[Program]]:
-    """Each libFuzzer target for a bounded time."""
-    return lambda options: [
-        _fuzz_program(target, build_dir(options, "asan") / "fuzz" / target.name, seconds)
-        for target in sorted((build_dir(options, "asan") / "bin").glob("fuzz_*"))]
+    """Each libFuzzer target for a bounded time, and those that have to crash within it."""
+    def programs(options: Options) -> list[Program]:
+        build = build_dir(options, "asan")
+        return [make(target, build / "fuzz" / target.name, seconds)
+                for pattern, make in (("fuzz_*", _fuzz_program), ("planted_*", _planted_program))
+                for target in sorted((build / "bin").glob(pattern))]
+    return programs
 
 
 def _fuzz_program(target: Path, found: Path, seconds: int) -> Program:
     """It starts from the committed corpus, which is only read; new inputs go to a folder."""
-    corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
-    found.mkdir(parents=True, exist_ok=True)
-    command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
-               str(found), str(corpus)]
-    return Program(target.name, "no input crashes the decoder", command, seconds + 60, found,
+    return Program(target.name, FUZZ_GOAL, _fuzz_command(target, found, seconds), seconds + 60,
+                   found, env=SANITIZER_ENV["asan"])
+
+
+def _planted_program(target: Path, found: Path, seconds: int) -> Program:
+    """The same for a decoder with a fault: the test is that libFuzzer ends as for a crash."""
+    command = ["sh", "-c", f'"$@"; test $? -eq {FUZZ_CRASHED}', "sh",
+               *_fuzz_command(target, found, seconds), "-exact_artifact_path=/dev/null"]
+    return Program(target.name, PLANTED_GOAL, command, seconds + 60, found,
                    env=SANITIZER_ENV["asan"])
+
+
+def _fuzz_command(target: Path, found: Path, seconds: int) -> list[str]:
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.split("_", 1)[1]
+    found.mkdir(parents=True, exist_ok=True)
+    return [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+            str(found), str(corpus)]
 
 
 def _python(folder: str, build: str, timeout_s: float, files: str = "test_*.py",
@@ -293,8 +312,11 @@ def listed_programs(stage: Stage, options: Options) -> list[Program]:
             programs.append(Program(name, "", [], 0, ROOT, c_cases(source)))
         return programs
     if stage.name.startswith("fuzz"):
-        return [Program(source.stem, "no input crashes the decoder", [], 0, ROOT)
-                for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
+        folder = ROOT / "tests" / "fuzz"
+        planted = PLANTED.findall((folder / "CMakeLists.txt").read_text())
+        return [*(Program(source.stem, FUZZ_GOAL, [], 0, ROOT)
+                  for source in sorted(folder.glob("fuzz_*.c"))),
+                *(Program(f"planted_{name}", PLANTED_GOAL, [], 0, ROOT) for name in planted)]
     return stage.programs(options)
 
 
