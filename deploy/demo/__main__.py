@@ -84,6 +84,7 @@ class Demo:
         subprocess.run([ROOT / "tools" / "cluster", "start", str(VICTIM), "--dir", self.folder],
                        check=True)
         for client in (romeo, juliet):
+            client.acknowledge()  # or what came last would wait for whoever logs in next
             await client.close()
         self.step("What became of the messages")
         report(judgement, seconds)

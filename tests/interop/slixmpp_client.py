@@ -92,6 +92,10 @@ class SlixmppClient(Watched):
         self._closing = True
         await self.xmpp.disconnect(wait=1.0)
 
+    def acknowledge(self) -> None:
+        """Tell the server what has come, though it has not asked."""
+        self.xmpp["xep_0198"].send_ack()
+
     def break_connection(self) -> None:
         """Cut the connection as a network would."""
         self.xmpp.abort()
