@@ -174,6 +174,16 @@ class TestCluster:
                 raise TimeoutError(f"node {node_id}: serving is not {wanted} in {timeout_s:.0f} s")
             await asyncio.sleep(POLL_S)
 
+    def wait_written(self, timeout_s: float = 20.0) -> None:
+        """Wait until every node knows that the cluster writes what they all read. A new one serves
+        some moments before, and refuses till then what only that version has, as imports."""
+        deadline = time.monotonic() + timeout_s
+        while not all(self.ask(node_id, "cluster.upgrade-check")["written"]
+                      for node_id in self.ids):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no version is written after {timeout_s:.0f} s")
+            time.sleep(POLL_S)
+
     async def wait_equal(self, timeout_s: float = 30.0) -> str:
         """Wait until all nodes have reached one mark; their hashes there must be equal (P7)."""
         deadline = time.monotonic() + timeout_s

@@ -24,6 +24,7 @@ class MovedTest(unittest.IsolatedAsyncioTestCase):
         asyncio.get_running_loop().set_debug(False)  # unittest's choice; it slows the clients
         self.cluster = TestCluster("--nodes", "3")
         self.addCleanup(self.cluster.close)
+        self.cluster.wait_written()
         self.assertEqual(DOMAIN, self.cluster.cluster.domain)
 
     def ctl(self, *words: str) -> Said:

@@ -32,6 +32,7 @@ class Export(unittest.IsolatedAsyncioTestCase):
         """Three nodes."""
         cluster = TestCluster("--nodes", "3")
         self.addCleanup(cluster.close)
+        cluster.wait_written()
         return cluster
 
     def ctl(self, cluster: TestCluster, *words: str) -> Said:

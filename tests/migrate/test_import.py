@@ -44,6 +44,7 @@ class Import(unittest.IsolatedAsyncioTestCase):
         self.folder = Path(scratch.name)
         self.cluster = TestCluster("--nodes", "1")
         self.addCleanup(self.cluster.close)
+        self.cluster.wait_written()
 
     def take(self, *users: str, options: Iterable[str] = ("--json",)) -> Said:
         """Import a file with these users."""
