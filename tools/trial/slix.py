@@ -3,7 +3,6 @@ around it (tests/interop/slixmpp_client.py); it resumes at the next node of its 
 node that says nothing is left: the library alone would wait for it for ever."""
 
 import asyncio
-import logging
 import time
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -14,9 +13,6 @@ from tests.interop.slixmpp_client import SlixmppClient
 from tests.lib.xmpp_client import PRESENCE, Settings
 from tools.trial.diary import Device, Diary
 from tools.trial.record import Record
-
-for _name in ("asyncio", "slixmpp"):  # connections that fail are expected
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 LOOK_S = 0.5
 SILENCE_S = 4.0    # a node that acknowledges nothing for longer is dead
