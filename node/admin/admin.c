@@ -7,8 +7,11 @@
 #include "node/base/mem.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CONTROL_BACKLOG 64
@@ -88,6 +91,18 @@ static void wake_loop(void *ctx)
 
 /* ---- start and stop */
 
+/* libuv calls it "permission denied", too, when there is no such folder. */
+static const char *cause_of(int rc, const char *path)
+{
+    char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+    (void)snprintf(folder, sizeof(folder), "%s", path);
+    if (rc == UV_EACCES && access(dirname(folder), F_OK) != 0) {
+        rc = uv_translate_sys_error(errno);
+    }
+    return uv_strerror(rc);
+}
+
 /* The socket is for root and this user alone before anyone can connect. */
 static int listen_at(struct admin *admin, const char *path)
 {
@@ -104,7 +119,7 @@ static int listen_at(struct admin *admin, const char *path)
     }
     if (rc != 0) {
         log_error("admin.listen_failed", LOG_STR("socket", path),
-                  LOG_STR("cause", uv_strerror(rc)));
+                  LOG_STR("cause", cause_of(rc, path)));
         return ERR_IO;
     }
     return 0;

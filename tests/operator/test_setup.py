@@ -110,6 +110,18 @@ class Setup(MachinesTest):
         await client.close()
         self.assertEqual([0, 0, 0], [machine.stop() for machine in self.machines])
 
+    async def test_no_folder_for_the_socket(self) -> None:
+        """A node whose control socket has no folder ends at once, and its log names the cause."""
+        first = self.machines[0]
+        first.control = str(first.folder / "none" / "control")
+        self.init()
+        first.run()
+        assert first.process is not None
+        self.assertEqual(1, await asyncio.to_thread(first.process.wait, TIMEOUT_S), first.log())
+        first.process = None
+        line = next(line for line in first.log().splitlines() if "admin.listen_failed" in line)
+        self.assertIn("no such file or directory", line)
+
     async def test_witness(self) -> None:
         """A node that is added as a witness joins as one: no clients in its configuration, and no
         certificate for them. When it has lost everything it is replaced as what it was."""
