@@ -96,11 +96,19 @@ void verb_session_list(struct request *request)
     }
 }
 
+static void deny_none(struct request *request)
+{
+    const char *resource = request_text(request, "resource");
+
+    request_deny(request, ERR_NOT_FOUND, "%s%s%s has no session", request_text(request, "bare"),
+                 resource == NULL ? "" : "/", resource == NULL ? "" : resource);
+}
+
 static void read_one_user(struct request *request, struct core *core)
 {
     read_sessions(request, core);
     if (json_array_size(json_object_get(request->result, "sessions")) == 0) {
-        request->rc = ERR_NOT_FOUND;
+        deny_none(request);
     }
 }
 
@@ -108,6 +116,14 @@ void verb_session_show(struct request *request)
 {
     if (prepare_address(request)) {
         request_read_state(request, read_one_user);
+    }
+}
+
+static void explain_kill(struct request *request, struct core *core)
+{
+    (void)core;
+    if (request->rc == ERR_NOT_FOUND) {
+        deny_none(request);
     }
 }
 
@@ -127,5 +143,6 @@ void verb_session_kill(struct request *request)
     }
     command.body_case = PB__COMMAND__BODY_KILL;
     command.kill = &kill;
+    request->explain = explain_kill;
     request_submit(request, &command);
 }

@@ -103,8 +103,13 @@ class Accounts(unittest.IsolatedAsyncioTestCase):
         self.assertNotIn("second.test", self.ok("domain", "list").out)
 
     async def test_sessions(self) -> None:
-        """A session is listed with its node, shown, and gone when it was killed."""
+        """A session is listed with its node, shown, and gone when killed; a refusal says there is
+        none."""
         jid = self.cluster.add_user("seen")
+        for verb in ("show", "kill"):
+            said = self.ctl("session", verb, f"{jid}/desk")
+            self.assertEqual((REFUSED, f"musterctl: {jid}/desk has no session\n"),
+                             (said.code, said.err))
         client = self.cluster.client(jid, 2, resource="desk")
         await client.start()
         row = self.ok("session", "list", jid).out.splitlines()[-1].split()
