@@ -1,15 +1,44 @@
 """The network of the tests does what it says."""
 
 import itertools
+import os
 import socket
+import subprocess
+import sys
 import time
 import unittest
+from pathlib import Path
 
 from tools.local.network import Network, NotPermitted
 
+ROOT = Path(__file__).resolve().parents[2]
 PORT = 9
 SILENCE_S = 0.2
 UP_TIMEOUT_S = 10.0
+
+
+# A process of its own: it gives rights up.
+TRY = """
+from tools.local.network import Network, NotPermitted
+try:
+    Network([1])
+except NotPermitted as error:
+    print(error)
+"""
+
+
+class Permission(unittest.TestCase):
+    """Who may not make networks, or cannot, is told so: tests are skipped then, or try less."""
+
+    def test_not_permitted(self) -> None:
+        """Without the right, as in a container or for a user, and without the program."""
+        without = ["setpriv", "--bounding-set=-sys_admin"] if os.geteuid() == 0 else []
+        for words, path, why in ((without, os.environ["PATH"], "run as root"),
+                                 ([], "/nowhere", "iproute2")):
+            done = subprocess.run([*words, sys.executable, "-B", "-c", TRY], cwd=ROOT, text=True,
+                                  env={**os.environ, "PATH": path}, capture_output=True,
+                                  check=False)
+            self.assertIn(why, done.stdout, done.stderr)
 
 
 class Cuts(unittest.TestCase):

@@ -27,7 +27,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotPermitted(Exception):
-    """This process may not make network namespaces."""
+    """This process may not make network namespaces, or cannot."""
 
 
 class Network:
@@ -37,13 +37,12 @@ class Network:
         """The folder, which is made, gets a name for each namespace; one that is kept the same lets
         a cluster be started again behind another router."""
         self._nodes = {node_id: f"{SUBNET}.{node_id}.2" for node_id in node_ids}
-        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self._home = _enter_new()
         self._holders: list[subprocess.Popen[bytes]] = []
         self._cuts: list[tuple[int, int]] = []
         self._folder = folder or Path(tempfile.mkdtemp(prefix="muster-net-"))
         self._folder.mkdir(exist_ok=True)
         try:
-            _enter_new()
             _ip(["link set lo up"])
             for name, value in ROUTER_SETTINGS.items():
                 Path("/proc/sys/net/ipv4", name).write_text(str(value))
@@ -145,11 +144,17 @@ class Network:
         return f"from {self._nodes[pair[0]]} to {self._nodes[pair[1]]} blackhole"
 
 
-def _enter_new() -> None:
+def _enter_new() -> int:
+    """Returns a file of the namespace where this process was before."""
+    if shutil.which("ip") is None:
+        raise NotPermitted("needs ip, of the package iproute2")
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         _check(_libc.unshare(CLONE_NEWNET))
     except PermissionError as error:
+        os.close(home)
         raise NotPermitted("needs to make network namespaces: run as root") from error
+    return home
 
 
 def _check(result: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -18,6 +19,17 @@ def _mount(folder: Path) -> None:
                            str(folder)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DiskError(f"no tmpfs can be mounted: {done.stderr.strip()}")
+
+
+def can_mount() -> bool:
+    """Not everywhere may root do it: in a container it mostly may not."""
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            _mount(Path(name))
+        except DiskError:
+            return False
+        subprocess.run(["umount", name], check=True)
+        return True
 
 
 class SmallDisk:

@@ -2,7 +2,6 @@
 that can be disturbed, and its end."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ from tools.local import main as local
 from tools.local import processes
 from tools.local.layout import FILE, Cluster, LocalError, load, save
 from tools.local.main import find_program
-from tools.local.network import SUBNET, Network
-from tools.local.small_disk import SmallDisk
+from tools.local.network import SUBNET, Network, NotPermitted
+from tools.local.small_disk import SmallDisk, can_mount
 from tools.trial.faults.fault import DISK, GEAR, NETWORK, WIRE
 from tools.trial.field import Field
 from tools.trial.record import Record
@@ -23,24 +22,28 @@ TIMERS = ["fallback_s=3", "service_s=5"]
 START_TIMEOUT_S = 60.0
 TUN = Path("/dev/net/tun")
 LAUNCHER = "launcher.json"
-
-
-def is_root() -> bool:
-    """Only root may make networks and mount disks."""
-    return os.geteuid() == 0
+# What whoever reads that something cannot be made here has to look for.
+SOURCES = {NETWORK: "a network for each node (root; ip of iproute2; a cluster made with them)",
+           WIRE: str(TUN),
+           DISK: "disks that may be mounted (root)",
+           GEAR: "libraries that only a whole build has (ninja -C build)"}
 
 
 @contextmanager
 def networked(folder: Path, count: int) -> Iterator[Network | None]:
-    """The cluster in the folder, made with so many nodes if there is none, and (for root, if it was
-    made here) the networks of its nodes. This process sits between them; threads that it had before
-    do not."""
+    """The cluster in the folder, made with so many nodes if there is none, and (for who may make
+    them, if it was made here) the networks of its nodes. This process sits between them; threads
+    that it had before do not."""
     is_there = (folder / FILE).exists()
     ids = [node.id for node in load(folder).nodes] if is_there else list(range(1, count + 1))
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     network = None
-    if has_networks(folder) if is_there else is_root():
-        network = Network(ids, folder / "net")
+    if not is_there or has_networks(folder):
+        try:
+            network = Network(ids, folder / "net")
+        except NotPermitted as error:
+            if is_there:
+                raise LocalError(f"the nodes have networks of their own: {error}") from error
     try:
         if not is_there:
             _make(folder, ids, network)
@@ -62,13 +65,13 @@ def _make(folder: Path, ids: list[int], network: Network | None) -> None:
 
 def has_networks(folder: Path) -> bool:
     """Whether each node of this cluster has a network of its own."""
-    return is_root() and all(node.host.startswith(SUBNET) for node in load(folder).nodes)
+    return all(node.host.startswith(SUBNET) for node in load(folder).nodes)
 
 
 def abilities(folder: Path) -> frozenset[str]:
     """What can be disturbed in this cluster by whoever runs this."""
     has = set()
-    if is_root():
+    if can_mount():
         has.add(DISK)
     if has_networks(folder):
         has.add(NETWORK)

@@ -61,7 +61,8 @@ def usable(names: list[str], folder: Path) -> dict[str, Fault]:
     has = ground.abilities(folder)
     for name in names:
         if missing := ALL[name].needs - has:
-            print(f"tools/chaos: no {name} here: needs {', '.join(sorted(missing))}",
+            print(f"tools/chaos: no {name} here: needs "
+                  + ", ".join(ground.SOURCES[one] for one in sorted(missing)),
                   file=sys.stderr)
     return {name: ALL[name] for name in names if ALL[name].needs <= has}
 
