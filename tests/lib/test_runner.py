@@ -4,8 +4,10 @@ import sys
 import unittest
 from pathlib import Path
 
+from tests.runner.__main__ import selected_stages
 from tests.runner.process import Finished, run
 from tests.runner.program import explain, judge
+from tests.runner.stages import STAGES, Options
 
 HERE = Path(__file__).parent
 
@@ -49,6 +51,23 @@ class Judging(unittest.TestCase):
     def test_unfinished_plan(self) -> None:
         """A program that ends well but ran fewer tests than it announced fails."""
         self.assertEqual((1, 1), self._judge(0, "1..2\nok 1 - a\n"))
+
+
+class Selecting(unittest.TestCase):
+    """What --only asks for, and no build that it does not need."""
+
+    def _stages(self, only: str) -> list[str]:
+        return [stage.name for stage in selected_stages(only, Options(HERE, False, 1))[0]]
+
+    def test_only(self) -> None:
+        """A stage by its name; programs by a part of theirs, in whichever stages they are."""
+        self.assertEqual(["build-gcc", "migrate"], self._stages("migrate"))
+        self.assertEqual(["build-gcc", "migrate"], self._stages("migrate/test_import"))
+        self.assertEqual(["build-gcc", "unit", "build-tsan", "unit-tsan"],
+                         self._stages("corpus_entry"))
+        self.assertEqual(["build-asan", "fuzz"], self._stages("fuzz_entry"))
+        self.assertEqual([], self._stages("no such test"))
+        self.assertEqual({stage.name for stage in STAGES if not stage.full}, set(self._stages("")))
 
 
 class Processes(unittest.TestCase):

@@ -25,15 +25,18 @@ def show_list(options: Options) -> None:
                 print(f"    {case.name}: {case.goal}")
 
 
-def selected_stages(only: str, full: bool) -> tuple[list[Stage], set[str]]:
-    """The stages to run in order, and the names of those that are there only as a need."""
+def selected_stages(only: str, options: Options) -> tuple[list[Stage], set[str]]:
+    """The stages to run in order, and the names of those that are there only as a need. Where no
+    program is wanted, nothing is built."""
     by_name = {stage.name: stage for stage in STAGES}
     if only in by_name:
         wanted = {only}
     else:
-        wanted = {stage.name for stage in STAGES if full or not stage.full}
+        wanted = {stage.name for stage in STAGES if options.full or not stage.full}
         if only:
-            wanted = {name for name in wanted if not name.startswith("build-")}
+            wanted = {name for name in wanted if not name.startswith("build-")
+                      and any(only in program.name
+                              for program in listed_programs(by_name[name], options))}
     needs = {need for name in wanted for need in by_name[name].needs} - wanted
     return [stage for stage in STAGES if stage.name in wanted | needs], needs
 
@@ -59,7 +62,7 @@ def run_stages(options: Options, only: str) -> tuple[int, int]:
     """Run what is selected; a stage whose need failed fails without being run."""
     passed = 0
     broken: set[str] = set()
-    stages, needs = selected_stages(only, options.full)
+    stages, needs = selected_stages(only, options)
     summary = []
     failures: list[str] = []
     for stage in stages:

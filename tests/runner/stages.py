@@ -310,6 +310,10 @@ def listed_programs(stage: Stage, options: Options) -> list[Program]:
             folder = source.parent.relative_to(ROOT / "tests" / "unit")
             name = "unit_" + "_".join([*folder.parts, source.stem])
             programs.append(Program(name, "", [], 0, ROOT, c_cases(source)))
+        if stage.name != "unit-asan":  # there they are libFuzzer's
+            programs += [Program(source.stem.replace("fuzz_", "corpus_"),
+                                 "no input of its corpus crashes the decoder", [], 0, ROOT)
+                         for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
         return programs
     if stage.name.startswith("fuzz"):
         folder = ROOT / "tests" / "fuzz"
