@@ -40,6 +40,10 @@ static void install(struct rlog *rlog)
 
 static void go_on(struct rlog *rlog)
 {
+    if (!shim_keeps_offer(rlog->shim)) {
+        rlog->offer.retry_ms = 0;
+        return;
+    }
     if (rlog->raft.last_applied < rlog->offer.index &&
         rlog_allow_shorter_log(rlog, rlog->offer.index) != 0) {
         rlog->offer.retry_ms = clock_mono_ms() + COPY_RETRY_MS;

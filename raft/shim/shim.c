@@ -340,12 +340,24 @@ static void on_append_entries(struct shim *shim, struct raft_message *message)
     shim->handling = (struct verified){0};
 }
 
+/* Only a leader offers, and only to who has answered it in its term, which knows it by that. Any
+ * other offer could name an index that no store ever has, and would keep this node from serving for
+ * ever (defect 29). */
+static bool comes_from_leader(const struct shim *shim, const struct raft_message *offer)
+{
+    const struct raft *raft = shim->raft;
+    raft_id leader = raft->state == RAFT_FOLLOWER ? raft->follower_state.current_leader.id : 0;
+
+    return raft->state != RAFT_LEADER && offer->install_snapshot.term >= raft->current_term &&
+           (leader == 0 || leader == offer->server_id);
+}
+
 static void offer_snapshot(struct shim *shim, struct raft_message *message)
 {
     raft_id from = message->server_id;
     raft_index index = message->install_snapshot.last_index;
 
-    if (message->install_snapshot.term < shim->raft->current_term) {
+    if (!comes_from_leader(shim, message)) {
         wire_release(message);
         return;
     }
@@ -428,6 +440,14 @@ static bool is_busy(const struct shim *shim)
     return (shim->raft->snapshot.pending.term != 0 || shim->raft->snapshot.put.data != NULL ||
             shim->appends_under_way > 0) &&
            shim_guards(shim, SHIM_GUARD_OFFER_BUSY);
+}
+
+bool shim_keeps_offer(struct shim *shim)
+{
+    if (shim->offered && !comes_from_leader(shim, &shim->offer)) {
+        drop_offer(shim);
+    }
+    return shim->offered;
 }
 
 bool shim_install_snapshot(struct shim *shim)

@@ -106,6 +106,8 @@ bool shim_snapshot_waits(const struct shim *shim);
  * leader, also when its log has all of that already. False: not now, ask again; libraft is at a
  * snapshot. True also when none is offered. */
 NODISCARD bool shim_install_snapshot(struct shim *shim);
+/** Is a snapshot still offered? Another leader, or one of a later term, has to offer anew. */
+bool shim_keeps_offer(struct shim *shim);
 
 /** Term of an entry in libraft's log, 0 when it is not there. */
 raft_term shim_term_of(const struct raft *raft, raft_index index);

@@ -587,6 +587,26 @@ static inline void lab_receive(struct lab *lab, int from, const struct raft_mess
     wire_frame_deinit(&frame);
 }
 
+/* A leader of a term offers node `to` what stands for its log up to an entry. */
+static inline void lab_offer(struct lab *lab, int from, int to, raft_term term, raft_index last,
+                             raft_term last_term)
+{
+    char manifest[8] = "manifest";
+    struct raft_message offer = {
+        .type = RAFT_IO_INSTALL_SNAPSHOT,
+        .server_id = lab_id(to),
+        .install_snapshot = {.term = term,
+                             .last_index = last,
+                             .last_term = last_term,
+                             .conf_index = 1,
+                             .data = {manifest, sizeof(manifest)}},
+    };
+
+    lab_copy_members(&lab->nodes[to].raft.configuration, &offer.install_snapshot.conf);
+    lab_receive(lab, from, &offer);
+    raft_configuration_close(&offer.install_snapshot.conf);
+}
+
 #define LAB_ALL 1000
 
 static inline void lab_drop_all(struct lab *lab)

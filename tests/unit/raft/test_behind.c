@@ -39,21 +39,9 @@ static struct lab *lab_with_entries(unsigned guards_off)
 static void begin_install(struct lab *lab)
 {
     const struct raft *leader = &lab->nodes[2].raft;
-    char manifest[8] = "manifest";
-    struct raft_message message = {
-        .type = RAFT_IO_INSTALL_SNAPSHOT,
-        .server_id = lab_id(3),
-        .install_snapshot = {.term = leader->current_term,
-                             .last_index = STOOD,
-                             .last_term = shim_term_of(leader, STOOD),
-                             .conf_index = 1,
-                             .data = {manifest, sizeof(manifest)}},
-    };
 
-    lab_copy_members(&leader->configuration, &message.install_snapshot.conf);
-    lab_receive(lab, 2, &message);
+    lab_offer(lab, 2, 3, leader->current_term, STOOD, shim_term_of(leader, STOOD));
     assert_true(shim_install_snapshot(lab->nodes[3].shim));
-    raft_configuration_close(&message.install_snapshot.conf);
 }
 
 /* Node 3 has it; its leader does not hear of that. */

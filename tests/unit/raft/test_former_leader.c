@@ -37,24 +37,12 @@ static bool answers_offer(unsigned guards_off)
     struct lab *lab = former_leader(guards_off);
     struct raft *raft = &lab->nodes[2].raft;
     raft_index last = raft_last_index(raft);
-    char manifest[8] = "manifest";
-    struct raft_message offer = {
-        .type = RAFT_IO_INSTALL_SNAPSHOT,
-        .server_id = lab_id(2),
-        .install_snapshot = {.term = LATER_TERM,
-                             .last_index = last,
-                             .last_term = shim_term_of(raft, last),
-                             .conf_index = 1,
-                             .data = {manifest, sizeof(manifest)}},
-    };
     bool result;
 
-    lab_copy_members(&raft->configuration, &offer.install_snapshot.conf);
-    lab_receive(lab, 1, &offer);
+    lab_offer(lab, 1, 2, LATER_TERM, last, shim_term_of(raft, last));
     result = shim_install_snapshot(lab->nodes[2].shim);
     lab_write(lab, 2, 0);
     assert_true(shim_install_snapshot(lab->nodes[2].shim));
-    raft_configuration_close(&offer.install_snapshot.conf);
     lab_free(&lab);
     return result;
 }

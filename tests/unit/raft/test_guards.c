@@ -224,35 +224,13 @@ static void test_no_election_while_writing(void **state)
     lab_free(&lab);
 }
 
-/* A leader offers node 3 what stands for its log up to index. */
-static void offer_snapshot(struct lab *lab, int from, raft_term term, raft_index index)
-{
-    char manifest[8] = "manifest";
-    struct raft_message install = {
-        .type = RAFT_IO_INSTALL_SNAPSHOT,
-        .server_id = lab_id(3),
-        .install_snapshot = {.term = term,
-                             .last_index = index,
-                             .last_term = term,
-                             .conf_index = 1,
-                             .data = {manifest, sizeof(manifest)}},
-    };
-    struct wire_frame frame = {0};
-
-    lab_copy_members(&lab->nodes[3].raft.configuration, &install.install_snapshot.conf);
-    wire_encode(&install, lab_id(from), &frame);
-    assert_int_equal(shim_receive(lab->nodes[3].shim, (uint32_t)from, frame.parts[0]), 0);
-    raft_configuration_close(&install.install_snapshot.conf);
-    wire_frame_deinit(&frame);
-}
-
 /* A follower (node 3) whose log is being replaced by the snapshot of leader 2. */
 static struct lab *follower_while_installing(unsigned guards_off)
 {
     struct lab *lab = lab_new();
 
     lab_start(lab, guards_off);
-    offer_snapshot(lab, 2, 3, 10);
+    lab_offer(lab, 2, 3, 3, 10, 3);
     assert_true(shim_install_snapshot(lab->nodes[3].shim));
     assert_non_null(lab->nodes[3].snapshot.request);
     return lab;
@@ -647,10 +625,10 @@ static void test_old_offers_are_ignored(void **state)
 
     lab_start(lab, 0);
     lab_elect(lab, 2, 3);
-    offer_snapshot(lab, 2, 3, 10);
-    offer_snapshot(lab, 1, 2, 9);
+    lab_offer(lab, 2, 3, 3, 10, 3);
+    lab_offer(lab, 1, 3, 2, 9, 2);
     assert_int_equal(lab->nodes[3].offered, 10);
-    offer_snapshot(lab, 2, 3, 12);
+    lab_offer(lab, 2, 3, 3, 12, 3);
     assert_int_equal(lab->nodes[3].offered, 12);
     lab_free(&lab);
 }
@@ -723,7 +701,7 @@ static raft_index run_offer_while_writing(unsigned guards_off)
     const int member = shim_member_index(leader, lab_id(3));
     raft_index believed;
 
-    offer_snapshot(lab, 2, leader->current_term, last);
+    lab_offer(lab, 2, 3, leader->current_term, last, leader->current_term);
     assert_int_equal(shim_install_snapshot(lab->nodes[3].shim), guards_off != 0);
     (void)lab_deliver(lab, 2, RAFT_IO_APPEND_ENTRIES_RESULT, LAB_ALL);
     believed = leader->leader_state.progress[member].match_index;
