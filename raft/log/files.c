@@ -84,6 +84,13 @@ static bool add_end(int fd, uint64_t offset, uint64_t file_bytes)
     return ftruncate(fd, (off_t)(file_bytes + BATCH_HEADER_BYTES)) == 0;
 }
 
+bool rlog_is_closed_segment(const char *name, raft_index *first, raft_index *last)
+{
+    int len = 0;
+
+    return sscanf(name, "%llu-%llu%n", first, last, &len) == 2 && name[len] == '\0';
+}
+
 uint64_t rlog_segment_term(int fd, uint64_t position)
 {
     uint8_t bytes[BATCH_HEADER_BYTES];

@@ -310,9 +310,15 @@ void rlog_tail_beat(struct rlog *rlog);
 /* files.c */
 /** Before libraft reads them. ERR_CORRUPT: a file of the log is cut short. Logged. */
 NODISCARD int rlog_check_files(const struct rlog *rlog);
+/** first-last is its name. */
+bool rlog_is_closed_segment(const char *name, raft_index *first, raft_index *last);
 /** The term of an entry in a segment, whose first one is at position 0. 0: it is not there. */
 uint64_t rlog_segment_term(int fd, uint64_t position);
 bool rlog_segment_is_used(int fd);
+
+/* cut.c */
+/** Before libraft reads the files. Logged. */
+void rlog_undo_cut(const struct rlog *rlog);
 
 /* replaced.c */
 /** Remove what raft_uv was about to remove when it had stored a copied snapshot. */

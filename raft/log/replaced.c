@@ -23,14 +23,6 @@ struct folder {
     bool is_open_used;     /* an open segment has entries */
 };
 
-/* first-last is the name of a closed segment. */
-static bool read_closed(const char *name, raft_index *first, raft_index *last)
-{
-    int len = 0;
-
-    return sscanf(name, "%llu-%llu%n", first, last, &len) == 2 && name[len] == '\0';
-}
-
 /* Of a snapshot raft_uv counts those with both files, and that of the highest term and index. */
 static void see_snapshot(struct folder *folder, const char *name)
 {
@@ -62,7 +54,7 @@ static void see_segment(struct folder *folder, const char *name)
     raft_index last;
     int fd;
 
-    if (read_closed(name, &first, &last)) {
+    if (rlog_is_closed_segment(name, &first, &last)) {
         folder->closed_end = last > folder->closed_end ? last : folder->closed_end;
     } else if (strncmp(name, "open-", 5) == 0) {
         fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC);
@@ -79,7 +71,7 @@ static void see_term(struct folder *folder, const char *name)
     raft_index last;
     int fd;
 
-    if (!read_closed(name, &first, &last) || folder->snapshot_index < first ||
+    if (!rlog_is_closed_segment(name, &first, &last) || folder->snapshot_index < first ||
         folder->snapshot_index > last) {
         return;
     }
@@ -105,7 +97,7 @@ static void remove_closed(struct folder *folder, const char *name)
     raft_index first;
     raft_index last;
 
-    if (read_closed(name, &first, &last)) {
+    if (rlog_is_closed_segment(name, &first, &last)) {
         (void)unlinkat(folder->fd, name, 0); /* what stays raft_uv refuses */
     }
 }

@@ -535,6 +535,7 @@ int rlog_start(const struct rlog_config *config, const struct rlog_events *event
         rc = rlog_check_files(rlog);
     }
     if (rc == 0) {
+        rlog_undo_cut(rlog);
         rlog_remove_replaced(rlog);
         rc = open_disk(rlog);
     }

@@ -456,6 +456,39 @@ static void test_a_copy_may_be_ahead_of_the_log(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Goal: defect 39: a crash while the log is cut leaves no node that does not start, and loses
+ * nothing. Method: what raft_uv leaves then: a segment, and its begin as one of its own. */
+static void test_a_crash_during_a_cut(void **state)
+{
+    static struct cluster cluster;
+    struct replica *replica = &cluster.replicas[0];
+    char path[SCRATCH_BYTES + 256];
+    char shorter[SCRATCH_BYTES + 512];
+    unsigned long long first;
+    unsigned long long last;
+    (void)state;
+
+    cluster_init(&cluster, 1);
+    for (size_t life = 1; life <= 2; life++) {
+        cluster_start(&cluster, 0, true);
+        submit_text(replica, "x");
+        submit_text(replica, "x");
+        UNTIL(done_count(replica) == 2 * life);
+        cluster_stop(&cluster, 0);
+    }
+    find_closed_segment(cluster.dirs[0], path, sizeof(path));
+    assert_int_equal(sscanf(strrchr(path, '/'), "/%llu-%llu", &first, &last), 2);
+    assert_true(last > first);
+    (void)snprintf(shorter, sizeof(shorter), "%s/%016llu-%016llu", cluster.dirs[0], first,
+                   last - 1);
+    assert_int_equal(link(path, shorter), 0);
+    cluster_start(&cluster, 0, true);
+    assert_int_not_equal(access(shorter, F_OK), 0);
+    submit_text(replica, "x");
+    UNTIL(done_count(replica) == 5);
+    cluster_deinit(&cluster);
+}
+
 /* Each file of a folder whose name matches goes into another one, or away (to NULL). */
 static void move_files(const char *pattern, const char *to)
 {
@@ -550,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_copies_in_vain_come_to_an_end),
         cmocka_unit_test(test_a_damaged_log_is_refused),
         cmocka_unit_test(test_a_lost_tail_is_refused),
+        cmocka_unit_test(test_a_crash_during_a_cut),
         cmocka_unit_test(test_a_copy_may_be_ahead_of_the_log),
         cmocka_unit_test(test_a_crash_before_segments_are_removed),
     };
