@@ -35,7 +35,7 @@ static bool is_there(const char *name)
 static void append_number(struct buf *out, uint64_t number, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
-        buf_append_u8(out, (uint8_t)(number >> 8 * i));
+        buf_append_u8(out, i < 8 ? (uint8_t)(number >> 8 * i) : 0);
     }
 }
 
