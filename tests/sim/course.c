@@ -280,7 +280,7 @@ static void draw_run(void)
     uint32_t witnesses = machine_chance(300) ? 1 : 0;
 
     room_init(&run.cluster, count, witnesses,
-              machine_chance(700) ? 10 + (uint32_t)machine_draw(60) : 0);
+              machine_chance(700) ? 10 + (uint32_t)machine_draw(60) : 0, machine_chance(250));
     draw_clients();
     run.has_groups = machine_chance(600);
     run.replaces = machine_chance(300);

@@ -397,6 +397,11 @@ void faults_end(void)
     keep_running(NULL);
 }
 
+bool faults_are_on(void)
+{
+    return faults.is_on;
+}
+
 unsigned faults_count(void)
 {
     return faults.count;

@@ -13,6 +13,8 @@ void faults_end(void);
 void faults_moment(uint32_t node, uint64_t within_us);
 /** A node leads. */
 void faults_elected(uint32_t node);
+/** Between faults_begin() and faults_end(). */
+bool faults_are_on(void);
 unsigned faults_count(void);
 /** So often a command was refused because a disk was full. */
 unsigned faults_refused(void);

@@ -2,6 +2,7 @@
 
 #include "node/base/err.h"
 #include "raft/link/internal.h"
+#include "raft/link/resolve.h"
 #include "raft/log/internal.h"
 #include "storage/state/apply.h"
 #include "storage/state/pending.h"
@@ -9,16 +10,17 @@
 #include "tests/sim/room.h"
 #include "xmpp/stream/internal.h"
 
+#include <netdb.h>
 #include <string.h>
 
 #define FORGETFUL_NODE 2
 #define FORGETS_OF_MIL 20
 #define LOSES_ONE_IN   8
 
-static const char *const names[] = {"none",        "early-ack", "repeat",      "lose",
-                                    "lose-one",    "forget",    "flap",        "stale",
-                                    "ghost",       "no-fence",  "other-state", "no-redial",
-                                    "old-members", "waits",     "goes-on",     "lost-commit"};
+static const char *const names[] = {"none",        "early-ack",  "repeat",      "lose",  "lose-one",
+                                    "forget",      "flap",       "stale",       "ghost", "no-fence",
+                                    "other-state", "no-redial",  "old-members", "waits", "asks",
+                                    "goes-on",     "lost-commit"};
 static enum plant planted;
 
 enum plant plant_find(const char *name)
@@ -164,6 +166,20 @@ void __wrap_link_conn_dial(struct link_set *set, struct link_peer *peer,
     if (!plant_is(PLANT_NO_REDIAL) || lost_in[host->number][peer->node_id] != host->life + 1) {
         __real_link_conn_dial(set, peer, address);
     }
+}
+
+void __real_resolver_ask(struct resolver *resolver, uint32_t node_id,
+                         const struct address *address);
+void __wrap_resolver_ask(struct resolver *resolver, uint32_t node_id,
+                         const struct address *address);
+void __wrap_resolver_ask(struct resolver *resolver, uint32_t node_id, const struct address *address)
+{
+    struct addrinfo *list;
+
+    if (plant_is(PLANT_ASKS) && getaddrinfo(address->host, NULL, NULL, &list) == 0) {
+        freeaddrinfo(list);
+    }
+    __real_resolver_ask(resolver, node_id, address);
 }
 
 /* What such an entry did: the later membership counted as replaced by the earlier one. */

@@ -20,6 +20,7 @@ enum plant {
     PLANT_NO_REDIAL,   /* P8: a peer whose link went down once is never dialled again */
     PLANT_OLD_MEMBERS, /* P8: the log is believed about members that others told more of */
     PLANT_WAITS,       /* P10: the thread that serves the links waits for its disk */
+    PLANT_ASKS,        /* P10: it asks the name server itself */
     PLANT_GOES_ON,     /* libraft goes on behind a write that failed */
     PLANT_LOST_COMMIT, /* libraft acknowledges what nobody compared (its worst defect) */
     PLANTS

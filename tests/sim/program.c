@@ -1,14 +1,16 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* RAND_METHOD: the one way to be asked for every byte */
-/* What the program asks of its surroundings, on the machine: chance, processors, its end, and
- * where its lines go. */
+/* What the program asks of its surroundings, on the machine: chance, names, processors, its
+ * end, and where its lines go. */
 #include "tests/sim/program.h"
 #include "node/base/buf.h"
 #include "node/base/crypto.h"
 #include "node/base/log_writer.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/net.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,34 @@ void __wrap_hash_pbkdf2(enum hash_kind kind, struct slice password, struct slice
 {
     (void)iterations;
     __real_hash_pbkdf2(kind, password, salt, 1, out);
+}
+
+/* ---- names: "node2.sim.test" is host 2, says the name server, or nothing for long */
+
+#define NAME_US        2000
+#define SILENT_US_MAX  8000000
+#define SILENT_PER_MIL 300
+
+int __real_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out)
+{
+    char number[16];
+    unsigned host;
+
+    if (sscanf(name, "node%u." SIM_DOMAIN, &host) != 1) {
+        return __real_getaddrinfo(name, service, hints, out);
+    }
+    if (faults_are_on() && machine_chance(SILENT_PER_MIL)) {
+        machine_sleep_us(machine_draw(SILENT_US_MAX));
+        return EAI_AGAIN;
+    }
+    machine_sleep_us(machine_draw(NAME_US));
+    (void)snprintf(number, sizeof(number), "10.0.0.%u", host);
+    return __real_getaddrinfo(number, service, hints, out);
 }
 
 /* ---- lines */

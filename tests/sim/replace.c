@@ -37,11 +37,11 @@ static uint64_t add_anew(int node)
 {
     struct sim_host *from = replacement.from;
     uint32_t asked = 1 + (uint32_t)machine_draw(replacement.cluster->count);
-    char address[32];
+    char address[ADDRESS_BYTES];
     uint64_t raft_id;
     json_t *added;
 
-    (void)snprintf(address, sizeof(address), "10.0.0.%d:%d", node, NODE_LINK_PORT);
+    room_address(replacement.cluster, (uint32_t)node, address);
     if (!operator_insist(from, replacement.cluster->count, "member.remove",
                          json_pack("{s:i}", "node", node), "not_found", PATIENCE_US)) {
         return 0;

@@ -76,22 +76,32 @@ static void write_clients(FILE *file, uint32_t number)
                   number, NODE_C2S_PORT, domain_files.cert, domain_files.key);
 }
 
+void room_address(const struct sim_cluster *cluster, uint32_t number, char out[ADDRESS_BYTES])
+{
+    (void)snprintf(out, ADDRESS_BYTES,
+                   cluster->has_names ? "node%u." SIM_DOMAIN ":%d" : "10.0.0.%u:%d", number,
+                   NODE_LINK_PORT);
+}
+
 static void write_configuration(const struct sim_cluster *cluster, uint32_t number)
 {
     FILE *file = open_file(cluster, number, "muster.yaml");
     const struct pki_files *files = &node_files[number - 1];
+    char address[ADDRESS_BYTES];
+
+    room_address(cluster, number, address);
 
     (void)fprintf(file, "node: {id: %u, name: \"node-%u\", data: \"%s/n%u/data\"%s}\n", number,
                   number, cluster->dir, number,
                   is_witness(cluster, number) ? ", witness: true" : "");
     (void)fprintf(file,
                   "cluster:\n  name: sim\n  domain: \"" SIM_DOMAIN "\"\n"
-                  "  bind: \"10.0.0.%u:%d\"\n  address: \"10.0.0.%u:%d\"\n"
+                  "  bind: \"10.0.0.%u:%d\"\n  address: \"%s\"\n"
                   "  ca: \"%s\"\n  certificate: \"%s\"\n  key: \"%s\"\n  members:\n",
-                  number, NODE_LINK_PORT, number, NODE_LINK_PORT, files->ca, files->cert,
-                  files->key);
+                  number, NODE_LINK_PORT, address, files->ca, files->cert, files->key);
     for (uint32_t i = 1; i <= cluster->count; i++) {
-        (void)fprintf(file, "    - {node: %u, address: \"10.0.0.%u:%d\"}\n", i, i, NODE_LINK_PORT);
+        room_address(cluster, i, address);
+        (void)fprintf(file, "    - {node: %u, address: \"%s\"}\n", i, address);
     }
     if (!is_witness(cluster, number)) {
         write_clients(file, number);
@@ -147,10 +157,10 @@ void room_remove_certificates(void)
 }
 
 void room_init(struct sim_cluster *cluster, uint32_t count, uint32_t witnesses,
-               uint32_t log_entries)
+               uint32_t log_entries, bool has_names)
 {
-    *cluster =
-        (struct sim_cluster){.count = count, .witnesses = witnesses, .log_entries = log_entries};
+    *cluster = (struct sim_cluster){
+        .count = count, .witnesses = witnesses, .log_entries = log_entries, .has_names = has_names};
     (void)snprintf(cluster->dir, sizeof(cluster->dir), "%s/run", folder);
     remove_tree(cluster->dir); /* of a run that died */
     (void)mkdir(cluster->dir, 0700);
@@ -281,6 +291,7 @@ void room_wipe(struct sim_cluster *cluster, uint32_t number)
 
 void room_join(struct sim_cluster *cluster, uint32_t number, uint64_t raft_id)
 {
+    char address[ADDRESS_BYTES];
     const char *comma = "";
     char path[256];
     FILE *file;
@@ -292,8 +303,8 @@ void room_join(struct sim_cluster *cluster, uint32_t number, uint64_t raft_id)
                   (unsigned long long)raft_id);
     for (uint32_t i = 1; i <= cluster->count; i++) {
         if (i != number) {
-            (void)fprintf(file, "%s{\"node\": %u, \"address\": \"10.0.0.%u:%d\"}", comma, i, i,
-                          NODE_LINK_PORT);
+            room_address(cluster, i, address);
+            (void)fprintf(file, "%s{\"node\": %u, \"address\": \"%s\"}", comma, i, address);
             comma = ", ";
         }
     }

@@ -9,12 +9,14 @@
 #define NODE_C2S_PORT  5222
 #define NODES_MAX      7
 #define SIM_DOMAIN     "sim.test"
+#define ADDRESS_BYTES  32
 
 struct sim_cluster {
     char dir[128];
     uint32_t count;
     uint32_t witnesses;   /* the last so many of them */
     uint32_t log_entries; /* between snapshots, so that those who are behind get copies */
+    bool has_names;       /* its nodes know each other by them, not by numbers */
 };
 
 /** Once for all runs. */
@@ -23,8 +25,11 @@ void room_remove_certificates(void);
 
 /** Make folders and configurations of a cluster that is about to begin. */
 void room_init(struct sim_cluster *cluster, uint32_t count, uint32_t witnesses,
-               uint32_t log_entries);
+               uint32_t log_entries, bool has_names);
 void room_remove(struct sim_cluster *cluster);
+
+/** What others know a node by: a number or a name (program.c), with its port. */
+void room_address(const struct sim_cluster *cluster, uint32_t number, char out[ADDRESS_BYTES]);
 
 /** The program of a host starts. */
 void room_start(struct sim_cluster *cluster, uint32_t number);

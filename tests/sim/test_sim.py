@@ -23,8 +23,9 @@ PLANTED = {  # what is put into the program on purpose, and a word of what is fo
     "no-fence": "serves, and is presumed dead",
     "other-state": "has another state at mark",
     "no-redial": "node [0-9] has no link to node [0-9]|does not serve|a vote is missing",
-    "old-members": "node [0-9] has no link to node [0-9]",
+    "old-members": "node [0-9] has no link to node [0-9]|node [0-9] does not serve",
     "waits": "thread raft of node [0-9] stood still for [0-9]+ ms",
+    "asks": "thread raft of node [0-9] stood still for [0-9]+ ms",
     "goes-on": "is next|died of signal|does not serve|which has not got it",
     "lost-commit": "which has not got it",
 }
