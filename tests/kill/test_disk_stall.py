@@ -31,14 +31,17 @@ def _library() -> Path:
     return path
 
 
-class DiskStall(KillTest):
-    """Three nodes; the log of the leader or of a follower stands still."""
+class HeldDisk(KillTest):
+    """Three nodes, one of which has a log that stands still."""
+
+    environment = ""
 
     def make_cluster(self) -> TestCluster:
         """Three nodes, each with the library and a file that holds its log back."""
         self.flags = Path(tempfile.mkdtemp(prefix="muster-held-"))
         self.addCleanup(shutil.rmtree, self.flags)
-        launcher = f"env LD_PRELOAD={_library()} HELD_DISK={self.flags}/{{node}}"
+        launcher = (f"env LD_PRELOAD={_library()} HELD_DISK={self.flags}/{{node}} "
+                    f"{self.environment}")
         return TestCluster("--nodes", "3", launcher=launcher)
 
     def _hold(self, victim: int) -> None:
@@ -60,7 +63,7 @@ class DiskStall(KillTest):
                     self.assertLess(time.monotonic(), deadline, f"node {node_id} takes nothing")
                     await asyncio.sleep(0.1)
 
-    async def _stall(self, scene: Scene, victim: int) -> None:
+    async def stall(self, scene: Scene, victim: int) -> None:
         """The clients of the victim resume elsewhere, and everybody goes on."""
         try:
             orphans = await scene.lose_node(victim, self._hold)
@@ -73,14 +76,33 @@ class DiskStall(KillTest):
         await self.cluster.wait_equal()
         await scene.return_clients(victim, orphans)
 
+
+class DiskStall(HeldDisk):
+    """The log of the leader or of a follower stands still."""
+
     async def test_leader(self) -> None:
         """The leader's log: it commits nothing without it, and must not keep its lease."""
-        await self.run_losses(1, lambda scene: self.cluster.leader() or 0, self._stall)
+        await self.run_losses(1, lambda scene: self.cluster.leader() or 0, self.stall)
 
     async def test_follower(self) -> None:
         """The log of a follower: it applies nothing without it."""
         await self.run_losses(1, lambda scene: next(
-            one for one in self.cluster.ids if one != self.cluster.leader()), self._stall)
+            one for one in self.cluster.ids if one != self.cluster.leader()), self.stall)
+
+
+class Planted(HeldDisk):
+    """What the tests above ask for is not what any node does."""
+
+    environment = "HELD_IN_LOOP=1"
+
+    async def test_waits(self) -> None:
+        """A leader whose raft thread itself waits for the disk: it does not even say so."""
+        async def act(scene: Scene, victim: int) -> None:
+            with self.assertRaisesRegex(AssertionError, "'log-disk-stalled' not found"):
+                await self.stall(scene, victim)
+            await self.cluster.wait_serving(victim, BACK_TIMEOUT_S)
+
+        await self.run_losses(1, lambda scene: self.cluster.leader() or 0, act)
 
 
 if __name__ == "__main__":
