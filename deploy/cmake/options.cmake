@@ -8,6 +8,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" AND NOT SANITIZE)
     add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
 
+# What a library lacks is told at the start (`musterd -t`), not when the first client needs it.
+add_link_options(-Wl,-z,relro,-z,now)
+
 if(SANITIZE STREQUAL "address")
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
     add_link_options(-fsanitize=address,undefined)
