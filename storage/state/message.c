@@ -6,6 +6,7 @@
 #include "storage/state/presence.h"
 #include "storage/state/session.h"
 #include "storage/state/stanza.h"
+#include "storage/state/versions.h"
 
 struct message {
     struct apply *a;
@@ -36,10 +37,23 @@ static void refuse(struct message *m, enum stanza_error error)
     stanza_refuse(m->a, m->sender, m->stanza, error);
 }
 
+/* Whoever is passed over must not come back as if nothing was missing (P2): its session ends, and
+ * its client, if there still is one, logs in anew. */
+static void end_full(struct apply *a, const struct targets *full)
+{
+    if (state_cluster(a->state, a->arena)->log_version >= STATE_LOG_VERSION_FULL_LISTS) {
+        for (size_t i = 0; i < full->count; i++) {
+            session_doom(a, full->sessions[i]);
+        }
+    }
+}
+
 /* Stored once, named by every list that has room. */
 static void deliver(struct message *m, const struct targets *targets)
 {
     struct apply *a = m->a;
+    struct targets full = {.sessions =
+                               arena_alloc(a->arena, targets->count * sizeof(*full.sessions))};
     uint64_t position = apply_position(a);
     Pb__StanzaRow row = PB__STANZA_ROW__INIT;
     uint32_t count = 0;
@@ -51,12 +65,15 @@ static void deliver(struct message *m, const struct targets *targets)
         if (pending_has_room(a, targets->sessions[i], bytes)) {
             pending_add_shared(a, targets->sessions[i], position, position, bytes);
             count++;
+        } else {
+            full.sessions[full.count++] = targets->sessions[i];
         }
     }
     if (count == 0) {
         refuse(m, STANZA_RESOURCE_CONSTRAINT);
         return;
     }
+    end_full(a, &full);
     row.stanza = m->stanza;
     row.store = m->store;
     row_put(a->state, TABLE_STANZA, key_u64(position), &row);

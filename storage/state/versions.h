@@ -9,17 +9,19 @@
 #include <stdint.h>
 
 /* The newest version that this program understands. 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. 2: UserLoad. A build with NEXT_VERSION is the program after this one (next.h). */
+ * NodeVotes. 2: UserLoad, and a full list ends its session. A build with NEXT_VERSION is the
+ * program after this one (next.h). */
 #ifdef NEXT_VERSION
 #define STATE_LOG_VERSION 3
 #else
 #define STATE_LOG_VERSION 2
 #endif
-#define STATE_LOG_VERSION_ALARMS 1
-#define STATE_LOG_VERSION_HEALTH 1
-#define STATE_LOG_VERSION_STOP   1
-#define STATE_LOG_VERSION_VOTES  1
-#define STATE_LOG_VERSION_LOAD   2
+#define STATE_LOG_VERSION_ALARMS     1
+#define STATE_LOG_VERSION_HEALTH     1
+#define STATE_LOG_VERSION_STOP       1
+#define STATE_LOG_VERSION_VOTES      1
+#define STATE_LOG_VERSION_LOAD       2
+#define STATE_LOG_VERSION_FULL_LISTS 2
 
 /* What a store says of its rows, so that a program knows them before it reads one. 2: a roster item
  * has a row of its own, and so has what a presence shows. 3: a node's row says since when it has

@@ -321,6 +321,31 @@ static void test_a_full_list_fits_offline(void **state)
     check_invariants(world.state);
 }
 
+/* Goal: a message that finds no room at one device of several is not missing in the middle of what
+ * that device gets (P2): its session ends, so that it can not be resumed as if all were there.
+ * Method: bob's phone is away and its list full, his desk has room; before and after the version
+ * from which this is so. */
+static void test_a_full_list_beside_another_ends(void **state)
+{
+    uint64_t desk;
+    (void)state;
+
+    world_run(&world, "0 cluster_set log_version=1");
+    world_login(&world, "bob", "b");
+    fill_list_of_bob();
+    desk = world_login(&world, "bob", "desk");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x stanza.id=skipped");
+    assert_non_null(world_session(&world, 2));
+    world_run(&world, "0 cluster_set log_version=2");
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x/b stanza.id=refused");
+    assert_non_null(strstr(buf_text(&world.text), "<resource-constraint"));
+    assert_non_null(world_session(&world, 2));
+    world_run(&world, "1 message from=1:1 stanza.to=bob@x stanza.id=last");
+    assert_null(world_session(&world, 2));
+    assert_non_null(strstr(world_pending(&world, desk), "id=last"));
+    check_invariants(world.state);
+}
+
 /* Goal: nobody answers for a domain that is not served here (RFC 6120 §8.3.3.16).
  * Method: ask a foreign server, and its user; the error is queued at once. */
 static void test_a_foreign_server_is_not_asked(void **state)
@@ -443,6 +468,7 @@ int main(void)
         TEST(test_a_full_list_takes_an_end),
         TEST(test_limits_of_bytes),
         TEST(test_a_full_list_fits_offline),
+        TEST(test_a_full_list_beside_another_ends),
         TEST(test_a_foreign_server_is_not_asked),
         TEST(test_an_overflow_ends_the_session),
         TEST(test_from_is_the_sessions_own),
