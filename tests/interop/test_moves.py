@@ -46,9 +46,17 @@ class Moved(TerminalTest):
 
     async def asyncTearDown(self) -> None:
         await super().asyncTearDown()
+        await self._end_sessions()
         await self.ok("assignment", "policy", "accept")
         if (await self.row(1))["state"] != "Normal":
             await self.move("fallback")
+
+    async def _end_sessions(self) -> None:
+        """What a client left that was ended in the middle would be moved with those of the next
+        test."""
+        left = (await self.ok("session", "list", "--json")).json()["sessions"]
+        for user in {row["user"] for row in left}:
+            await self.ok("session", "kill", user)
 
     # ------------------------------------------------------------ musterctl
 
