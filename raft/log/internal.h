@@ -94,6 +94,9 @@ struct role {
     raft_term term;
 };
 
+/* Marks are at least 50 ms apart; what was held back may come at once. */
+#define HASHES_PER_BEAT_MAX 32
+
 /* A node that the links know. */
 struct peer {
     uint32_t node_id;
@@ -197,6 +200,7 @@ struct rlog {
     struct told told; /* members that the log here does not have yet */
     struct peer peers[RLOG_MEMBERS_MAX * 2];
     size_t peer_count;
+    unsigned hashes_told; /* since the last beat */
     struct voters voters;
 
     /* commands */

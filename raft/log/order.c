@@ -177,10 +177,16 @@ static void begin_incarnation(struct rlog *rlog, uint64_t incarnation)
     rlog_lease_ask(rlog);
 }
 
+/* A node that catches up has many at once, and others take only so many: the next ones say as much.
+ */
 static void publish_hash(struct rlog *rlog, uint64_t mark_index, uint64_t hash)
 {
     const struct hash_report report = {.mark_index = mark_index, .hash = hash};
 
+    if (rlog->hashes_told == HASHES_PER_BEAT_MAX / 2) { /* their beats are not ours */
+        return;
+    }
+    rlog->hashes_told++;
     buf_clear(&rlog->scratch);
     hash_report_encode(&report, &rlog->scratch);
     for (size_t i = 0; i < rlog->peer_count; i++) {

@@ -9,10 +9,8 @@
 /* Nothing heard for this many heartbeats: the link is taken for dead (a cut cable; a dead process
  * is noticed at once). */
 #define SILENCE_HEARTBEATS 10
-/* Marks are at least 50 ms apart; what was held back may come at once. */
-#define HASHES_PER_BEAT_MAX 32
-#define QUEUE_BYTES_URGENT  (8 * 1024 * 1024)
-#define QUEUE_BYTES_BULK    (16 * 1024 * 1024)
+#define QUEUE_BYTES_URGENT (8 * 1024 * 1024)
+#define QUEUE_BYTES_BULK   (16 * 1024 * 1024)
 
 raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id)
 {
@@ -159,6 +157,7 @@ static struct peer *find_peer(struct rlog *rlog, uint32_t node_id)
 
 void rlog_peers_beat(struct rlog *rlog)
 {
+    rlog->hashes_told = 0;
     for (size_t i = 0; i < rlog->peer_count; i++) {
         rlog->peers[i].hash_count = 0;
     }
