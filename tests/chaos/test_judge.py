@@ -440,6 +440,21 @@ class Small(unittest.TestCase):
         del self.story.events[later - 1]
         self.expect()
 
+    def test_gap_after_good_bye(self) -> None:
+        """What was sent before a session's good-bye, and served after it, is not for that session;
+        what goes to its full address still is."""
+        phone = self.story.client("juliet2", resource="phone")
+        self.story.chat(phone, self.romeo)
+        number = self.story.sent(self.romeo, self.juliet.account)
+        later = self.story.sent(self.romeo, phone.jid)
+        self.story.show(phone, available=False)
+        self.story.got(self.juliet, "romeo", number)
+        self.story.acked(self.romeo, number, later)
+        self.story.got(phone, "romeo", later)
+        self.story.offline(phone, "logout")
+        self.story.end()
+        self.expect()
+
     def test_again_after_giving_up(self) -> None:
         """What was not acknowledged may come again to the next session, once."""
         number = self.story.sent(self.romeo, self.juliet.account)

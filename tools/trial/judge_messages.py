@@ -58,6 +58,7 @@ class Message:
     to: str
     session: int
     acked: int = 0           # line
+    served: float = float("inf")  # when it is known to have been: acknowledged, or arrived
     bounced: int = 0         # line
     arrivals: list[Arrival] = field(default_factory=list)
 
@@ -87,6 +88,7 @@ class Messages:
                 message = self.messages.get((event.client, number))
                 if message is not None and not message.acked:
                     message.acked = line
+                    message.served = min(message.served, event.t)
         elif isinstance(event, Bounced):
             message = self.messages.get((event.client, event.number))
             if message is not None:
@@ -118,6 +120,7 @@ class Messages:
         if not message.arrivals:
             self.latencies.append((event.t, event.t - message.t))
         message.arrivals.append(Arrival(event.t, line, event.session, event.client))
+        message.served = min(message.served, event.t)
 
     def _again(self, message: Message, event: Got) -> Arrival | None:
         """The arrival after which this one must not have been."""
@@ -161,9 +164,10 @@ class Messages:
 
     @staticmethod
     def _is_for(message: Message, session: Session) -> bool:
-        """Is it for this very session? What goes to the account goes to all that are shown."""
+        """Is it for this very session? What goes to the account goes to all that are shown from when
+        it was sent until it was served."""
         if message.to == bare(message.to):
-            return session.there_since < message.t < session.there_until
+            return session.there_since < message.t and message.served < session.there_until
         return message.to == session.jid and session.begin < message.t
 
     @staticmethod
