@@ -164,8 +164,8 @@ class Messages:
 
     @staticmethod
     def _is_for(message: Message, session: Session) -> bool:
-        """Is it for this very session? What goes to the account goes to all that are shown from when
-        it was sent until it was served."""
+        """Is it for this very session? What goes to the account goes to all that are shown from
+        when it was sent until it was served."""
         if message.to == bare(message.to):
             return session.there_since < message.t and message.served < session.there_until
         return message.to == session.jid and session.begin < message.t
