@@ -58,7 +58,8 @@ static void *run(void *ctx)
     uint64_t raft_id = 0;
 
     (void)ctx;
-    if (!votes_are_given(replacement.from, replacement.cluster)) { /* one can not be spared */
+    /* Of fewer voters none can be spared. */
+    if (!votes_are_given_everywhere(replacement.from, replacement.cluster)) {
         replacement.number = 0;
         return NULL;
     }

@@ -23,9 +23,8 @@ void votes_order(struct sim_host *from, const struct sim_cluster *cluster, bool 
     }
 }
 
-bool votes_are_given(struct sim_host *from, const struct sim_cluster *cluster)
+static bool are_given_by(struct sim_host *from, const struct sim_cluster *cluster, uint32_t asked)
 {
-    uint32_t asked = 1 + (uint32_t)machine_draw(cluster->count);
     json_t *list = operator_ask(from, asked, "node.list", NULL, ANSWER_US);
     size_t wanted = cluster->count < VOTERS_MAX ? cluster->count : VOTERS_MAX;
     size_t voters = 0;
@@ -42,4 +41,19 @@ bool votes_are_given(struct sim_host *from, const struct sim_cluster *cluster)
     }
     json_decref(list);
     return up == cluster->count && voters == wanted;
+}
+
+bool votes_are_given(struct sim_host *from, const struct sim_cluster *cluster)
+{
+    return are_given_by(from, cluster, 1 + (uint32_t)machine_draw(cluster->count));
+}
+
+bool votes_are_given_everywhere(struct sim_host *from, const struct sim_cluster *cluster)
+{
+    for (uint32_t asked = 1; asked <= cluster->count; asked++) {
+        if (!are_given_by(from, cluster, asked)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -9,5 +9,7 @@
 void votes_order(struct sim_host *from, const struct sim_cluster *cluster, bool moves);
 /** Do as many vote as may? */
 bool votes_are_given(struct sim_host *from, const struct sim_cluster *cluster);
+/** The same as every node has it: one alone may have a change that never comes to the others. */
+bool votes_are_given_everywhere(struct sim_host *from, const struct sim_cluster *cluster);
 
 #endif
