@@ -12,6 +12,7 @@ from tests.kill.scene import ARRIVAL_TIMEOUT_S, RESUME_TIMEOUT_S, KillTest, Scen
 from tests.lib.cluster import TestCluster
 from tools.local import processes
 from tools.local.control import ControlError
+from tools.local.layout import Node
 
 OUTAGES = int(os.environ.get("MUSTER_OUTAGES", "2"))
 LONGEST_PAUSE_S = 0.3
@@ -42,6 +43,8 @@ class Outage(KillTest):
                     lambda client=client, count=count: client.event_count("resumed") > count,
                     RESUME_TIMEOUT_S, "resume after the outage")
             await self._arrival(scene, sent)
+            # A node that does not serve yet may answer from what it had.
+            await asyncio.to_thread(processes.wait_serving, self._nodes(), RESUME_TIMEOUT_S)
             await self.cluster.wait_equal()
             self.assertEqual([], accounts.take_missing())
 
@@ -57,8 +60,11 @@ class Outage(KillTest):
                 lambda other=other, count=count: len(other.received) >= count,
                 ARRIVAL_TIMEOUT_S, "messages from before the outage")
 
+    def _nodes(self) -> list[Node]:
+        return [self.cluster.node(node_id) for node_id in self.cluster.ids]
+
     def _kill_all(self) -> None:
-        nodes = [self.cluster.node(node_id) for node_id in self.cluster.ids]
+        nodes = self._nodes()
         for node in nodes:
             processes.send_signal(node, signal.SIGKILL)
         for node in nodes:

@@ -26,6 +26,7 @@ static struct {
     raft_term *terms;
     size_t room;
     raft_index last;
+    raft_term in_term; /* the latest in which any was */
 } committed;
 
 void watch_raft_init(void)
@@ -124,15 +125,21 @@ static void check_committed(uint32_t node, const struct raft *raft, const struct
     }
     if (raft->commit_index > committed.last) {
         committed.last = raft->commit_index;
+        committed.in_term =
+            raft->current_term > committed.in_term ? raft->current_term : committed.in_term;
     }
 }
 
-/* Leader completeness. */
+/* Leader completeness: what was committed in a term is in the log of each later leader. Who was
+ * elected in an earlier one, and learns of it late, lacks it and can commit nothing. */
 void watch_raft_elected(const struct rlog *rlog)
 {
     const struct raft *raft = &rlog->raft;
     uint32_t node = machine_here()->number;
 
+    if (raft->current_term < committed.in_term) {
+        return;
+    }
     if (last_index(raft) < committed.last) {
         watch_fail("node %u leads with entries up to %llu, and %llu is committed", node,
                    number(last_index(raft)), number(committed.last));
