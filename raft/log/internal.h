@@ -94,9 +94,6 @@ struct role {
     raft_term term;
 };
 
-/* Marks are at least 50 ms apart; what was held back may come at once. */
-#define HASHES_PER_BEAT_MAX 32
-
 /* A node that the links know. */
 struct peer {
     uint32_t node_id;
@@ -200,7 +197,8 @@ struct rlog {
     struct told told; /* members that the log here does not have yet */
     struct peer peers[RLOG_MEMBERS_MAX * 2];
     size_t peer_count;
-    unsigned hashes_told; /* since the last beat */
+    unsigned hashes_told;         /* since the last beat */
+    struct hash_report hash_held; /* to be told at the next one; mark_index 0: none */
     struct voters voters;
 
     /* commands */
@@ -348,6 +346,8 @@ NODISCARD int rlog_open_links(struct rlog *rlog);
 void rlog_tell_log(struct rlog *rlog);
 void rlog_follow_members(struct rlog *rlog);
 void rlog_peers_beat(struct rlog *rlog);
+/** Tell all other nodes, now or at the next beat. */
+void rlog_tell_hash(struct rlog *rlog, const struct hash_report *report);
 /** Why a node that says hello may not link; NULL: it may. ctx: the rlog. */
 const char *rlog_refuse(void *ctx, uint32_t node_id, uint64_t raft_id, bool log_is_empty);
 /** What came over the link to a node. An error: it is not as it should be. */

@@ -177,24 +177,6 @@ static void begin_incarnation(struct rlog *rlog, uint64_t incarnation)
     rlog_lease_ask(rlog);
 }
 
-/* A node that catches up has many at once, and others take only so many: the next ones say as much.
- */
-static void publish_hash(struct rlog *rlog, uint64_t mark_index, uint64_t hash)
-{
-    const struct hash_report report = {.mark_index = mark_index, .hash = hash};
-
-    if (rlog->hashes_told == HASHES_PER_BEAT_MAX / 2) { /* their beats are not ours */
-        return;
-    }
-    rlog->hashes_told++;
-    buf_clear(&rlog->scratch);
-    hash_report_encode(&report, &rlog->scratch);
-    for (size_t i = 0; i < rlog->peer_count; i++) {
-        (void)rlog_send(rlog, rlog->peers[i].node_id, LINK_BULK, FRAME_HASH,
-                        buf_slice(&rlog->scratch));
-    }
-}
-
 /* Takes the command out of a submission; it was counted when it was sent. */
 static void submit(struct rlog *rlog, struct order *order)
 {
@@ -250,7 +232,7 @@ static void execute(struct rlog *rlog, struct order *order)
         rlog_decision_kind(rlog, order->a, (enum entry_kind)order->b);
         break;
     case ORDER_HASH:
-        publish_hash(rlog, order->a, order->b);
+        rlog_tell_hash(rlog, &(struct hash_report){.mark_index = order->a, .hash = order->b});
         break;
     case ORDER_MANIFEST:
         rlog_manifest_answer(rlog, order->a, order->b, order->status);

@@ -9,8 +9,10 @@
 /* Nothing heard for this many heartbeats: the link is taken for dead (a cut cable; a dead process
  * is noticed at once). */
 #define SILENCE_HEARTBEATS 10
-#define QUEUE_BYTES_URGENT (8 * 1024 * 1024)
-#define QUEUE_BYTES_BULK   (16 * 1024 * 1024)
+/* Marks are at least 50 ms apart; what was held back may come at once. */
+#define HASHES_PER_BEAT_MAX 32
+#define QUEUE_BYTES_URGENT  (8 * 1024 * 1024)
+#define QUEUE_BYTES_BULK    (16 * 1024 * 1024)
 
 raft_id rlog_raft_id_of(const struct rlog *rlog, uint32_t node_id)
 {
@@ -155,11 +157,37 @@ static struct peer *find_peer(struct rlog *rlog, uint32_t node_id)
     return NULL;
 }
 
+static void send_hash(struct rlog *rlog, const struct hash_report *report)
+{
+    rlog->hashes_told++;
+    buf_clear(&rlog->scratch);
+    hash_report_encode(report, &rlog->scratch);
+    for (size_t i = 0; i < rlog->peer_count; i++) {
+        (void)rlog_send(rlog, rlog->peers[i].node_id, LINK_BULK, FRAME_HASH,
+                        buf_slice(&rlog->scratch));
+    }
+}
+
+/* A node that catches up has many at once, and others take only so many: of those beyond, the
+ * newest is told at the next beat. Theirs are not ours, so it is half as many. */
+void rlog_tell_hash(struct rlog *rlog, const struct hash_report *report)
+{
+    if (rlog->hashes_told < HASHES_PER_BEAT_MAX / 2) {
+        send_hash(rlog, report);
+    } else {
+        rlog->hash_held = *report;
+    }
+}
+
 void rlog_peers_beat(struct rlog *rlog)
 {
     rlog->hashes_told = 0;
     for (size_t i = 0; i < rlog->peer_count; i++) {
         rlog->peers[i].hash_count = 0;
+    }
+    if (rlog->hash_held.mark_index != 0) {
+        send_hash(rlog, &rlog->hash_held);
+        rlog->hash_held.mark_index = 0;
     }
 }
 

@@ -6,6 +6,7 @@
 
 /* More than one AppendEntries takes, so that what is known between two of them is acted on. */
 #define MESSAGE_ENTRIES (WIRE_ENTRIES_MAX + 10)
+#define NEWEST_MARK     200
 
 /* The answer to a change; lives until it came. */
 struct answer {
@@ -503,7 +504,8 @@ static void test_transfer_during_a_promotion(void **state)
     cluster_deinit(&cluster);
 }
 
-/* Goal: state hashes reach the other nodes (P7). Method: publish one at a node. */
+/* Goal: state hashes reach the other nodes (P7), and of more than they take at once the newest
+ * does. Method: publish one at a node, then as many as one that catches up has. */
 static void test_hash_is_told(void **state)
 {
     static struct cluster cluster;
@@ -520,6 +522,12 @@ static void test_hash_is_told(void **state)
     for (size_t i = 1; i < 3; i++) {
         UNTIL(peek(&cluster.replicas[i], &cluster.replicas[i].hash) == 4711);
         assert_int_equal(peek(&cluster.replicas[i], &cluster.replicas[i].hash_index), 17);
+    }
+    for (uint64_t mark = 18; mark <= NEWEST_MARK; mark++) {
+        rlog_publish_hash(cluster.replicas[0].rlog, mark, mark);
+    }
+    for (size_t i = 1; i < 3; i++) {
+        UNTIL(peek(&cluster.replicas[i], &cluster.replicas[i].hash_index) == NEWEST_MARK);
     }
     cluster_deinit(&cluster);
 }
