@@ -553,6 +553,7 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
         .decoy_secret = slice_make(worker->decoy_secret, sizeof(worker->decoy_secret)),
         .default_domain = worker->default_domain,
         .serves_domain = worker_serves_domain,
+        .written_version = worker_written_version,
         .ctx = worker};
 }
 

@@ -107,6 +107,13 @@ static void each_conn(struct worker *worker, void (*visit)(struct conn *conn))
     }
 }
 
+uint32_t worker_written_version(void *ctx)
+{
+    const struct worker *worker = ctx;
+
+    return rlog_written_version(core_log(worker->core));
+}
+
 bool worker_serves_domain(void *ctx, const char *domain)
 {
     struct worker *worker = ctx;

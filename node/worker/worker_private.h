@@ -81,5 +81,6 @@ struct conn *worker_find(struct worker *worker, uint32_t slot, uint32_t generati
 /** conn is over: forget it; its memory is freed by the caller. */
 void worker_release(struct worker *worker, struct conn *conn);
 bool worker_serves_domain(void *worker, const char *domain);
+uint32_t worker_written_version(void *worker);
 
 #endif

@@ -161,6 +161,11 @@ void rlog_set_written(struct rlog *rlog, uint32_t version)
     }
 }
 
+uint32_t rlog_written_version(struct rlog *rlog)
+{
+    return (uint32_t)atomic_load(&rlog->written_version);
+}
+
 uint64_t rlog_time_ms(struct rlog *rlog)
 {
     return atomic_load(&rlog->time_ms);

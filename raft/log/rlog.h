@@ -144,6 +144,9 @@ void rlog_set_store_low(struct rlog *rlog, bool is_low);
 /** State thread: from now on entries may be proposed in this version, and links to programs that
  * can not read it are refused. */
 void rlog_set_written(struct rlog *rlog, uint32_t version);
+/** The version that entries are proposed in, as far as this node knows. It never falls. Any thread.
+ */
+uint32_t rlog_written_version(struct rlog *rlog);
 /** State thread: apply refused a seq of ours as too high; send again from next_seq on. */
 void rlog_resend(struct rlog *rlog, uint64_t next_seq);
 /** State thread on the leader: propose a decision of the leader (no seq, never retried, dropped

@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 /* The newest version that this program understands. 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. 2: UserLoad, and a full list ends its session. A build with NEXT_VERSION is the
- * program after this one (next.h). */
+ * NodeVotes. 2: UserLoad, and a full list ends its session. 3: what clients keep here. A build with
+ * NEXT_VERSION is the program after this one (next.h). */
 #ifdef NEXT_VERSION
-#define STATE_LOG_VERSION 3
+#define STATE_LOG_VERSION 4
 #else
-#define STATE_LOG_VERSION 2
+#define STATE_LOG_VERSION 3
 #endif
 #define STATE_LOG_VERSION_ALARMS     1
 #define STATE_LOG_VERSION_HEALTH     1

@@ -40,6 +40,11 @@ static bool is_server(const struct question *question)
            state_has_domain(question->state, question->request->to);
 }
 
+static uint32_t log_version(const struct question *question)
+{
+    return state_cluster(question->state, question->arena)->log_version;
+}
+
 /* Does the asked account let the requester see its presence? Then it may know of the account
  * (XEP-0030 §8). */
 static bool is_subscribed(const struct question *question)
@@ -52,13 +57,13 @@ static bool is_subscribed(const struct question *question)
 }
 
 /* XEP-0115 §6.2: the node that our stream features name, with their hash. */
-static bool is_caps_node(const char *node)
+static bool is_caps_node(const struct question *question, const char *node)
 {
     struct buf caps = BUF_EMPTY;
     bool is_caps;
 
     buf_append_str(&caps, FEATURES_NODE "#");
-    features_append_ver(&caps);
+    features_append_ver(log_version(question), &caps);
     is_caps = strcmp(node, buf_text(&caps)) == 0;
     buf_deinit(&caps);
     return is_caps;
@@ -68,7 +73,7 @@ static int answer_disco_info(struct question *question)
 {
     const char *node = xml_attr(question->payload, "node");
 
-    if (node != NULL && !(is_server(question) && is_caps_node(node))) {
+    if (node != NULL && !(is_server(question) && is_caps_node(question, node))) {
         return ERR_NOT_FOUND;
     }
     if (!is_server(question) && !is_own_account(question) && !is_subscribed(question)) {
@@ -80,7 +85,7 @@ static int answer_disco_info(struct question *question)
     }
     buf_append_str(question->inner, ">");
     if (is_server(question)) {
-        features_append_info(question->inner);
+        features_append_info(log_version(question), question->inner);
     } else {
         buf_append_str(question->inner, "<identity category='account' type='registered'/>"
                                         "<feature var='" NS_DISCO_INFO "'/>");

@@ -14,6 +14,7 @@ struct im_sender {
     uint32_t count;        /* inbound count including this stanza */
     bool counted;          /* XEP-0198 is on */
     const char *address;   /* full */
+    uint32_t log_version;  /* no command is made that only a later one knows (versions.h) */
     struct effect_ref ref; /* where the outcome goes; cookie 0: none wanted */
 };
 

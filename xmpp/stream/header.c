@@ -72,10 +72,10 @@ static void write_binding_types(const struct stream *stream, struct buf *out)
 }
 
 /* XEP-0115 §6.3: what the server can do, by hash. */
-static void write_caps(struct buf *text)
+static void write_caps(const struct stream *stream, struct buf *text)
 {
     buf_append_str(text, "<c xmlns='" NS_CAPS "' hash='sha-1' node='" FEATURES_NODE "' ver='");
-    features_append_ver(text);
+    features_append_ver(stream_written_version(stream), text);
     buf_append_str(text, "'/>");
 }
 
@@ -91,7 +91,7 @@ static void write_features(struct stream *stream)
                               "<sm xmlns='" NS_SM "'/>"
                               "<ver xmlns='" NS_ROSTER_VER "'/>"
                               "<sub xmlns='" NS_PRE_APPROVAL "'/>");
-        write_caps(&text);
+        write_caps(stream, &text);
     } else {
         if (!stream->tls_on) {
             buf_append_str(&text, "<starttls xmlns='" NS_TLS "'>");

@@ -77,6 +77,7 @@ static void on_stanza(struct stream *stream, struct xml_event *event)
                                      .count = stream->counted ? stream->in.read + 1 : 0,
                                      .counted = stream->counted,
                                      .address = stream->address,
+                                     .log_version = stream_written_version(stream),
                                      .ref = actions_ref(stream, stream->in.last_cookie + 1)};
     struct buf command = BUF_EMPTY;
     int rc = im_command(&sender, with_lang(stream, event), &event->arena, &command);

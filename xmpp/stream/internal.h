@@ -136,6 +136,11 @@ struct stream {
     uint64_t taken_bytes; /* of the output by the last tick */
 };
 
+static inline uint32_t stream_written_version(const struct stream *stream)
+{
+    return stream->config.written_version(stream->config.ctx);
+}
+
 /* ---- stream.c */
 void stream_move(struct stream *stream, enum stream_state next);
 void stream_step(struct stream *stream);

@@ -32,6 +32,7 @@ struct stream_config {
     uint32_t scram_iterations;  /* of keys that are made here, and so of users that do not exist */
     const char *default_domain; /* answers headers without to */
     bool (*serves_domain)(void *ctx, const char *domain);
+    uint32_t (*written_version)(void *ctx); /* as this node knows it (storage/state/versions.h) */
     void *ctx;
 };
 

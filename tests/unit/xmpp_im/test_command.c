@@ -68,6 +68,7 @@ static struct buf command_for(const char *xml)
                                      .count = 41,
                                      .counted = true,
                                      .address = SENDER,
+                                     .log_version = STATE_LOG_VERSION,
                                      .ref = {.worker = 1, .slot = 2, .generation = 3, .cookie = 4}};
     struct xml_reader *reader = xml_reader_new(&limits);
     struct xml_event *event = NULL;

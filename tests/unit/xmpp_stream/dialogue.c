@@ -2,6 +2,8 @@
  *   message count=1 to=bob@example.test     notes run 1+2@10 ack 10/0     confirm epoch=2 h=3 */
 #include "tests/unit/xmpp_stream/dialogue.h"
 
+#include "storage/state/versions.h"
+
 #include <stdio.h>
 
 struct sent {
@@ -12,6 +14,12 @@ static bool serves_domain(void *ctx, const char *domain)
 {
     (void)ctx;
     return strcmp(domain, DOMAIN) == 0;
+}
+
+static uint32_t written_version(void *ctx)
+{
+    (void)ctx;
+    return STATE_LOG_VERSION;
 }
 
 static const struct stream_config defaults = {
@@ -28,6 +36,7 @@ static const struct stream_config defaults = {
     .output_bytes_max = 100000,
     .default_domain = DOMAIN,
     .serves_domain = serves_domain,
+    .written_version = written_version,
 };
 
 static void forget_commands(struct dialogue *dialogue)
