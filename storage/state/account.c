@@ -3,6 +3,7 @@
 #include "node/base/jid.h"
 #include "storage/state/deadline.h"
 #include "storage/state/home.h"
+#include "storage/state/kept.h"
 #include "storage/state/offline.h"
 #include "storage/state/presence.h"
 #include "storage/state/roster.h"
@@ -219,12 +220,13 @@ size_t account_erasure_rows(struct state *state, struct arena *arena, const char
 
     contacts = contacts < ROSTER_ERASED_MAX ? contacts : ROSTER_ERASED_MAX;
     messages = messages < OFFLINE_ERASED_MAX ? messages : OFFLINE_ERASED_MAX;
-    return contacts * rows_of_contact(state, arena, user) + messages;
+    return contacts * rows_of_contact(state, arena, user) + messages +
+           kept_erasure_rows(state, arena, user);
 }
 
 bool account_erase_step(struct apply *a, const char *user)
 {
-    if (!roster_erase_step(a, user) || !offline_erase_step(a, user)) {
+    if (!roster_erase_step(a, user) || !offline_erase_step(a, user) || !kept_erase_step(a, user)) {
         return false;
     }
     row_delete(a->state, TABLE_ERASURE, key_user(user));

@@ -211,6 +211,8 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return iq_send(a, command->iq);
     case PB__COMMAND__BODY_ROSTER_SET:
         return roster_set(a, command->roster_set);
+    case PB__COMMAND__BODY_KEEP:
+        return keep(a, command->keep);
     case PB__COMMAND__BODY_ASK:
         return pending_ask(a, command->ask);
     case PB__COMMAND__BODY_ANSWER:

@@ -47,6 +47,12 @@ Pb__Stanza *state_shown(struct state *state, struct arena *arena, const char *us
     return row->stanza;
 }
 
+Pb__KeptRow *state_kept(struct state *state, struct arena *arena, const char *user,
+                        const Pb__Kept *which)
+{
+    return row_get(state, arena, TABLE_KEPT, key_kept(user, which));
+}
+
 bool state_has_domain(struct state *state, const char *domain)
 {
     return row_exists(state, TABLE_DOMAIN, key_bytes(slice_str(domain)));

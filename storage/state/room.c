@@ -54,6 +54,12 @@ static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__
         out->type = (char *)"set";
         out->id = short_text(command->roster_set->iq_id);
         return !command->roster_set->remove || out->id != command->roster_set->iq_id;
+    case PB__COMMAND__BODY_KEEP: /* what takes away may come when there is room */
+        *from_out = command->keep->from;
+        out->kind = PB__STANZA__KIND__IQ;
+        out->type = (char *)"set";
+        out->id = short_text(command->keep->iq_id);
+        return true;
     case PB__COMMAND__BODY_ASK: /* it stands in the list until it is answered */
         *from_out = command->ask->from;
         stanza = command->ask->request;

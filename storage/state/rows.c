@@ -35,6 +35,8 @@ static const ProtobufCMessageDescriptor *const descriptors[TABLE_COUNT] = {
     [TABLE_HOME] = &pb__home_row__descriptor,
     [TABLE_ALARM] = &pb__alarm_row__descriptor,
     [TABLE_CLUSTER] = &pb__cluster_row__descriptor,
+    [TABLE_KEPT] = &pb__kept_row__descriptor,
+    [TABLE_KEPT_TOTAL] = &pb__kept_total_row__descriptor,
 };
 
 const ProtobufCMessageDescriptor *row_descriptor(enum table table)

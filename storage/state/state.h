@@ -39,7 +39,14 @@ struct state;
 #define STATE_PENDING_SELF_BYTES_MAX (9 * STATE_PENDING_BYTES_MAX / 2)
 #define STATE_ROSTER_MAX             1000          /* items per user */
 #define STATE_ROSTER_BYTES_MAX       (1024 * 1024) /* of all its items */
-#define STATE_REQUESTS_MAX           100   /* subscription requests of others that a roster keeps */
+#define STATE_REQUESTS_MAX           100 /* subscription requests of others that a roster keeps */
+/* What a user keeps here: elements, their bytes together and of one; and how many a client sets at
+ * once. A photo in a vCard has some 10 KiB (XEP-0153 §4), the lists of rooms that clients keep
+ * less. Beyond them, resource-constraint; a larger element is a policy-violation. */
+#define STATE_KEPT_MAX               200
+#define STATE_KEPT_BYTES_MAX         (1024 * 1024)
+#define STATE_KEPT_ELEMENT_BYTES_MAX (128 * 1024)
+#define STATE_KEEP_MAX               16
 #define STATE_DIRECTED_MAX           100   /* addresses with directed presence, per session */
 #define STATE_SESSIONS_MAX           32    /* per user */
 #define STATE_SENT_AWAY_MS           60000 /* who comes back to a node so soon is served there */
@@ -120,6 +127,9 @@ Pb__SecretsRow *state_secrets(struct state *state, struct arena *arena);
 /** What the presence of a session shows that has a PresenceRow. */
 Pb__Stanza *state_shown(struct state *state, struct arena *arena, const char *user,
                         uint64_t session);
+/** What the user keeps of that kind, name and namespace. Others may ask for a vCard alone. */
+Pb__KeptRow *state_kept(struct state *state, struct arena *arena, const char *user,
+                        const Pb__Kept *which);
 bool state_has_domain(struct state *state, const char *domain);
 
 enum session_life { SESSION_LIVE, SESSION_DETACHED, SESSION_GONE };

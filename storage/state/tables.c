@@ -36,13 +36,14 @@ const char *const state_tables[TABLE_COUNT] = {
     [TABLE_HOME] = "home",
     [TABLE_ALARM] = "alarm",
     [TABLE_CLUSTER] = "cluster",
+    [TABLE_KEPT] = "kept",
+    [TABLE_KEPT_TOTAL] = "kept_total",
 };
 const size_t state_table_count = TABLE_COUNT;
 
 size_t state_tables_of(uint32_t schema)
 {
-    (void)schema; /* none has come since the oldest */
-    return TABLE_COUNT;
+    return schema < state_schema_of(STATE_LOG_VERSION_KEPT) ? TABLE_KEPT : TABLE_COUNT;
 }
 
 void state_describe(struct kv_config *config)
@@ -170,6 +171,17 @@ struct key key_user_digest(const char *user, const char *text)
     struct key key = key_user(user);
 
     key_add_digest(&key, text);
+    return key;
+}
+
+struct key key_kept(const char *user, const Pb__Kept *kept)
+{
+    struct buf text = BUF_EMPTY;
+    struct key key;
+
+    buf_printf(&text, "%d %s %s", (int)kept->kind, kept->name, kept->ns); /* names have no blanks */
+    key = key_user_digest(user, buf_text(&text));
+    buf_deinit(&text);
     return key;
 }
 

@@ -5,6 +5,7 @@
 
 #include "node/base/slice.h"
 #include "storage/kv/kv.h"
+#include "storage/state/schema.pb-c.h"
 
 /* The order is the format. Above each: its key. */
 enum table {
@@ -38,6 +39,8 @@ enum table {
     TABLE_HOME,          /* node, by hand, user: whose home it is */
     TABLE_ALARM,         /* node, name */
     TABLE_CLUSTER,       /* nothing: one row */
+    TABLE_KEPT,          /* user, digest of kind, name and namespace */
+    TABLE_KEPT_TOTAL,    /* user */
     TABLE_COUNT
 };
 
@@ -67,6 +70,7 @@ struct key key_user(const char *user);
 struct key key_user_u64(const char *user, uint64_t number);
 struct key key_ended_of(const char *user, uint64_t until_ms, uint64_t session);
 struct key key_user_digest(const char *user, const char *text);
+struct key key_kept(const char *user, const Pb__Kept *kept);
 struct key key_u64_u64(uint64_t first, uint64_t second);
 struct key key_u64_digest(uint64_t first, const char *text);
 struct key key_owned(uint64_t incarnation, uint32_t window_ms, uint64_t session);

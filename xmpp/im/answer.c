@@ -160,6 +160,68 @@ static int answer_version(struct question *question)
     return 0;
 }
 
+static bool keeps(const struct question *question)
+{
+    return log_version(question) >= STATE_LOG_VERSION_KEPT;
+}
+
+/* Appends what the asked account keeps; false when that is nothing. */
+static bool append_kept(struct question *question, Pb__Kept__Kind kind,
+                        const struct xml_element *asked)
+{
+    const char *to = question->request->to;
+    const char *user = to[0] != '\0' ? to : arena_strndup(question->arena, requester(question));
+    Pb__Kept which = PB__KEPT__INIT;
+    const Pb__KeptRow *row;
+
+    which.kind = kind;
+    which.ns = (char *)(uintptr_t)asked->ns;
+    which.name = (char *)(uintptr_t)asked->name;
+    row = state_kept(question->state, question->arena, user, &which);
+    if (row == NULL) {
+        return false;
+    }
+    buf_append(question->inner, slice_make(row->kept->element.data, row->kept->element.len));
+    return true;
+}
+
+/* XEP-0049 §2.3. Of what is not kept an empty element is the answer. */
+static int answer_private(struct question *question)
+{
+    const struct xml_element *asked = question->payload->child;
+
+    if (!keeps(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    if (!is_own_account(question)) {
+        return ERR_AUTH;
+    }
+    if (asked == NULL || asked->sibling != NULL || asked->ns[0] == '\0' ||
+        strcmp(asked->ns, NS_PRIVATE) == 0) {
+        return ERR_INVALID;
+    }
+    buf_append_str(question->inner, "<query xmlns='" NS_PRIVATE "'>");
+    if (!append_kept(question, PB__KEPT__KIND__PRIVATE, asked)) {
+        buf_printf(question->inner, "<%s", asked->name);
+        xml_write_attr(question->inner, "xmlns", asked->ns);
+        buf_append_str(question->inner, "/>");
+    }
+    buf_append_str(question->inner, "</query>");
+    return 0;
+}
+
+/* XEP-0054 §3.1 and §3.3: who has none is not told from who is not there. */
+static int answer_vcard(struct question *question)
+{
+    if (!keeps(question)) {
+        return ERR_NOT_ALLOWED;
+    }
+    if (append_kept(question, PB__KEPT__KIND__VCARD, question->payload)) {
+        return 0;
+    }
+    return is_own_account(question) ? ERR_NOT_FOUND : ERR_NOT_ALLOWED;
+}
+
 static const struct service {
     const char *type;
     const char *ns;
@@ -172,6 +234,8 @@ static const struct service {
     {"get", NS_PING, "ping", answer_nothing},
     {"get", NS_TIME, "time", answer_time},
     {"get", NS_VERSION, "query", answer_version},
+    {"get", NS_PRIVATE, "query", answer_private},
+    {"get", NS_VCARD, "vCard", answer_vcard},
     {"set", NS_SESSION, "session", answer_nothing}, /* RFC 3921 §3: nothing to do since RFC 6121 */
 };
 
@@ -195,6 +259,23 @@ static int answer(struct question *question)
     return ERR_NOT_ALLOWED;
 }
 
+static void write_error(int rc, struct buf *inner)
+{
+    switch (rc) {
+    case ERR_NOT_FOUND:
+        stanza_write_error("cancel", "item-not-found", inner);
+        break;
+    case ERR_AUTH:
+        stanza_write_error("auth", "forbidden", inner);
+        break;
+    case ERR_INVALID:
+        stanza_write_error("modify", "not-acceptable", inner);
+        break;
+    default:
+        stanza_write_error("cancel", "service-unavailable", inner);
+    }
+}
+
 void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
                    struct arena *arena, struct buf *out)
 {
@@ -207,10 +288,8 @@ void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_
     Pb__Stanza reply = PB__STANZA__INIT;
     int rc = answer(&question);
 
-    if (rc == ERR_NOT_FOUND) {
-        stanza_write_error("cancel", "item-not-found", &inner);
-    } else if (rc != 0) {
-        stanza_write_error("cancel", "service-unavailable", &inner);
+    if (rc != 0) {
+        write_error(rc, &inner);
     }
     reply.kind = PB__STANZA__KIND__IQ;
     reply.from = request->to;

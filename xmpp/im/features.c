@@ -1,6 +1,7 @@
 #include "xmpp/im/features.h"
 
 #include "node/base/crypto.h"
+#include "storage/state/versions.h"
 #include "xmpp/xml/ns.h"
 
 /* In the order of their bytes: so they are hashed (XEP-0115 §5.1). */
@@ -8,8 +9,17 @@ static const struct {
     const char *var;
     uint32_t since; /* the written version that lets it be served */
 } features[] = {
-    {NS_CAPS, 0},      {NS_DISCO_INFO, 0}, {NS_DISCO_ITEMS, 0}, {NS_ROSTER, 0}, {NS_VERSION, 0},
-    {"msgoffline", 0}, {NS_PING, 0},       {NS_STANZA_ID, 0},   {NS_TIME, 0},
+    {NS_CAPS, 0},
+    {NS_DISCO_INFO, 0},
+    {NS_DISCO_ITEMS, 0},
+    {NS_PRIVATE, STATE_LOG_VERSION_KEPT},
+    {NS_ROSTER, 0},
+    {NS_VERSION, 0},
+    {"msgoffline", 0},
+    {NS_PING, 0},
+    {NS_STANZA_ID, 0},
+    {NS_TIME, 0},
+    {NS_VCARD, STATE_LOG_VERSION_KEPT},
 };
 
 static void append_each(const char *before, const char *after, uint32_t log_version,

@@ -125,6 +125,11 @@ static void ask_server(struct request *request, const struct xml_element *payloa
         }
         return;
     }
+    if (is_set && request->sender->log_version >= STATE_LOG_VERSION_KEPT &&
+        request_is_keep(payload)) {
+        request_keep(request, payload);
+        return;
+    }
     ask(request, false);
 }
 

@@ -42,4 +42,8 @@ void request_message(struct request *request);
 void request_presence(struct request *request);
 void request_iq(struct request *request);
 
+/** Does it set what users keep here (XEP-0049, XEP-0054)? */
+bool request_is_keep(const struct xml_element *payload);
+void request_keep(struct request *request, const struct xml_element *payload);
+
 #endif

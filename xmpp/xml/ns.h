@@ -14,6 +14,8 @@
 #define NS_DISCO_INFO    "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS   "http://jabber.org/protocol/disco#items"
 #define NS_CAPS          "http://jabber.org/protocol/caps"
+#define NS_PRIVATE       "jabber:iq:private"
+#define NS_VCARD         "vcard-temp"
 #define NS_VERSION       "jabber:iq:version"
 #define NS_PING          "urn:xmpp:ping"
 #define NS_TIME          "urn:xmpp:time"

@@ -317,6 +317,31 @@ static void check_homes(struct state *state, struct arena *arena)
     }
 }
 
+/* What users keep is as much as their rows say, and empty elements are no rows. */
+static void check_kept(struct state *state, struct arena *arena)
+{
+    struct row_list totals = rows_all(state, arena, TABLE_KEPT_TOTAL, every);
+    struct row_list rows = rows_all(state, arena, TABLE_KEPT, every);
+    uint64_t sum = 0, bytes = 0;
+
+    for (size_t i = 0; i < totals.count; i++) {
+        const Pb__KeptTotalRow *row = totals.items[i].row;
+
+        assert_true(row->count > 0 && row->count <= STATE_KEPT_MAX);
+        assert_true(row->bytes <= STATE_KEPT_BYTES_MAX);
+        sum += row->count;
+        bytes += row->bytes;
+    }
+    assert_int_equal(sum, rows.count);
+    for (size_t i = 0; i < rows.count; i++) {
+        const Pb__KeptRow *row = rows.items[i].row;
+
+        assert_true(row->kept->element.len > 0);
+        bytes -= row->kept->element.len;
+    }
+    assert_int_equal(bytes, 0);
+}
+
 void check_invariants(struct state *state)
 {
     struct arena arena;
@@ -332,5 +357,6 @@ void check_invariants(struct state *state)
     check_shared(state, &arena);
     check_rosters(state, &arena);
     check_totals(state, &arena);
+    check_kept(state, &arena);
     arena_deinit(&arena);
 }

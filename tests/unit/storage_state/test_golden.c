@@ -99,8 +99,8 @@ static void test_golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        GOLDEN("accounts"), GOLDEN("streams"),  GOLDEN("messages"),
-        GOLDEN("roster"),   GOLDEN("presence"), GOLDEN("expiry"),
+        GOLDEN("accounts"), GOLDEN("streams"), GOLDEN("messages"), GOLDEN("roster"),
+        GOLDEN("presence"), GOLDEN("expiry"),  GOLDEN("kept"),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

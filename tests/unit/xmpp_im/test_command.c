@@ -24,6 +24,17 @@ static void print_roster_set(struct buf *out, const Pb__RosterSet *set)
     }
 }
 
+static void print_keep(struct buf *out, const Pb__Keep *keep)
+{
+    buf_printf(out, "keep id=%s", keep->iq_id);
+    for (size_t i = 0; i < keep->n_items; i++) {
+        const Pb__Kept *item = keep->items[i];
+
+        buf_printf(out, " %d {%s}%s %.*s", (int)item->kind, item->ns, item->name,
+                   (int)item->element.len, (const char *)item->element.data);
+    }
+}
+
 static void print_command(struct buf *out, const Pb__Command *command)
 {
     switch (command->body_case) {
@@ -50,6 +61,9 @@ static void print_command(struct buf *out, const Pb__Command *command)
     case PB__COMMAND__BODY_ROSTER_SET:
         print_roster_set(out, command->roster_set);
         break;
+    case PB__COMMAND__BODY_KEEP:
+        print_keep(out, command->keep);
+        break;
     case PB__COMMAND__BODY_NOTES:
         buf_printf(out, "count %u", command->notes->counts[0]->count);
         break;
@@ -60,7 +74,7 @@ static void print_command(struct buf *out, const Pb__Command *command)
 }
 
 /* The command for one stanza as text, or "rc=<error>". The caller frees it with buf_deinit(). */
-static struct buf command_for(const char *xml)
+static struct buf command_for(const char *xml, uint32_t log_version)
 {
     const struct xml_limits limits = {0};
     const struct im_sender sender = {.session = 7,
@@ -68,7 +82,7 @@ static struct buf command_for(const char *xml)
                                      .count = 41,
                                      .counted = true,
                                      .address = SENDER,
-                                     .log_version = STATE_LOG_VERSION,
+                                     .log_version = log_version,
                                      .ref = {.worker = 1, .slot = 2, .generation = 3, .cookie = 4}};
     struct xml_reader *reader = xml_reader_new(&limits);
     struct xml_event *event = NULL;
@@ -104,6 +118,16 @@ static struct buf command_for(const char *xml)
 #define BODY  "<body>hi</body>"
 #define ERROR_INNER(kind, condition)                                                               \
     "<error type='" kind "'><" condition " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+
+#define PRIVATE_SET(inner)                                                                         \
+    "<iq type='set' id='1'><query xmlns='jabber:iq:private'>" inner "</query></iq>"
+#define NOT_ACCEPTABLE                                                                             \
+    "answer from=romeo@example.test to=" SENDER                                                    \
+    " type=error id=1 inner=" ERROR_INNER("modify", "not-acceptable")
+#define FOUR(n)      "<a xmlns='" n "'/><b xmlns='" n "'/><c xmlns='" n "'/><d xmlns='" n "'/>"
+#define FOUR_KEPT(n) " 0 {" n "}a  0 {" n "}b  0 {" n "}c  0 {" n "}d "
+#define SIXTEEN      FOUR("1") FOUR("2") FOUR("3") FOUR("4")
+#define SIXTEEN_KEPT FOUR_KEPT("1") FOUR_KEPT("2") FOUR_KEPT("3") FOUR_KEPT("4")
 
 static const struct example {
     const char *stanza;
@@ -199,6 +223,29 @@ static const struct example {
     {"<iq type='result' id='1'/>", "count 41"},
     {"<iq type='result' id='1' to='j@example.test/balcony'/>",
      "iq from=" SENDER " to=j@example.test/balcony type=result id=1 inner="},
+    /* what is kept here: XEP-0049 §2.3, XEP-0054 §3.2 */
+    {"<iq type='set' id='1'><query xmlns='jabber:iq:private'><a xmlns='n'><b>1</b></a>"
+     "<c xmlns='n' d='2'/></query></iq>",
+     "keep id=1 0 {n}a <a xmlns='n'><b>1</b></a> 0 {n}c <c xmlns='n' d='2'/>"},
+    {"<iq type='set' id='1' to='romeo@example.test'><query xmlns='jabber:iq:private'>"
+     "<a xmlns='n'/></query></iq>",
+     "keep id=1 0 {n}a "},
+    {"<iq type='set' id='1'><vCard xmlns='vcard-temp'><FN>R</FN></vCard></iq>",
+     "keep id=1 1 {vcard-temp}vCard <vCard xmlns='vcard-temp'><FN>R</FN></vCard>"},
+    {"<iq type='set' id='1' to='j@example.test'><vCard xmlns='vcard-temp'/></iq>",
+     "answer from=j@example.test to=" SENDER
+     " type=error id=1 inner=" ERROR_INNER("auth", "forbidden")},
+    {"<iq type='set' id='1' to='example.test'><query xmlns='jabber:iq:private'>"
+     "<a xmlns='n'/></query></iq>",
+     "answer from=example.test to=" SENDER
+     " type=error id=1 inner=" ERROR_INNER("auth", "forbidden")},
+    {PRIVATE_SET(""), NOT_ACCEPTABLE},
+    {PRIVATE_SET("<a/>"), NOT_ACCEPTABLE},
+    {PRIVATE_SET("<a xmlns=''/>"), NOT_ACCEPTABLE},
+    {PRIVATE_SET("<a xmlns='jabber:client'/>"), NOT_ACCEPTABLE},
+    {PRIVATE_SET("<a xmlns='n'>1</a><a xmlns='n'>2</a>"), NOT_ACCEPTABLE},
+    {PRIVATE_SET(SIXTEEN), "keep id=1" SIXTEEN_KEPT},
+    {PRIVATE_SET(SIXTEEN "<q xmlns='n'/>"), NOT_ACCEPTABLE},
     /* no stanza at all */
     {"<stanza/>", "rc=malformed"},
 };
@@ -209,16 +256,33 @@ static void test_stanza_becomes_command(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(examples); i++) {
-        struct buf text = command_for(examples[i].stanza);
+        struct buf text = command_for(examples[i].stanza, STATE_LOG_VERSION);
 
         assert_string_equal(buf_text(&text), examples[i].command);
         buf_deinit(&text);
     }
 }
 
+/* Goal: no command is made that programs before this one would not know.
+ * Method: what became one above, before its version is written: it is asked like anything unknown.
+ */
+static void test_older_version(void **state)
+{
+    const char *stanza = "<iq type='set' id='1'><vCard xmlns='vcard-temp'><FN>R</FN></vCard></iq>";
+    struct buf text = command_for(stanza, STATE_LOG_VERSION_KEPT - 1);
+
+    (void)state;
+    assert_string_equal(buf_text(&text), "ask roster=0 from=" SENDER " to= type=set id=1 inner="
+                                         "<vCard xmlns='vcard-temp'><FN>R</FN></vCard>");
+    buf_deinit(&text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stanza_becomes_command)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stanza_becomes_command),
+        cmocka_unit_test(test_older_version),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
