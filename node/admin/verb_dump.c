@@ -74,11 +74,21 @@ static bool add_message(void *ctx, const Pb__Stanza *stanza)
     return true;
 }
 
+static bool add_kept(void *ctx, const Pb__Kept *kept)
+{
+    const char *kind = kept->kind == PB__KEPT__KIND__VCARD ? "vcard" : "private";
+
+    (void)json_array_append_new(
+        ctx, json_pack("{s:s,s:o}", "kind", kind, "element", inner_item(kept->element)));
+    return true;
+}
+
 static void read_dump(struct request *request, struct core *core)
 {
     const char *user = request_text(request, "bare");
     const Pb__AccountRow *account = state_account(core_state(core), core_arena(core), user);
     struct lists lists;
+    json_t *kept;
     json_t *messages;
 
     if (account == NULL) {
@@ -86,12 +96,14 @@ static void read_dump(struct request *request, struct core *core)
         return;
     }
     lists = (struct lists){.contacts = json_array(), .requests = json_array()};
+    kept = json_array();
     messages = json_array();
     state_each_roster_item(core_state(core), user, add_item, &lists);
+    state_each_kept(core_state(core), user, add_kept, kept);
     state_each_offline(core_state(core), user, add_message, messages);
     request->result =
-        json_pack("{s:s,s:o,s:o,s:o,s:o}", "user", user, "keys", keys_item(account), "contacts",
-                  lists.contacts, "requests", lists.requests, "messages", messages);
+        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "user", user, "keys", keys_item(account), "contacts",
+                  lists.contacts, "requests", lists.requests, "kept", kept, "messages", messages);
 }
 
 void verb_user_dump(struct request *request)

@@ -3,7 +3,9 @@
 #include "node/admin/user_set.h"
 #include "node/admin/verbs.h"
 #include "node/base/mem.h"
+#include "xmpp/xml/ns.h"
 #include "xmpp/xml/reader.h"
+#include "xmpp/xml/writer.h"
 
 #include <string.h>
 
@@ -136,6 +138,54 @@ static void read_items(struct load *load, const json_t *contacts, const json_t *
     load->bad += count - good;
 }
 
+/* ---- what it keeps */
+
+/* One element that stands by itself; empty ones are not kept. */
+static bool read_kept(struct load *load, const json_t *from, Pb__Kept *kept)
+{
+    bool is_vcard = strcmp(text_of(from, "kind"), "vcard") == 0;
+    const struct xml_element *root;
+    const struct xml_element *element;
+    struct buf bytes = BUF_EMPTY;
+
+    if (xml_parse_fragment(slice_str(text_of(from, "element")), NULL, load->arena, &root) != 0 ||
+        root->child == NULL || root->child->sibling != NULL) {
+        return false;
+    }
+    element = root->child;
+    if (is_vcard ? !xml_is(element, NS_VCARD, "vCard")
+                 : element->ns[0] == '\0' || strcmp(element->ns, XML_NS_CLIENT) == 0) {
+        return false;
+    }
+    kept->kind = is_vcard ? PB__KEPT__KIND__VCARD : PB__KEPT__KIND__PRIVATE;
+    kept->ns = (char *)(uintptr_t)element->ns;
+    kept->name = (char *)(uintptr_t)element->name;
+    xml_write_element(&bytes, element, "");
+    kept->element.len = buf_len(&bytes);
+    kept->element.data = (uint8_t *)(uintptr_t)arena_copy(load->arena, buf_slice(&bytes)).data;
+    buf_deinit(&bytes);
+    return true;
+}
+
+static void read_all_kept(struct load *load, const json_t *list)
+{
+    size_t count = json_array_size(list);
+    Pb__Kept **kept = arena_alloc(load->arena, (count + 1) * sizeof(*kept));
+    size_t good = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        Pb__Kept *one = arena_alloc(load->arena, sizeof(*one));
+
+        pb__kept__init(one);
+        if (read_kept(load, json_array_get(list, i), one)) {
+            kept[good++] = one;
+        }
+    }
+    load->command->kept = kept;
+    load->command->n_kept = good;
+    load->bad += count - good;
+}
+
 /* ---- messages */
 
 static bool read_message(struct load *load, const json_t *from, Pb__Stanza *stanza)
@@ -221,6 +271,7 @@ static void submit_load(struct request *request)
     } else {
         read_items(&load, json_object_get(request->args, "contacts"),
                    json_object_get(request->args, "requests"));
+        read_all_kept(&load, json_object_get(request->args, "kept"));
         read_messages(&load, json_object_get(request->args, "messages"));
         scratch.command.body_case = PB__COMMAND__BODY_USER_LOAD;
         scratch.command.user_load = &command;
@@ -249,9 +300,11 @@ static void derive_or_submit(struct request *request)
 static void read_version(struct request *request, struct core *core)
 {
     uint32_t written = state_cluster(core_state(core), core_arena(core))->log_version;
+    bool has_kept = json_array_size(json_object_get(request->args, "kept")) > 0;
+    uint32_t needed = has_kept ? STATE_LOG_VERSION_KEPT : STATE_LOG_VERSION_LOAD;
     char reason[UPGRADE_REASON_BYTES];
 
-    if (!upgrade_may_write(written, STATE_LOG_VERSION_LOAD, reason)) {
+    if (!upgrade_may_write(written, needed, reason)) {
         request_deny(request, ERR_NOT_ALLOWED, "%s", reason);
     }
 }

@@ -4,6 +4,7 @@
  * server do not come; they are counted. */
 #include "node/base/crypto.h"
 #include "storage/state/account.h"
+#include "storage/state/kept.h"
 #include "storage/state/offline.h"
 #include "storage/state/roster.h"
 #include "storage/state/stanza.h"
@@ -62,6 +63,15 @@ static void load_item(struct apply *a, const char *user, const Pb__RosterItem *i
         is_asked = take_request(a, user, own, item);
     }
     if ((is_new || is_asked) && roster_put_grown(a, user, own, is_new) != 0) {
+        a->outcome.count++;
+    }
+}
+
+/* ---- what it keeps */
+
+static void load_kept(struct apply *a, const char *user, Pb__Kept *kept)
+{
+    if (state_kept(a->state, a->arena, user, kept) == NULL && kept_put(a, user, &kept, 1) != 0) {
         a->outcome.count++;
     }
 }
@@ -171,7 +181,7 @@ int user_load(struct apply *a, const Pb__UserLoad *command)
     if (user[0] == '\0') {
         return ERR_INVALID;
     }
-    if (command->n_items + command->n_messages > STATE_LOAD_MAX) {
+    if (command->n_items + command->n_messages + command->n_kept > STATE_LOAD_MAX) {
         return ERR_LIMIT;
     }
     if (key_user(user).invalid || !account_exists(a->state, user)) {
@@ -182,6 +192,9 @@ int user_load(struct apply *a, const Pb__UserLoad *command)
     }
     for (size_t i = 0; i < command->n_items; i++) {
         load_item(a, user, command->items[i]);
+    }
+    for (size_t i = 0; i < command->n_kept; i++) {
+        load_kept(a, user, command->kept[i]);
     }
     load_messages(a, user, command);
     return 0;

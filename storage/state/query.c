@@ -79,6 +79,7 @@ struct walk {
     union {
         state_session_visit session;
         state_roster_visit roster;
+        state_kept_visit kept;
         state_presence_visit presence;
         state_tombstone_visit tombstone;
         state_pending_visit pending;
@@ -145,6 +146,27 @@ void state_each_roster_item(struct state *state, const char *user, state_roster_
     arena_init(&arena);
     rows_each(state, &arena, TABLE_ROSTER_ITEM, key_user(user), slice_make(NULL, 0),
               visit_roster_item, &walk);
+    arena_deinit(&arena);
+}
+
+static bool visit_kept(void *ctx, struct slice key, void *row)
+{
+    const struct walk *walk = ctx;
+    const Pb__KeptRow *kept = row;
+    bool go_on = walk->visit.kept(walk->ctx, kept->kept);
+
+    (void)key;
+    arena_reset(walk->arena);
+    return go_on;
+}
+
+void state_each_kept(struct state *state, const char *user, state_kept_visit visit, void *ctx)
+{
+    struct arena arena;
+    struct walk walk = {.arena = &arena, .visit.kept = visit, .ctx = ctx};
+
+    arena_init(&arena);
+    rows_each(state, &arena, TABLE_KEPT, key_user(user), slice_make(NULL, 0), visit_kept, &walk);
     arena_deinit(&arena);
 }
 

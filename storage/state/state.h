@@ -53,7 +53,7 @@ struct state;
 #define STATE_MOVE_DEADLINE_S_MAX    86400
 #define STATE_REHOMINGS_MAX          500 /* users that get another home, per command */
 #define STATE_IMPORT_MAX             500 /* accounts per UserImport */
-#define STATE_LOAD_MAX               100 /* contacts and messages per UserLoad */
+#define STATE_LOAD_MAX               100 /* contacts, messages, kept elements per UserLoad */
 #define STATE_ALARMS_MAX             256 /* active ones and those that have ended */
 #define STATE_ALARM_NAME_BYTES_MAX   64
 #define STATE_ALARM_REASON_BYTES_MAX 200
@@ -130,6 +130,9 @@ Pb__Stanza *state_shown(struct state *state, struct arena *arena, const char *us
 /** What the user keeps of that kind, name and namespace. Others may ask for a vCard alone. */
 Pb__KeptRow *state_kept(struct state *state, struct arena *arena, const char *user,
                         const Pb__Kept *which);
+typedef bool (*state_kept_visit)(void *ctx, const Pb__Kept *kept);
+/** What the user keeps, in no order that means anything. Each is forgotten after its visit. */
+void state_each_kept(struct state *state, const char *user, state_kept_visit visit, void *ctx);
 bool state_has_domain(struct state *state, const char *domain);
 
 enum session_life { SESSION_LIVE, SESSION_DETACHED, SESSION_GONE };

@@ -1,6 +1,7 @@
 """A user of another server, by slixmpp: makes what is to be moved."""
 
 import asyncio
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import slixmpp
@@ -17,7 +18,8 @@ class Guest:
         self.xmpp = slixmpp.ClientXMPP(jid, password)
         self.xmpp.auto_authorize = None
         self.xmpp.auto_subscribe = False
-        self.xmpp.register_plugin("xep_0054")
+        for name in ("xep_0049", "xep_0054"):
+            self.xmpp.register_plugin(name)
         self.asked: list[str] = []
         self._online: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changed = asyncio.Event()
@@ -61,6 +63,13 @@ class Guest:
         vcard = self.xmpp.plugin["xep_0054"].make_vcard()
         vcard["FN"] = name
         await self.xmpp.plugin["xep_0054"].publish_vcard(vcard=vcard)
+
+    async def set_private(self, element: str) -> None:
+        """Keep a private element."""
+        iq = self.xmpp.make_iq_set()
+        query = ET.SubElement(iq.xml, "{jabber:iq:private}query")
+        query.append(ET.fromstring(element))
+        await iq.send(timeout=TIMEOUT_S)
 
     async def roster(self) -> Roster:
         """Contact -> name, subscription, ask, groups, as the server has it now."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import unittest
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from tests.interop.slixmpp_client import SlixmppClient
@@ -14,6 +15,7 @@ from tests.operator.ctl import Said, musterctl
 
 PASSWORDS = {"alice": "first secret", "bob": "zweites Gehe\u00edmnis", "carol": "'\"&<third>"}
 JIDS = {name: f"{name}@{DOMAIN}" for name in PASSWORDS}
+PREFERENCES = "<e xmlns=\"n\">&lt;kept&gt; \u00e9</e>"
 TEXTS = ["hello", "<b>&amp;</b> \u00e9\U0001f600", "a\nb"]
 
 
@@ -40,6 +42,7 @@ class MovedTest(unittest.IsolatedAsyncioTestCase):
         await befriend(alice, bob)
         await alice.set_contact(bob.jid, "Bob & \"co\"", ["Work", "Fri\u00ebnds"])
         await alice.set_vcard("Alice")
+        await alice.set_private(PREFERENCES)
         alice.xmpp.send_presence(pto=JIDS["carol"], ptype="subscribe")
         for text in TEXTS:
             alice.xmpp.send_message(JIDS["carol"], text, mtype="chat")
@@ -68,6 +71,7 @@ class MovedTest(unittest.IsolatedAsyncioTestCase):
             await client.start()
             self.assertEqual(roster, await _roster(client))
             await client.close()
+        await self._expect_kept(mechanism)
         await self._expect_carol(mechanism, messages)
         await self._expect_real_client()
         await self.cluster.wait_equal()
@@ -76,6 +80,18 @@ class MovedTest(unittest.IsolatedAsyncioTestCase):
         client = self.cluster.client(jid, node, mechanism=mechanism)
         client.settings.password = PASSWORDS[jid.split("@", maxsplit=1)[0]]
         return client
+
+    async def _expect_kept(self, mechanism: str) -> None:
+        """Alice has her preferences, and Bob sees her vCard."""
+        alice, bob = (self._client(JIDS[name], 1, mechanism) for name in ("alice", "bob"))
+        for client in (alice, bob):
+            await client.start()
+        answer = await alice.request("<query xmlns='jabber:iq:private'><e xmlns='n'/></query>")
+        self.assertEqual(PREFERENCES, ET.tostring(answer[0][0], "unicode", default_namespace="n"))
+        answer = await bob.request("<vCard xmlns='vcard-temp'/>", to=JIDS["alice"])
+        self.assertEqual("Alice", answer[0].findtext("{vcard-temp}FN"))
+        for client in (alice, bob):
+            await client.close()
 
     async def _expect_carol(self, mechanism: str, messages: int) -> None:
         client = self._client(JIDS["carol"], 3, mechanism)

@@ -17,8 +17,8 @@
 #define PART_ENTRIES   100 /* STATE_LOAD_MAX */
 #define PART_BYTES_MAX PIE_ENTRY_BYTES_MAX
 
-static const char *const lists[] = {"contacts", "requests", "messages"};
-#define LIST_COUNT 3
+static const char *const lists[] = {"contacts", "requests", "kept", "messages"};
+#define LIST_COUNT 4
 
 struct import {
     const char *file;
@@ -305,18 +305,19 @@ static void print_result(const struct options *options, const struct import *imp
     json_t *count;
 
     if (options->json) {
-        print_json_take(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "users", import->users,
-                                  "made", import->made, "contacts", import->entries[0], "requests",
-                                  import->entries[1], "messages", import->entries[2], "left_out",
-                                  import->left_out, "known", import->known, "refused",
-                                  import->refused, "not_taken", skipped));
+        print_json_take(json_pack(
+            "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "users", import->users, "made",
+            import->made, "contacts", import->entries[0], "requests", import->entries[1], "kept",
+            import->entries[2], "messages", import->entries[3], "left_out", import->left_out,
+            "known", import->known, "refused", import->refused, "not_taken", skipped));
         return;
     }
     (void)printf("%" JSON_INTEGER_FORMAT " users read, %" JSON_INTEGER_FORMAT
                  " accounts made; with %" JSON_INTEGER_FORMAT " contacts, %" JSON_INTEGER_FORMAT
-                 " subscription requests, %" JSON_INTEGER_FORMAT " offline messages\n",
+                 " subscription requests, %" JSON_INTEGER_FORMAT
+                 " vCards and private elements, %" JSON_INTEGER_FORMAT " offline messages\n",
                  import->users, import->made, import->entries[0], import->entries[1],
-                 import->entries[2]);
+                 import->entries[2], import->entries[3]);
     if (import->left_out > 0) {
         (void)printf("left out, for they are more than a user may have: %" JSON_INTEGER_FORMAT "\n",
                      import->left_out);

@@ -18,17 +18,12 @@
 #define DEPTH_HOST   2
 #define DEPTH_USER   3
 
-const char *const pie_kind_names[PIE_KIND_COUNT] = {[PIE_VCARD] = "vCards",
-                                                    [PIE_PRIVATE] = "private data",
-                                                    [PIE_PRIVACY] = "privacy lists",
-                                                    [PIE_PEP] = "PEP nodes",
-                                                    [PIE_ARCHIVE] = "archives",
-                                                    [PIE_CREDENTIALS] = "credentials",
-                                                    [PIE_CONTACT] = "damaged contacts",
-                                                    [PIE_MESSAGE] = "other messages",
-                                                    [PIE_LARGE] =
-                                                        "entries that are too large or too deep",
-                                                    [PIE_OTHER] = "other elements"};
+const char *const pie_kind_names[PIE_KIND_COUNT] = {
+    [PIE_KEPT] = "empty private data", [PIE_PRIVACY] = "privacy lists",
+    [PIE_PEP] = "PEP nodes",           [PIE_ARCHIVE] = "archives",
+    [PIE_CREDENTIALS] = "credentials", [PIE_CONTACT] = "damaged contacts",
+    [PIE_MESSAGE] = "other messages",  [PIE_LARGE] = "entries that are too large or too deep",
+    [PIE_OTHER] = "other elements"};
 
 /* A tree is a contact, a message, a request or a key. What is larger is passed over; the file ends
  * with a tag that is larger than any stanza that a server takes. */
@@ -46,6 +41,9 @@ struct pie {
     int sink_rc;
 };
 
+/* Elements of a user that hold others. */
+enum list { LIST_CONTACTS, LIST_PRIVATE, LIST_MESSAGES };
+
 /* A file; its root stands inside base elements of those that include it. */
 struct file {
     struct pie *pie;
@@ -53,7 +51,7 @@ struct file {
     unsigned base;
     unsigned number; /* of files inside each other */
     struct xml_document *document;
-    bool in_roster;
+    enum list list;    /* whose entries come */
     const char *fault; /* of what is read now */
 };
 
@@ -79,19 +77,18 @@ static enum xml_document_choice choose_part(struct file *file, const struct xml_
         const char *ns;
         const char *name;
         enum pie_kind kind;
-    } known[] = {{"vcard-temp", "vCard", PIE_VCARD},
-                 {"jabber:iq:private", "query", PIE_PRIVATE},
-                 {"jabber:iq:privacy", "query", PIE_PRIVACY},
+    } known[] = {{"jabber:iq:privacy", "query", PIE_PRIVACY},
                  {"http://jabber.org/protocol/pubsub", "pubsub", PIE_PEP},
                  {"http://jabber.org/protocol/pubsub#owner", "pubsub", PIE_PEP},
                  {"urn:xmpp:pie:0#mam", "archive", PIE_ARCHIVE}};
 
-    if (xml_is(tag, NS_ROSTER, "query") || xml_is(tag, NS_PIE, "offline-messages")) {
+    if (xml_is(tag, NS_ROSTER, "query") || xml_is(tag, NS_PRIVATE, "query") ||
+        xml_is(tag, NS_PIE, "offline-messages")) {
         return XML_DOCUMENT_OPEN;
     }
     /* Prosody 0.12 leaves requests in the namespace of the file. */
-    if (xml_is(tag, NS_PIE_SCRAM, "scram-credentials") || xml_is(tag, XML_NS_CLIENT, "presence") ||
-        xml_is(tag, NS_PIE, "presence")) {
+    if (xml_is(tag, NS_PIE_SCRAM, "scram-credentials") || xml_is(tag, NS_VCARD, "vCard") ||
+        xml_is(tag, XML_NS_CLIENT, "presence") || xml_is(tag, NS_PIE, "presence")) {
         return XML_DOCUMENT_TREE;
     }
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
@@ -100,6 +97,18 @@ static enum xml_document_choice choose_part(struct file *file, const struct xml_
         }
     }
     return skip(file, PIE_OTHER);
+}
+
+static bool is_entry(enum list list, const struct xml_element *tag)
+{
+    switch (list) {
+    case LIST_CONTACTS:
+        return xml_is(tag, NS_ROSTER, "item");
+    case LIST_PRIVATE:
+        return true;
+    default:
+        return xml_is(tag, XML_NS_CLIENT, "message") || xml_is(tag, NS_PIE, "message");
+    }
 }
 
 static enum xml_document_choice choose(void *ctx, unsigned depth, const struct xml_element *tag)
@@ -120,12 +129,7 @@ static enum xml_document_choice choose(void *ctx, unsigned depth, const struct x
     case DEPTH_USER:
         return choose_part(file, tag);
     default:
-        if (file->in_roster
-                ? xml_is(tag, NS_ROSTER, "item")
-                : xml_is(tag, XML_NS_CLIENT, "message") || xml_is(tag, NS_PIE, "message")) {
-            return XML_DOCUMENT_TREE;
-        }
-        return skip(file, PIE_OTHER);
+        return is_entry(file->list, tag) ? XML_DOCUMENT_TREE : skip(file, PIE_OTHER);
     }
 }
 
@@ -172,7 +176,9 @@ static int open_element(void *ctx, unsigned depth, const struct xml_element *tag
     case DEPTH_HOST:
         return open_user(file, tag);
     default:
-        file->in_roster = xml_is(tag, NS_ROSTER, "query");
+        file->list = xml_is(tag, NS_ROSTER, "query")    ? LIST_CONTACTS
+                     : xml_is(tag, NS_PRIVATE, "query") ? LIST_PRIVATE
+                                                        : LIST_MESSAGES;
         return 0;
     }
 }
@@ -235,7 +241,7 @@ static int include(struct file *file, unsigned depth, const struct xml_element *
 /* A whole user is easier to see, and to move by other means, than a part of one. */
 static void refuse_user(struct pie *pie)
 {
-    static const char *const lists[] = {"contacts", "requests", "messages"};
+    static const char *const lists[] = {"contacts", "requests", "kept", "messages"};
 
     pie->is_refused = true;
     for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
@@ -264,12 +270,23 @@ static void count_bytes(struct pie *pie, const char *list)
     }
 }
 
+static void take_kept(struct pie *pie, const struct xml_element *element, bool is_vcard)
+{
+    if (pie_add_kept(pie->user, element, is_vcard)) {
+        count_bytes(pie, "kept");
+    } else {
+        pie->skipped[PIE_KEPT]++;
+    }
+}
+
 static void take_part(struct pie *pie, const struct xml_element *element)
 {
     if (xml_is(element, NS_PIE_SCRAM, NULL)) {
         if (!pie_add_credentials(pie->user, element)) {
             pie->skipped[PIE_CREDENTIALS]++;
         }
+    } else if (xml_is(element, NS_VCARD, NULL)) {
+        take_kept(pie, element, true);
     } else if (pie_add_request(pie->user, element)) {
         count_bytes(pie, "requests");
     } else {
@@ -311,8 +328,10 @@ static int take_tree(void *ctx, unsigned depth, const struct xml_element *elemen
         refuse_user(pie);
     } else if (depth == DEPTH_USER) {
         take_part(pie, element);
-    } else if (file->in_roster) {
+    } else if (file->list == LIST_CONTACTS) {
         take_contact(pie, element);
+    } else if (file->list == LIST_PRIVATE) {
+        take_kept(pie, element, false);
     } else {
         take_message(pie, element);
     }

@@ -22,8 +22,7 @@
 
 /* What a file has that is not taken. */
 enum pie_kind {
-    PIE_VCARD,
-    PIE_PRIVATE,
+    PIE_KEPT, /* empty, or in no namespace of its own */
     PIE_PRIVACY,
     PIE_PEP,
     PIE_ARCHIVE,
@@ -37,8 +36,8 @@ enum pie_kind {
 extern const char *const pie_kind_names[PIE_KIND_COUNT];
 
 struct pie_sink {
-    /** Takes user: {user, password or keys or neither, contacts, requests, messages}, as the verb
-     * user.load has them. 0, or an error: the rest is not read. */
+    /** Takes user: {user, password or keys or neither, contacts, requests, kept, messages}, as the
+     * verb user.load has them. 0, or an error: the rest is not read. */
     int (*user)(void *ctx, json_t *user);
     /** Of a user that is not taken; the others go on. */
     void (*refuse)(void *ctx, const char *user, const char *fault);

@@ -271,6 +271,22 @@ bool pie_add_request(json_t *user, const struct xml_element *presence)
                                            inner_of(presence, address_of(user), &wall_ms))) == 0;
 }
 
+bool pie_add_kept(json_t *user, const struct xml_element *element, bool is_vcard)
+{
+    struct buf text = BUF_EMPTY;
+    bool is_kept = (element->nodes != NULL || element->attributes != NULL) &&
+                   element->ns[0] != '\0' && strcmp(element->ns, NS_PRIVATE) != 0;
+
+    if (is_kept) {
+        xml_write_element(&text, element, "");
+        (void)json_array_append_new(list_of(user, "kept"),
+                                    json_pack("{s:s,s:s}", "kind", is_vcard ? "vcard" : "private",
+                                              "element", buf_text(&text)));
+        buf_deinit(&text);
+    }
+    return is_kept;
+}
+
 static bool may_wait(const char *type)
 {
     return type[0] == '\0' || strcmp(type, "chat") == 0 || strcmp(type, "normal") == 0;

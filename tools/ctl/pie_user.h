@@ -14,6 +14,8 @@ bool pie_read_time(const char *text, uint64_t *wall_ms_out);
 bool pie_add_credentials(json_t *user, const struct xml_element *element);
 bool pie_add_contact(json_t *user, const struct xml_element *item);
 bool pie_add_request(json_t *user, const struct xml_element *presence);
+/** element: a vCard (XEP-0054), or a child of a query of private XML (XEP-0049). */
+bool pie_add_kept(json_t *user, const struct xml_element *element, bool is_vcard);
 bool pie_add_message(json_t *user, const struct xml_element *message);
 /** In order of their times; those of one time stay as they are. */
 void pie_sort_messages(json_t *user);

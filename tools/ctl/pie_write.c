@@ -123,6 +123,38 @@ static void write_messages(const json_t *messages, const char *user, struct buf 
     buf_append_str(out, "</offline-messages>\n");
 }
 
+static bool is_vcard(const json_t *kept)
+{
+    return strcmp(text_of(kept, "kind"), "vcard") == 0;
+}
+
+/* A vCard stands by itself, private elements in a query. */
+static void write_kept(const json_t *list, struct buf *out)
+{
+    const json_t *kept;
+    bool has_private = false;
+    size_t i;
+
+    json_array_foreach(list, i, kept)
+    {
+        if (is_vcard(kept)) {
+            buf_printf(out, "%s\n", text_of(kept, "element"));
+        }
+        has_private = has_private || !is_vcard(kept);
+    }
+    if (!has_private) {
+        return;
+    }
+    buf_append_str(out, "<query xmlns='" NS_PRIVATE "'>\n");
+    json_array_foreach(list, i, kept)
+    {
+        if (!is_vcard(kept)) {
+            buf_printf(out, "%s\n", text_of(kept, "element"));
+        }
+    }
+    buf_append_str(out, "</query>\n");
+}
+
 void pie_write_user(const json_t *user, const char *name, struct buf *out)
 {
     const char *address = text_of(user, "user");
@@ -141,6 +173,7 @@ void pie_write_user(const json_t *user, const char *name, struct buf *out)
     {
         write_request(item, address, out);
     }
+    write_kept(json_object_get(user, "kept"), out);
     write_messages(json_object_get(user, "messages"), address, out);
     buf_append_str(out, "</user>\n");
 }

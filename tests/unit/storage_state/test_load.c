@@ -4,6 +4,8 @@
 #include "storage/state/command.h"
 #include "storage/state/stanza.h"
 
+#include <stdio.h>
+
 #define FILLERS      8 /* fill the offline storage */
 #define FILLER_BYTES (STATE_OFFLINE_BYTES_MAX / FILLERS)
 
@@ -139,34 +141,21 @@ static void test_messages(void **state)
     assert_int_equal(count_rows(TABLE_OFFLINE), 0);
 }
 
-/* Load count messages of these sizes, with times from first_ms on; returns the outcome. */
-static struct outcome load_sized(const size_t *sizes, unsigned count, unsigned first_ms)
+/* Load of alice what load has; returns the outcome. */
+static struct outcome run_load(Pb__UserLoad *load)
 {
     const struct effect_ref ref = {.worker = REF_WORKER_ADMIN, .cookie = 1};
     const struct entry_stamp stamp = {.time_ms = world.now_ms};
-    Pb__Stanza stanzas[STATE_LOAD_MAX + 1];
-    Pb__Stanza *list[STATE_LOAD_MAX + 1];
     Pb__Command command = PB__COMMAND__INIT;
-    Pb__UserLoad load = PB__USER_LOAD__INIT;
     Pb__UserSet account = PB__USER_SET__INIT;
     struct buf bytes = BUF_EMPTY;
     struct buf entry = BUF_EMPTY;
     struct entry_writer writer;
 
-    for (unsigned i = 0; i < count; i++) {
-        list[i] = &stanzas[i];
-        pb__stanza__init(list[i]);
-        list[i]->from = (char *)(uintptr_t) "bob@x/r";
-        list[i]->wall_ms = first_ms + i;
-        list[i]->inner.data = (uint8_t *)(uintptr_t)filler;
-        list[i]->inner.len = sizes[i];
-    }
     account.user = (char *)(uintptr_t) "alice@x";
-    load.account = &account;
-    load.messages = list;
-    load.n_messages = count;
+    load->account = &account;
     command.body_case = PB__COMMAND__BODY_USER_LOAD;
-    command.user_load = &load;
+    command.user_load = load;
     command_append(&command, &ref, &bytes);
     entry_begin(&writer, &entry, ENTRY_BATCH, &stamp);
     entry_add(&writer, &(struct entry_command){.bytes = buf_slice(&bytes)});
@@ -178,11 +167,86 @@ static struct outcome load_sized(const size_t *sizes, unsigned count, unsigned f
     return world.effects.items[0].outcome;
 }
 
+/* Load count messages of these sizes, with times from first_ms on. */
+static struct outcome load_sized(const size_t *sizes, unsigned count, unsigned first_ms)
+{
+    Pb__Stanza stanzas[STATE_LOAD_MAX + 1];
+    Pb__Stanza *list[STATE_LOAD_MAX + 1];
+    Pb__UserLoad load = PB__USER_LOAD__INIT;
+
+    for (unsigned i = 0; i < count; i++) {
+        list[i] = &stanzas[i];
+        pb__stanza__init(list[i]);
+        list[i]->from = (char *)(uintptr_t) "bob@x/r";
+        list[i]->wall_ms = first_ms + i;
+        list[i]->inner.data = (uint8_t *)(uintptr_t)filler;
+        list[i]->inner.len = sizes[i];
+    }
+    load.messages = list;
+    load.n_messages = count;
+    return run_load(&load);
+}
+
 static struct outcome load_many(unsigned count, unsigned first_ms)
 {
     static const size_t none[STATE_LOAD_MAX + 1];
 
     return load_sized(none, count, first_ms);
+}
+
+/* Load count elements of so many bytes, named from first on. */
+static struct outcome load_kept(unsigned first, unsigned count, size_t bytes)
+{
+    Pb__Kept kept[STATE_LOAD_MAX + 1];
+    Pb__Kept *list[STATE_LOAD_MAX + 1];
+    Pb__UserLoad load = PB__USER_LOAD__INIT;
+    char names[STATE_LOAD_MAX + 1][8];
+
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "e%u", first + i);
+        list[i] = &kept[i];
+        pb__kept__init(list[i]);
+        list[i]->ns = (char *)(uintptr_t) "n";
+        list[i]->name = names[i];
+        list[i]->element.data = (uint8_t *)(uintptr_t)filler;
+        list[i]->element.len = bytes;
+    }
+    load.kept = list;
+    load.n_kept = count;
+    return run_load(&load);
+}
+
+static size_t kept_bytes(const char *name)
+{
+    Pb__Kept which = PB__KEPT__INIT;
+    const Pb__KeptRow *row;
+
+    which.ns = (char *)(uintptr_t) "n";
+    which.name = (char *)(uintptr_t)name;
+    row = state_kept(world.state, &world.arena, "alice@x", &which);
+    return row == NULL ? 0 : row->kept->element.len;
+}
+
+/* Goal: what a user keeps there is kept here, unless it keeps another one already; what does not
+ * fit is left out and counted.
+ * Method: an element that is here beside a new one; one that is too large; as many as a command may
+ * have, and one more; more of them than a user may keep. */
+static void test_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(load_kept(0, 1, 5).count, 0);
+    assert_int_equal(load_kept(0, 2, 7).count, 0);
+    assert_int_equal(kept_bytes("e0"), 5);
+    assert_int_equal(kept_bytes("e1"), 7);
+    assert_int_equal(load_kept(2, 1, STATE_KEPT_ELEMENT_BYTES_MAX + 1).count, 1);
+    assert_int_equal(kept_bytes("e2"), 0);
+    assert_int_equal(load_kept(2, STATE_LOAD_MAX + 1, 1).rc, ERR_LIMIT);
+    for (unsigned first = 2; first < STATE_KEPT_MAX; first += STATE_LOAD_MAX) {
+        assert_int_equal(
+            load_kept(first, STATE_LOAD_MAX, 1).count,
+            first + STATE_LOAD_MAX > STATE_KEPT_MAX ? first + STATE_LOAD_MAX - STATE_KEPT_MAX : 0);
+    }
+    assert_int_equal(count_rows(TABLE_KEPT), STATE_KEPT_MAX);
 }
 
 /* Goal: a message that is older than one that was loaded is counted.
@@ -254,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_account, setup, teardown),
         cmocka_unit_test_setup_teardown(test_contacts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_request, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_older, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),

@@ -179,12 +179,16 @@ static void test_round_trip(void **state)
                         "id='i' "
                         "xml:lang='fr'><body>t</body><delay xmlns='urn:xmpp:delay' from='x' "
                         "stamp='2026-11-30T16:45:15.028Z'/></message></offline-messages>"
-                        "<vCard xmlns='vcard-temp'/><pubsub "
+                        "<vCard xmlns='vcard-temp'><FN>F</FN></vCard>"
+                        "<query xmlns='jabber:iq:private'><e xmlns='n' a='&lt;'><b/>&amp;</e>"
+                        "<e xmlns='n'/><e>1</e></query>"
+                        "<query xmlns='jabber:iq:private'><f xmlns='m'>2</f></query><pubsub "
                         "xmlns='http://jabber.org/protocol/pubsub'/>")));
     struct buf text = BUF_EMPTY;
 
     (void)state;
-    assert_int_equal(skipped[PIE_VCARD], 1);
+    assert_int_equal(skipped[PIE_KEPT], 2);
+    assert_int_equal(json_array_size(json_object_get(user, "kept")), 3);
     assert_int_equal(skipped[PIE_PEP], 1);
     buf_append_str(&text, "<server-data xmlns='urn:xmpp:pie:0'><host jid='x'>");
     pie_write_user(user, "a", &text);
