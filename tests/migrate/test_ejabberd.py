@@ -23,7 +23,8 @@ class FromEjabberd(MovedTest):
         files = await asyncio.to_thread(server.export)
         taken = await asyncio.to_thread(self.take, files)
         self.assertEqual({"users": 3, "contacts": 3, "requests": 1, "kept": 2,
-                          "messages": len(TEXTS), "refused": 0, "left_out": 0, "known": 0, "not_taken": {}},
+                          "messages": len(TEXTS), "refused": 0, "left_out": 0, "known": 0,
+                          "not_taken": {}},
                          {key: value for key, value in taken.items() if key != "made"})
         await self.expect_people("SCRAM-SHA-256", len(TEXTS))
 
