@@ -213,6 +213,8 @@ static int run_body(struct apply *a, const Pb__Command *command)
         return roster_set(a, command->roster_set);
     case PB__COMMAND__BODY_KEEP:
         return keep(a, command->keep);
+    case PB__COMMAND__BODY_COPIES_SET:
+        return copies_set(a, command->copies_set);
     case PB__COMMAND__BODY_ASK:
         return pending_ask(a, command->ask);
     case PB__COMMAND__BODY_ANSWER:

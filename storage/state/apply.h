@@ -61,6 +61,7 @@ int presence_send(struct apply *a, const Pb__SendPresence *command);
 int iq_send(struct apply *a, const Pb__SendIq *command);
 int roster_set(struct apply *a, const Pb__RosterSet *command);
 int keep(struct apply *a, const Pb__Keep *command);
+int copies_set(struct apply *a, const Pb__CopiesSet *command);
 int secrets_rotate(struct apply *a, const Pb__Rotate *command);
 int bounce(struct apply *a, const Pb__Bounce *command);
 int group_set(struct apply *a, const Pb__GroupSet *command);

@@ -1,6 +1,7 @@
 #include "storage/state/message.h"
 
 #include "storage/state/account.h"
+#include "storage/state/copies.h"
 #include "storage/state/offline.h"
 #include "storage/state/pending.h"
 #include "storage/state/presence.h"
@@ -13,7 +14,9 @@ struct message {
     uint64_t sender;
     Pb__Stanza *stanza;
     bool store;
-    const char *user; /* the recipient's bare address */
+    bool copy;        /* other sessions of both users may get copies */
+    const char *from; /* the sender's bare address */
+    const char *user; /* the recipient's */
 };
 
 struct targets message_targets(struct apply *a, const char *user)
@@ -48,12 +51,64 @@ static void end_full(struct apply *a, const struct targets *full)
     }
 }
 
+static struct targets no_targets(struct apply *a, size_t max)
+{
+    return (struct targets){.sessions = arena_alloc(a->arena, (max + 1) * sizeof(uint64_t))};
+}
+
+/* XEP-0280 §8. Whoever is the recipient as well gets its copies as the sender. */
+static void copy_sent(struct message *m, const struct targets *got)
+{
+    struct apply *a = m->a;
+    Pb__Stanza copy = *m->stanza;
+    struct targets wanted;
+    struct targets full;
+
+    if (!m->copy) {
+        return;
+    }
+    copy.delayed = false;
+    wanted = copies_wanted(a, m->from, m->sender, got);
+    full = no_targets(a, wanted.count);
+    for (size_t i = 0; i < wanted.count; i++) {
+        if (!pending_add_sent(a, wanted.sessions[i], m->stanza->position, &copy)) {
+            full.sessions[full.count++] = wanted.sessions[i];
+        }
+    }
+    end_full(a, &full);
+}
+
+/* XEP-0280 §7: how many lists name the message for that. */
+static uint32_t copy_received(struct message *m, const struct targets *got, uint32_t bytes)
+{
+    struct apply *a = m->a;
+    uint64_t position = m->stanza->position;
+    struct targets wanted;
+    struct targets full;
+    uint32_t count = 0;
+
+    if (!m->copy || strcmp(m->user, m->from) == 0) {
+        return 0;
+    }
+    wanted = copies_wanted(a, m->user, m->sender, got);
+    full = no_targets(a, wanted.count);
+    for (size_t i = 0; i < wanted.count; i++) {
+        if (pending_has_room(a, wanted.sessions[i], bytes)) {
+            pending_add_received(a, wanted.sessions[i], position, position, bytes);
+            count++;
+        } else {
+            full.sessions[full.count++] = wanted.sessions[i];
+        }
+    }
+    end_full(a, &full);
+    return count;
+}
+
 /* Stored once, named by every list that has room. */
 static void deliver(struct message *m, const struct targets *targets)
 {
     struct apply *a = m->a;
-    struct targets full = {.sessions =
-                               arena_alloc(a->arena, targets->count * sizeof(*full.sessions))};
+    struct targets full = no_targets(a, targets->count);
     uint64_t position = apply_position(a);
     Pb__StanzaRow row = PB__STANZA_ROW__INIT;
     uint32_t count = 0;
@@ -74,16 +129,22 @@ static void deliver(struct message *m, const struct targets *targets)
         return;
     }
     end_full(a, &full);
+    count += copy_received(m, targets, bytes);
     row.stanza = m->stanza;
     row.store = m->store;
     row_put(a->state, TABLE_STANZA, key_u64(position), &row);
     pending_set_refs(a, position, count);
+    copy_sent(m, targets);
 }
 
 static void store_offline(struct message *m)
 {
+    const struct targets nobody = {0};
+
     if (!m->store || !offline_add_new(m->a, m->user, m->stanza)) {
         refuse(m, STANZA_SERVICE_UNAVAILABLE);
+    } else {
+        copy_sent(m, &nobody);
     }
 }
 
@@ -142,13 +203,15 @@ static void route(struct message *m)
 int message_send(struct apply *a, const Pb__SendMessage *command)
 {
     Pb__SessionRow *row;
-    struct message m = {.a = a, .stanza = command->stanza, .store = command->store};
+    struct message m = {
+        .a = a, .stanza = command->stanza, .store = command->store, .copy = command->copy};
     int rc = session_take_stanza(a, command->from, command->stanza, &row);
 
     if (rc != 0) {
         return rc;
     }
     m.sender = command->from->session;
+    m.from = row->user;
     m.stanza->delayed = false;
     m.stanza->position = 0;
     if (m.stanza->to[0] == '\0') {

@@ -121,17 +121,41 @@ bool pending_may_inherit(struct apply *a, uint64_t session, uint32_t bytes)
     return has_room(state_session(a->state, a->arena, session), &limit_of_self, bytes);
 }
 
-void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
-                        uint32_t bytes)
+static void add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                       uint32_t bytes, Pb__Copy copy)
 {
     Pb__PendingRow entry = PB__PENDING_ROW__INIT;
     bool added;
 
+    entry.copy = copy;
     entry.what_case = PB__PENDING_ROW__WHAT_SHARED;
     entry.shared = shared;
     entry.bytes = bytes;
     added = add(a, session, position, &entry, &no_limit);
     ASSERT(added);
+}
+
+void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                        uint32_t bytes)
+{
+    add_shared(a, session, position, shared, bytes, PB__COPY__NO_COPY);
+}
+
+void pending_add_received(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                          uint32_t bytes)
+{
+    add_shared(a, session, position, shared, bytes, PB__COPY__RECEIVED);
+}
+
+bool pending_add_sent(struct apply *a, uint64_t session, uint64_t position,
+                      const Pb__Stanza *message)
+{
+    Pb__PendingRow entry = PB__PENDING_ROW__INIT;
+
+    entry.copy = PB__COPY__SENT;
+    entry.what_case = PB__PENDING_ROW__WHAT_OWN;
+    entry.own = (Pb__Stanza *)message;
+    return add(a, session, position, &entry, &limit_of_others);
 }
 
 /* ---- stanzas that several lists share. The usual stanza stands in one list: no row of its own

@@ -23,6 +23,14 @@ bool pending_may_inherit(struct apply *a, uint64_t session, uint32_t bytes);
  * messages). */
 void pending_add_shared(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
                         uint32_t bytes);
+/** The same for a session that gets a copy of a message that went to others (XEP-0280): it counts
+ * like theirs, since its client shows it, too. */
+void pending_add_received(struct apply *a, uint64_t session, uint64_t position, uint64_t shared,
+                          uint32_t bytes);
+/** Append a copy of a message that another session of the user sent, at the position of that. False
+ * when the list is full. */
+bool pending_add_sent(struct apply *a, uint64_t session, uint64_t position,
+                      const Pb__Stanza *message);
 /** Number of lists that name a stanza of the stanza table, all new. */
 void pending_set_refs(struct apply *a, uint64_t shared, uint32_t count);
 

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /* The newest version that this program understands. 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. 2: UserLoad, and a full list ends its session. 3: Keep, and Kept of
- * UserLoad. A build with NEXT_VERSION is the program after this one (next.h). */
+ * NodeVotes. 2: UserLoad, and a full list ends its session. 3: Keep, Kept of
+ * UserLoad, copies of messages. A build with NEXT_VERSION is the program after this one (next.h).
+ */
 #ifdef NEXT_VERSION
 #define STATE_LOG_VERSION 4
 #else
@@ -23,6 +24,7 @@
 #define STATE_LOG_VERSION_LOAD       2
 #define STATE_LOG_VERSION_FULL_LISTS 2
 #define STATE_LOG_VERSION_KEPT       3
+#define STATE_LOG_VERSION_COPIES     3
 
 /* What a store says of its rows, so that a program knows them before it reads one. 2: a roster item
  * has a row of its own, and so has what a presence shows. 3: a node's row says since when it has

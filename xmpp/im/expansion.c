@@ -37,7 +37,11 @@ bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, st
 
     switch (row->what_case) {
     case PB__PENDING_ROW__WHAT_OWN:
-        render_stanza(row->own, NULL, &x->xml);
+        if (row->copy != PB__COPY__NO_COPY) {
+            render_copy(row->own, row->copy, x->address, &x->xml);
+        } else {
+            render_stanza(row->own, NULL, &x->xml);
+        }
         return true;
     case PB__PENDING_ROW__WHAT_ASK:
         answer_render(view->state, row->ask, view->now_wall_ms, arena, &x->xml);

@@ -9,17 +9,9 @@ static const struct {
     const char *var;
     uint32_t since; /* the written version that lets it be served */
 } features[] = {
-    {NS_CAPS, 0},
-    {NS_DISCO_INFO, 0},
-    {NS_DISCO_ITEMS, 0},
-    {NS_PRIVATE, STATE_LOG_VERSION_KEPT},
-    {NS_ROSTER, 0},
-    {NS_VERSION, 0},
-    {"msgoffline", 0},
-    {NS_PING, 0},
-    {NS_STANZA_ID, 0},
-    {NS_TIME, 0},
-    {NS_VCARD, STATE_LOG_VERSION_KEPT},
+    {NS_CAPS, 0},   {NS_DISCO_INFO, 0}, {NS_DISCO_ITEMS, 0}, {NS_PRIVATE, STATE_LOG_VERSION_KEPT},
+    {NS_ROSTER, 0}, {NS_VERSION, 0},    {"msgoffline", 0},   {NS_CARBONS, STATE_LOG_VERSION_COPIES},
+    {NS_PING, 0},   {NS_STANZA_ID, 0},  {NS_TIME, 0},        {NS_VCARD, STATE_LOG_VERSION_KEPT},
 };
 
 static void append_each(const char *before, const char *after, uint32_t log_version,

@@ -110,6 +110,42 @@ static void set_roster(struct request *request, const struct xml_element *query)
     request_pack(request, &command);
 }
 
+/* XEP-0280 §4, §5. */
+static void set_copies(struct request *request, const struct xml_element *payload)
+{
+    Pb__Command command = PB__COMMAND__INIT;
+    Pb__CopiesSet set = PB__COPIES_SET__INIT;
+
+    if (!request->to_own) {
+        request_refuse(request, "cancel", "not-allowed");
+        return;
+    }
+    set.from = &request->from;
+    set.iq_id = request->stanza.id;
+    set.iq_lang = request->stanza.lang;
+    set.enable = xml_is(payload, NULL, "enable");
+    command.body_case = PB__COMMAND__BODY_COPIES_SET;
+    command.copies_set = &set;
+    request_pack(request, &command);
+}
+
+/* What is set of an account and has a command of its own. False: it has none. */
+static bool set_own(struct request *request, const struct xml_element *payload)
+{
+    uint32_t log_version = request->sender->log_version;
+
+    if (log_version >= STATE_LOG_VERSION_KEPT && request_is_keep(payload)) {
+        request_keep(request, payload);
+        return true;
+    }
+    if (log_version >= STATE_LOG_VERSION_COPIES &&
+        (xml_is(payload, NS_CARBONS, "enable") || xml_is(payload, NS_CARBONS, "disable"))) {
+        set_copies(request, payload);
+        return true;
+    }
+    return false;
+}
+
 /* A get or set for the server, or for an account that the server answers for. */
 static void ask_server(struct request *request, const struct xml_element *payload)
 {
@@ -125,12 +161,9 @@ static void ask_server(struct request *request, const struct xml_element *payloa
         }
         return;
     }
-    if (is_set && request->sender->log_version >= STATE_LOG_VERSION_KEPT &&
-        request_is_keep(payload)) {
-        request_keep(request, payload);
-        return;
+    if (!is_set || !set_own(request, payload)) {
+        ask(request, false);
     }
-    ask(request, false);
 }
 
 static void handle_request(struct request *request)

@@ -38,11 +38,11 @@ void render_time(uint64_t wall_ms, struct buf *out)
     buf_printf(out, "%s.%03uZ", text, (unsigned)(wall_ms % 1000));
 }
 
-/* XEP-0359 §3: by is the account (the bare address) whose server gave the id. */
-static void append_stanza_id(const Pb__Stanza *stanza, struct buf *out)
+/* XEP-0359 §3: by is the account (the bare address of owner) whose server gave the id. */
+static void append_stanza_id(const Pb__Stanza *stanza, const char *owner, struct buf *out)
 {
     buf_append_str(out, "<stanza-id xmlns='" NS_STANZA_ID "' by='");
-    xml_write_text(out, jid_text_bare(slice_str(stanza->to)));
+    xml_write_text(out, jid_text_bare(slice_str(owner)));
     buf_printf(out, "' id='%" PRIu64 "'/>", stanza->position);
 }
 
@@ -55,25 +55,47 @@ static void append_delay(const Pb__Stanza *stanza, struct buf *out)
     buf_append_str(out, "'/>");
 }
 
-void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out)
+/* xmlns: where another namespace is the default one, or "". owner: whose stanza it is. */
+static void write_stanza(const Pb__Stanza *stanza, const char *xmlns, const char *to,
+                         const char *owner, struct buf *out)
 {
     const char *name = stanza_name(stanza->kind);
 
     buf_printf(out, "<%s", name);
+    append_attr(out, "xmlns", xmlns);
     append_attr(out, "from", stanza->from);
-    append_attr(out, "to", to != NULL ? to : stanza->to);
+    append_attr(out, "to", to);
     append_attr(out, "type", stanza->type);
     append_attr(out, "id", stanza->id);
     append_attr(out, "xml:lang", stanza->lang);
     buf_append_u8(out, '>');
     buf_append(out, slice_make(stanza->inner.data, stanza->inner.len));
     if (stanza->kind == PB__STANZA__KIND__MESSAGE && stanza->position != 0) {
-        append_stanza_id(stanza, out);
+        append_stanza_id(stanza, owner, out);
     }
     if (stanza->delayed) {
         append_delay(stanza, out);
     }
     buf_printf(out, "</%s>", name);
+}
+
+void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out)
+{
+    write_stanza(stanza, "", to != NULL ? to : stanza->to, stanza->to, out);
+}
+
+void render_copy(const Pb__Stanza *message, Pb__Copy copy, const char *to, struct buf *out)
+{
+    const char *name = copy == PB__COPY__SENT ? "sent" : "received";
+
+    buf_append_str(out, "<message from='");
+    xml_write_text(out, jid_text_bare(slice_str(to)));
+    buf_append_u8(out, '\'');
+    append_attr(out, "to", to);
+    append_attr(out, "type", message->type);
+    buf_printf(out, "><%s xmlns='" NS_CARBONS "'><forwarded xmlns='urn:xmpp:forward:0'>", name);
+    write_stanza(message, XML_NS_CLIENT, message->to, to, out);
+    buf_printf(out, "</forwarded></%s></message>", name);
 }
 
 void render_unavailable(const char *from, const char *to, struct buf *out)

@@ -9,6 +9,9 @@
 /** Append one stanza. to: its recipient as written, or NULL for the stanza's own. Adds XEP-0359
  * stanza-id to messages with a position and XEP-0203 delay to delayed ones. */
 void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out);
+/** Append a message as the copy that a session with the full address to is told (XEP-0280 §7, §8).
+ */
+void render_copy(const Pb__Stanza *message, Pb__Copy copy, const char *to, struct buf *out);
 /** Append an unavailable presence of a full address (RFC 6121 §4.5). */
 void render_unavailable(const char *from, const char *to, struct buf *out);
 /** Append a roster push (RFC 6121 §2.1.6) for the session with address to. */

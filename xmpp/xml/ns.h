@@ -13,6 +13,7 @@
 #define NS_PRE_APPROVAL  "urn:xmpp:features:pre-approval"
 #define NS_DISCO_INFO    "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS   "http://jabber.org/protocol/disco#items"
+#define NS_CARBONS       "urn:xmpp:carbons:2"
 #define NS_CAPS          "http://jabber.org/protocol/caps"
 #define NS_PRIVATE       "jabber:iq:private"
 #define NS_VCARD         "vcard-temp"

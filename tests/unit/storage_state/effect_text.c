@@ -49,6 +49,9 @@ void pending_to_text(uint64_t position, const Pb__PendingRow *row, struct buf *o
     if (row->numbered) {
         buf_printf(out, "#%u ", row->number);
     }
+    if (row->copy != PB__COPY__NO_COPY) {
+        buf_append_str(out, row->copy == PB__COPY__SENT ? "sent " : "received ");
+    }
     switch (row->what_case) {
     case PB__PENDING_ROW__WHAT_OWN:
         stanza_to_text(row->own, out);

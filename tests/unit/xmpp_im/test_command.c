@@ -24,6 +24,8 @@ static void print_roster_set(struct buf *out, const Pb__RosterSet *set)
     }
 }
 
+static bool copied; /* of the last message */
+
 static void print_keep(struct buf *out, const Pb__Keep *keep)
 {
     buf_printf(out, "keep id=%s", keep->iq_id);
@@ -39,6 +41,7 @@ static void print_command(struct buf *out, const Pb__Command *command)
 {
     switch (command->body_case) {
     case PB__COMMAND__BODY_MESSAGE:
+        copied = command->message->copy;
         buf_printf(out, "message store=%d", command->message->store);
         print_stanza(out, command->message->stanza);
         break;
@@ -63,6 +66,10 @@ static void print_command(struct buf *out, const Pb__Command *command)
         break;
     case PB__COMMAND__BODY_KEEP:
         print_keep(out, command->keep);
+        break;
+    case PB__COMMAND__BODY_COPIES_SET:
+        buf_printf(out, "copies id=%s enable=%d", command->copies_set->iq_id,
+                   command->copies_set->enable);
         break;
     case PB__COMMAND__BODY_NOTES:
         buf_printf(out, "count %u", command->notes->counts[0]->count);
@@ -246,6 +253,15 @@ static const struct example {
     {PRIVATE_SET("<a xmlns='n'>1</a><a xmlns='n'>2</a>"), NOT_ACCEPTABLE},
     {PRIVATE_SET(SIXTEEN), "keep id=1" SIXTEEN_KEPT},
     {PRIVATE_SET(SIXTEEN "<q xmlns='n'/>"), NOT_ACCEPTABLE},
+    /* copies: XEP-0280 §4, §5 */
+    {"<iq type='set' id='1'><enable xmlns='urn:xmpp:carbons:2'/></iq>", "copies id=1 enable=1"},
+    {"<iq type='set' id='1' to='romeo@example.test'><disable xmlns='urn:xmpp:carbons:2'/></iq>",
+     "copies id=1 enable=0"},
+    {"<iq type='set' id='1' to='j@example.test'><enable xmlns='urn:xmpp:carbons:2'/></iq>",
+     "answer from=j@example.test to=" SENDER
+     " type=error id=1 inner=" ERROR_INNER("cancel", "not-allowed")},
+    {"<iq type='get' id='1'><enable xmlns='urn:xmpp:carbons:2'/></iq>",
+     "ask roster=0 from=" SENDER " to= type=get id=1 inner=<enable xmlns='urn:xmpp:carbons:2'/>"},
     /* no stanza at all */
     {"<stanza/>", "rc=malformed"},
 };
@@ -260,6 +276,58 @@ static void test_stanza_becomes_command(void **state)
 
         assert_string_equal(buf_text(&text), examples[i].command);
         buf_deinit(&text);
+    }
+}
+
+/* Goal: what is copied to other sessions is what XEP-0280 §6.1 names, unless its sender forbids it.
+ * Method: messages of each kind; then the same before that version is written. */
+static void test_copied(void **state)
+{
+    static const struct {
+        const char *message;
+        bool is_copied;
+    } cases[] = {
+        {"<message to='j@example.test' type='chat'/>", true},
+        {"<message to='j@example.test'>" BODY "</message>", true},
+        {"<message to='j@example.test' type='normal'>" BODY "</message>", true},
+        {"<message to='j@example.test'>" OMEMO "</message>", true},
+        {"<message to='j@example.test'><a xmlns='b'/></message>", false},
+        {"<message to='j@example.test' type='headline'>" BODY "</message>", false},
+        {"<message to='j@example.test' type='groupchat'>" BODY "</message>", false},
+        {"<message to='j@example.test' type='error'>" BODY "</message>", false},
+        {"<message to='j@example.test'><received xmlns='urn:xmpp:receipts' id='1'/></message>",
+         true},
+        {"<message to='j@example.test'><active xmlns='http://jabber.org/protocol/chatstates'/>"
+         "</message>",
+         true},
+        {"<message to='j@example.test'><displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>"
+         "</message>",
+         true},
+        {"<message to='j@example.test' type='groupchat'><displayed "
+         "xmlns='urn:xmpp:chat-markers:0' id='1'/></message>",
+         false},
+        {"<message to='j@example.test'><x xmlns='jabber:x:conference' jid='r@y'/></message>", true},
+        {"<message to='r@y'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='j@x'/></x>"
+         "</message>",
+         true},
+        {"<message to='r@y'><x xmlns='http://jabber.org/protocol/muc#user'/></message>", false},
+        {"<message to='j@example.test' type='chat'>" BODY
+         "<private xmlns='urn:xmpp:carbons:2'/></message>",
+         false},
+        {"<message to='j@example.test' type='chat'>" BODY
+         "<no-copy xmlns='urn:xmpp:hints'/></message>",
+         false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        for (uint32_t version = STATE_LOG_VERSION_COPIES - 1; version <= STATE_LOG_VERSION_COPIES;
+             version++) {
+            struct buf text = command_for(cases[i].message, version);
+
+            assert_int_equal(copied, cases[i].is_copied && version == STATE_LOG_VERSION_COPIES);
+            buf_deinit(&text);
+        }
     }
 }
 
@@ -281,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stanza_becomes_command),
+        cmocka_unit_test(test_copied),
         cmocka_unit_test(test_older_version),
     };
 
