@@ -76,6 +76,7 @@ class Recording:
     traces: Path
     history: History
     clients: list[PromisedClient] = field(default_factory=list)
+    rest_ns: int = 0  # when all nodes had all, at the end
 
     def trace(self, node_id: int) -> Path:
         """What the names of a node's traces begin with."""
@@ -198,8 +199,27 @@ async def _lose_node(recording: Recording, chance: random.Random) -> None:
     await cluster.start(victim)
 
 
+def _indexes(cluster: TestCluster) -> set[int]:
+    """Where the logs of all nodes end, and how far they are committed and applied."""
+    views = [cluster.ask(node_id, "node.status") for node_id in cluster.ids]
+    return {view[key] for view in views for key in ("last_index", "commit_index", "applied_index")}
+
+
+async def _rest_ns(cluster: TestCluster) -> int:
+    """A moment at which every node had the whole log, and nothing was on its way: so it is before
+    that moment and behind it."""
+    deadline = time.monotonic() + CATCH_UP_S
+    while time.monotonic() < deadline:
+        before = _indexes(cluster)
+        rest_ns = time.monotonic_ns()
+        await asyncio.sleep(PAUSE_S)
+        if len(before) == 1 and _indexes(cluster) == before:
+            return rest_ns
+    raise TimeoutError(f"no rest: {before}")
+
+
 async def run(recording: Recording, seconds: float, chance: random.Random) -> None:
-    """Load for so long before and after one node is lost; then the nodes are equal."""
+    """Load for so long before and after one node is lost; then the nodes come to rest."""
     await recording.cluster.wait_leader()
     tasks = [asyncio.create_task(work) for work in (
         _chat(recording, 0), _chat(recording, 1), _write_to_absent(recording),
@@ -215,6 +235,7 @@ async def run(recording: Recording, seconds: float, chance: random.Random) -> No
                 task.result()  # it never ends well
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await recording.cluster.wait_equal(CATCH_UP_S)
     for client in recording.clients:
         await client.vanish()
+    await recording.cluster.wait_equal(CATCH_UP_S)
+    recording.rest_ns = await _rest_ns(recording.cluster)

@@ -93,10 +93,6 @@ class Cuts:
         for node_id, disk in self._disks.items():
             disk.advance(bisect.bisect_right(self._clocks[node_id], clock_ns))
 
-    def go_to_end(self, node_id: int) -> None:
-        """Everything that one node did has happened."""
-        self._disks[node_id].advance(len(self._clocks[node_id]))
-
     def write_image(self, node_id: int, folder: Path, luck: Luck, chance: random.Random) -> None:
         """What one node may have when its power is cut now."""
         self._disks[node_id].write_image(folder, luck, chance)

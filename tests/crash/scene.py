@@ -53,6 +53,7 @@ class Recorded:
             self.cluster.show_logs()
             self.close()
             raise
+        self.rest_ns = recording.rest_ns
         self.kill_all()
         load.end(recording)
         self.traces = {node_id: trace.read(recording.trace(node_id))
