@@ -105,6 +105,10 @@ static void subscribe(struct life *life)
 
 void chat_greet(struct life *life)
 {
+    if (life->client->wants_copies) {
+        (void)send_counted(
+            life, life_print("<iq type='set' id='copies'><enable xmlns='" NS_COPIES "'/></iq>"));
+    }
     send_presence(life)->is_initial_presence = true;
     if (!life->has_subscribed && life->client->user == life->client->index) {
         subscribe(life);

@@ -39,6 +39,15 @@ struct client_receipt {
     bool is_mixed;    /* an earlier session may have left some to this one */
 };
 
+/* Of what another device of its account sent (XEP-0280). */
+struct client_copy {
+    uint32_t from; /* index of a client */
+    uint32_t to;   /* index of a user */
+    uint32_t number;
+    unsigned from_session;
+    unsigned session; /* the one that got it */
+};
+
 /* An address of its own that contacts may have seen, and until when it can not have gone. */
 struct client_shown {
     char jid[JID_BYTES];
@@ -67,6 +76,7 @@ struct client {
     uint32_t user;       /* of several devices, it may be */
     bool is_named;       /* it binds the same resource each time */
     bool leaves;         /* gives sessions up, logs out */
+    bool wants_copies;   /* of what other devices of its account send */
     uint32_t window_s;   /* that it asks for; 0: none */
     uint32_t node_count; /* of the cluster: where it may go */
     struct sim_host *host;
@@ -83,6 +93,8 @@ struct client {
     uint32_t numbers[CLIENTS_MAX]; /* last one to each user */
     struct client_receipt received[MESSAGES_MAX];
     size_t received_count;
+    struct client_copy copies[MESSAGES_MAX];
+    size_t copy_count;
     struct client_shown shown[SHOWN_MAX];
     size_t shown_count;
     struct client_shown *now_shown; /* of the session it has */
@@ -99,7 +111,7 @@ struct client {
 };
 
 /** The accounts exist. Its thread runs until it is told to end. What it is was set before: index,
- * user, is_named, leaves, window_s, node_count, host, others, other_count. */
+ * user, is_named, leaves, wants_copies, window_s, node_count, host, others, other_count. */
 void client_start(struct client *client);
 /** May what was for another session of the account come to this one? */
 bool client_is_mixed(const struct client *client);

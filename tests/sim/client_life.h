@@ -8,6 +8,7 @@
 
 #define NS_SM     "urn:xmpp:sm:3"
 #define NS_ROSTER "jabber:iq:roster"
+#define NS_COPIES "urn:xmpp:carbons:2"
 
 /* What was sent and is not acknowledged, oldest first. */
 struct unacked {

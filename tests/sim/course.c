@@ -244,6 +244,7 @@ static void *direct(void *ctx)
     heal(here);
     if (watch_fault() == NULL) {
         judge_messages(run.clients, run.client_count);
+        judge_copies(run.clients, run.client_count);
     }
     run.is_over = true;
     machine_stop();
@@ -266,6 +267,7 @@ static void draw_clients(void)
         }
         client->is_named = machine_chance(400);
         client->leaves = machine_chance(350);
+        client->wants_copies = client->user != i;
         client->window_s = client->leaves ? 2 + (uint32_t)machine_draw(7) : 0;
         client->node_count = run.cluster.count - run.cluster.witnesses;
         client->others = run.clients;
@@ -292,20 +294,23 @@ static void draw_run(void)
 static void report(uint64_t seed)
 {
     size_t sent = 0;
+    size_t carbons = 0;
     unsigned resumes = 0;
     unsigned left = 0;
 
     for (uint32_t i = 0; i < run.client_count; i++) {
         sent += run.clients[i].sent_count;
+        carbons += run.clients[i].copy_count;
         resumes += run.clients[i].resumes;
         left += run.clients[i].sessions_left;
     }
     (void)printf("seed %llu: %s: %u nodes, %u witness, %u clients, %u faults, %zu messages, "
+                 "%zu carbons, "
                  "%u resumes, %u sessions left, %u copies, %zu entries, %zu marks, %llu turns, "
                  "trace %016llx\n",
                  (unsigned long long)seed, watch_fault() == NULL ? "ok" : watch_fault(),
                  run.cluster.count, run.cluster.witnesses, run.client_count, faults_count(), sent,
-                 resumes, left, faults_copies(), watch_entries(), watch_marks(),
+                 carbons, resumes, left, faults_copies(), watch_entries(), watch_marks(),
                  (unsigned long long)machine_turns(), (unsigned long long)machine_trace());
 }
 

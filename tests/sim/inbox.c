@@ -44,6 +44,36 @@ static void on_message_back(struct client *client, const struct xml_element *mes
     }
 }
 
+/* The message in a copy of one that was sent; NULL: it is none. */
+static const struct xml_element *sent_elsewhere(const struct xml_element *message)
+{
+    const struct xml_element *sent = xml_child(message, NS_COPIES, "sent");
+    const struct xml_element *forwarded =
+        sent == NULL ? NULL : xml_child(sent, "urn:xmpp:forward:0", "forwarded");
+
+    return forwarded == NULL ? NULL : xml_child(forwarded, XML_NS_CLIENT, "message");
+}
+
+static void on_copy(struct client *client, const struct xml_element *message)
+{
+    struct client_copy copy = {.session = client->sessions};
+    const char *body = xml_child_text(message, NULL, "body");
+    const char *to = xml_attr(message, "to");
+
+    if (body == NULL || to == NULL || sscanf(to, "user%u@", &copy.to) != 1 ||
+        sscanf(body, "%u-%u-%u", &copy.from, &copy.from_session, &copy.number) != 3 ||
+        copy.from >= client->other_count || client->others[copy.from].user != client->user ||
+        copy.from == client->index) {
+        watch_fail("client %u has a copy that is none", client->index);
+        return;
+    }
+    if (client->copy_count == MESSAGES_MAX) {
+        (void)fprintf(stderr, "sim: too many copies\n");
+        abort();
+    }
+    client->copies[client->copy_count++] = copy;
+}
+
 static void on_message(struct life *life, const struct xml_element *message)
 {
     struct client *client = life->client;
@@ -54,6 +84,10 @@ static void on_message(struct life *life, const struct xml_element *message)
 
     if (is_error(message)) {
         on_message_back(client, message);
+        return;
+    }
+    if (sent_elsewhere(message) != NULL) {
+        on_copy(client, sent_elsewhere(message));
         return;
     }
     if (body == NULL || sscanf(body, "%u-%u-%u", &from, &from_session, &number) != 3 ||

@@ -106,6 +106,70 @@ void judge_messages(const struct client *clients, uint32_t count)
     }
 }
 
+/* ---- copies */
+
+static bool is_alike(const struct client_copy *one, const struct client_copy *other)
+{
+    return one->from == other->from && one->to == other->to && one->session == other->session &&
+           one->from_session == other->from_session;
+}
+
+static bool has_copy(const struct client *client, const struct client_copy *like, uint32_t number)
+{
+    for (size_t i = 0; i < client->copy_count; i++) {
+        if (client->copies[i].number == number && is_alike(&client->copies[i], like)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A session that has a copy has those of what was sent later and arrived, too: all of them when it
+ * is there still, else up to the last copy that it got. */
+static void judge_rest(const struct client *clients, uint32_t count, const struct client *client,
+                       const struct client_copy *copy, uint32_t last)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const struct client *to = &clients[k];
+
+        for (size_t i = 0; to->user == copy->to && i < to->received_count; i++) {
+            const struct client_receipt *receipt = &to->received[i];
+
+            if (receipt->from == copy->from && receipt->from_session == copy->from_session &&
+                receipt->number > copy->number &&
+                (receipt->number < last || copy->session == client->sessions) &&
+                !has_copy(client, copy, receipt->number)) {
+                watch_fail("client %u has no copy of %u of client %u to user%u, but of %u",
+                           client->index, receipt->number, copy->from, copy->to, copy->number);
+            }
+        }
+    }
+}
+
+/* Once, and in order. */
+void judge_copies(const struct client *clients, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const struct client *client = &clients[k];
+
+        for (size_t i = 0; i < client->copy_count; i++) {
+            const struct client_copy *copy = &client->copies[i];
+            uint32_t last = copy->number;
+
+            for (size_t n = i + 1; n < client->copy_count; n++) {
+                if (is_alike(&client->copies[n], copy)) {
+                    if (client->copies[n].number <= last) {
+                        watch_fail("client %u has a copy of %u of client %u after %u", k,
+                                   client->copies[n].number, copy->from, last);
+                    }
+                    last = client->copies[n].number;
+                }
+            }
+            judge_rest(clients, count, client, copy, last);
+        }
+    }
+}
+
 /* ---- what they see */
 
 static const struct client *who_is_there(const struct client *clients, uint32_t count,

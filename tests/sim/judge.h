@@ -6,6 +6,8 @@
 
 /** P1, P2: nothing acknowledged is lost, nothing comes twice to a session or out of order. */
 void judge_messages(const struct client *clients, uint32_t count);
+/** The same of copies of what other devices sent. */
+void judge_copies(const struct client *clients, uint32_t count);
 /** Does each see of each other what that one set last, and nobody who is gone (P4, P5)? NULL, or
  * what is amiss: only while faults last may it be so. */
 const char *judge_views(const struct client *clients, uint32_t count);

@@ -10,12 +10,12 @@ from tools.local.main import find_program
 
 SEEDS = int(os.environ.get("MUSTER_SIM_SEEDS", "2000"))
 SEED_TIMEOUT_S = 60
-PLANTED_SEEDS = 100  # the first that fails is the last
+PLANTED_SEEDS = 300  # the first that fails is the last
 PLANTED = {  # what is put into the program on purpose, and a word of what is found
     "early-ack": "which has not got it",
     "repeat": " after ",
-    "lose": "is lost|no answer",
-    "lose-one": "another device",
+    "lose": "is lost|no answer|another device|has no copy",
+    "lose-one": "another device|has no copy",
     "forget": "lost its session",
     "flap": "go, which was there",
     "stale": "client [0-9] sees client [0-9]",
