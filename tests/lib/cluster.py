@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class TestCluster:
                 stop = self._run_tool("down")
                 complaints = self._complaints()
                 if died or stop.returncode != 0 or complaints:
-                    self.show_logs()
+                    self.show_logs(died)
                     raise AssertionError(f"not running at the end: {died}; {stop.stderr}"
                                          f"said: {complaints}")
         finally:
@@ -90,9 +91,12 @@ class TestCluster:
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
 
-    def show_logs(self) -> None:
-        """The end of every node's log, for whoever reads a failure."""
-        for log in sorted(self.folder.glob("n*/log")):
+    def show_logs(self, last: Sequence[int] = ()) -> None:
+        """The end of every node's log, for whoever reads a failure; those of the nodes that it is
+        about come last, where the runner shows them."""
+        names = [f"n{node_id}" for node_id in last]
+        for log in sorted(self.folder.glob("n*/log"),
+                          key=lambda log: (log.parent.name in names, log)):
             lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
             print("\n".join([f"--- {log.parent.name}", *lines]), file=sys.stderr)
 
