@@ -21,7 +21,7 @@ from tools.local import processes
 from tools.local.main import find_program
 
 OLD, NEXT = "old", "next"
-WRITTEN_OLD, WRITTEN_NEXT = 2, 3  # as storage/state/versions.h has them
+WRITTEN_OLD, WRITTEN_NEXT = 3, 4  # as storage/state/versions.h has them
 NEXT_PROGRAM = "0.1.0-next-for-tests"
 LAUNCH = ROOT / "tests" / "upgrade" / "launch"
 TIMEOUT_S = 30.0
