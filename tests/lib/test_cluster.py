@@ -74,7 +74,7 @@ class FakeNodes(unittest.TestCase):
         """TestCluster.close(), of this cluster."""
         cluster = TestCluster.__new__(TestCluster)
         cluster.folder = self.folder
-        cluster.show_logs = lambda: None  # type: ignore[method-assign]
+        cluster.show_logs = lambda _: None  # type: ignore[method-assign]
         cluster.close()
 
 

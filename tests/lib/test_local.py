@@ -1,4 +1,5 @@
-"""tools/cluster runs what cluster.json names: only in a folder that is its user's own."""
+"""tools/cluster runs what cluster.json names: only in a folder that is its user's own; and it knows
+its processes again."""
 
 import os
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 from unittest import mock
 
 from tests.lib.cluster import ROOT
-from tools.local.layout import FILE, Cluster, LocalError, load, locked, save
+from tools.local import processes
+from tools.local.layout import FILE, Cluster, LocalError, Node, load, locked, save
 
 
 class Ownership(unittest.TestCase):
@@ -57,6 +59,34 @@ class Ownership(unittest.TestCase):
                               capture_output=True, text=True, check=False)
         self.assertEqual((1, ""), (done.returncode, done.stdout))
         self.assertIn("others may write", done.stderr)
+
+
+class Running(unittest.TestCase):
+    """The id of a process is used again when that one has ended."""
+
+    def runs(self, pid: int, config: str) -> bool:
+        """Is that the process of a node with this configuration?"""
+        return processes.is_running(Node(1, pid, "127.0.0.1", {}, "", "", "", config))
+
+    def test_by_its_configuration(self) -> None:
+        """The process that has it is the node's, from its begin to its end."""
+        for _ in range(20):
+            with subprocess.Popen(["sleep", "60.5"]) as process:
+                self.assertTrue(self.runs(process.pid, "60.5"))
+                self.assertFalse(self.runs(process.pid, "60.6"))
+                process.kill()
+            self.assertFalse(self.runs(process.pid, "60.5"))
+
+    def test_without_arguments(self) -> None:
+        """What has none for a moment is looked at again; what has none for long, as a thread of
+        the kernel, is no node."""
+        with mock.patch.object(processes, "BEGIN_TIMEOUT_S", 0.1), \
+                mock.patch.object(Path, "read_bytes") as arguments:
+            arguments.side_effect = [b"", b"musterd\0-c\0file\0"]
+            self.assertTrue(self.runs(os.getpid(), "file"))
+            arguments.side_effect = None
+            arguments.return_value = b""
+            self.assertFalse(self.runs(os.getpid(), "file"))
 
 
 if __name__ == "__main__":

@@ -12,20 +12,28 @@ from tools.local.layout import Cluster, LocalError, Node
 
 POLL_S = 0.02
 STOP_TIMEOUT_S = 30.0
+BEGIN_TIMEOUT_S = 5.0
 STOPPED = " node.stopped"  # how the last line of a graceful stop ends
 
 
 def is_running(node: Node) -> bool:
     """Whether the node's process lives: by its configuration file, since ids are used again.
 
-    A process that has only just begun has no arguments yet.
+    A process that has only just begun has no arguments yet; one that ends, or a thread of the
+    kernel, has none any more, or never.
     """
-    try:
-        line = Path(f"/proc/{node.pid}/cmdline").read_bytes()
-        state = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX" and (not line or node.config.encode() in line.split(b"\0"))
+    deadline = time.monotonic() + BEGIN_TIMEOUT_S
+    while True:
+        try:
+            line = Path(f"/proc/{node.pid}/cmdline").read_bytes()
+            state = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":
+            return False
+        if line or time.monotonic() > deadline:
+            return node.config.encode() in line.split(b"\0")
+        time.sleep(POLL_S)
 
 
 def is_paused(node: Node) -> bool:
