@@ -48,6 +48,15 @@ void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *ap
     }
 }
 
+/* Who has the last entry that a snapshot stands for has all before it (Raft 5.3). 0.15 says so at
+ * once; less would be too little for ever: the leader has no entries below, and offers it again. */
+void shim_begin_offer(struct shim *shim, const struct raft_install_snapshot *offer)
+{
+    if (offer->last_term != 0 && shim_term_of(shim->raft, offer->last_index) == offer->last_term) {
+        shim->handling = (struct verified){.term = offer->term, .index = offer->last_index};
+    }
+}
+
 void shim_append_entries_accepted(struct shim *shim)
 {
     if (shim->handling.term == 0) {

@@ -125,6 +125,8 @@ void shim_send_unasked(struct shim *shim, const struct raft_message *message);
 /** Take off what our snapshot stands for. */
 void shim_skip_snapshot(const struct shim *shim, struct raft_message *message);
 void shim_begin_append_entries(struct shim *shim, struct raft_append_entries *append);
+/** Before libraft sees an offer: what it says to it may count as stored. */
+void shim_begin_offer(struct shim *shim, const struct raft_install_snapshot *offer);
 void shim_append_entries_accepted(struct shim *shim);
 void shim_bound_acknowledgement(struct shim *shim, struct raft_append_entries_result *result);
 

@@ -462,7 +462,9 @@ bool shim_install_snapshot(struct shim *shim)
     }
     shim->offered = false;
     message.server_address = address_of(shim, message.server_id);
+    shim_begin_offer(shim, &message.install_snapshot);
     shim->receive(&shim->io, &message);
+    shim->handling = (struct verified){0};
     return true;
 }
 

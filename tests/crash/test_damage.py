@@ -88,13 +88,21 @@ class Damage(unittest.TestCase):
         """The victim has a store, closed segments, an open one, a snapshot, and gave a vote."""
         leader = await cls.cluster.wait_leader()
         cls.victim = next(one for one in cls.cluster.ids if one != leader)
-        for number in range(ACCOUNTS):
+        written = 0
+        while written < ACCOUNTS or not cls._has_open_segment():
             await asyncio.to_thread(cls.cluster.ask, leader, "user.add", password="a password",
-                                    user=f"user{number}@{cls.cluster.cluster.domain}")
-        await cls.cluster.wait_equal()
+                                    user=f"user{written}@{cls.cluster.cluster.domain}")
+            written += 1
+            if written >= ACCOUNTS:
+                await cls.cluster.wait_equal()
         while not cls.cluster.ask(cls.victim, "state.hash")["current"]:
             await asyncio.sleep(0.05)
         cls.cluster.kill(cls.victim)
+
+    @classmethod
+    def _has_open_segment(cls) -> bool:
+        """With something in it: the last one may have been closed just now."""
+        return any(written_bytes(path) for path in (cls.data() / "raft").glob("open-*"))
 
     @classmethod
     def tearDownClass(cls) -> None:

@@ -32,10 +32,47 @@ static void test_only_the_leader_offers(void **state)
     lab_free(&lab);
 }
 
+/* Goal: defect 39: who has all that a snapshot stands for says so, though it knows less to be
+ * committed: the leader, which has no entries before it, would offer the same for ever. Method:
+ * node 3 has three entries and knows of none that it is committed; a later leader offers a snapshot
+ * that ends with the last of them, and then one that ends with an entry of another term. */
+static void test_has_all_that_is_offered(void **state)
+{
+    struct lab *lab = lab_new();
+    struct lab_node *node = &lab->nodes[3];
+    const struct lab_mail *answer;
+    struct wire_received received;
+    (void)state;
+
+    for (int k = 0; k < 3; k++) {
+        lab_put_command(lab, 3, 2);
+    }
+    lab_start(lab, 0);
+    assert_int_equal(node->raft.commit_index, 1);
+    lab_offer(lab, 1, 3, 5, 4, 2);
+    lab_drop_all(lab);
+    assert_true(shim_install_snapshot(node->shim));
+    lab_turn(lab);
+    assert_null(node->snapshot.request);
+    assert_int_equal(lab->mail_count, 1);
+    answer = &lab->mail[0];
+    assert_int_equal(answer->to, 1);
+    assert_int_equal(wire_decode(slice_make(answer->bytes, answer->len), &received), 0);
+    assert_int_equal(received.message.append_entries_result.rejected, 0);
+    assert_int_equal(received.message.append_entries_result.last_log_index, 4);
+    wire_release(&received.message);
+
+    lab_offer(lab, 1, 3, 5, 4, 3);
+    assert_true(shim_install_snapshot(node->shim));
+    assert_non_null(node->snapshot.request);
+    lab_free(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_the_leader_offers),
+        cmocka_unit_test(test_has_all_that_is_offered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
