@@ -47,6 +47,8 @@ NODISCARD int process_check_links(const struct conf *conf, char fault[TLS_FAULT_
 uint32_t process_count_workers(const struct conf *conf);
 /** files_max: what the kernel lets this process open. Warns when that is too few. */
 struct worker_settings process_worker_settings(const struct conf *conf, uint64_t files_max);
+/** What the server says of itself; the caller unrefs. */
+struct blob *process_about(const struct conf *conf);
 /** Members as of the start of the cluster. */
 size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX]);
 

@@ -1,6 +1,7 @@
-/* A reload: certificates, limits and timers from the configuration file, all or nothing. A thread
- * of its own reads the files, since one that hangs must not stop the node; the main thread, which
- * alone has the configuration, then uses all of it or nothing. One at a time. */
+/* A reload: certificates, limits, timers and what the server says of itself, from the configuration
+ * file, all or nothing. A thread of its own reads the files, since one that hangs must not stop the
+ * node; the main thread, which alone has the configuration, then uses all of it or nothing. One at
+ * a time. */
 #include "node/base/log.h"
 #include "node/base/mem.h"
 #include "node/core/port.h"
@@ -96,6 +97,14 @@ static void tell_workers(struct process *process)
     blob_unref(&bytes);
 }
 
+static void tell_about(struct process *process)
+{
+    struct blob *about = process_about(process->conf);
+
+    core_use_about(process->core, about);
+    blob_unref(&about);
+}
+
 /* Nothing is changed before everything is known to be good. */
 static int use(struct process *process, struct reload *reload)
 {
@@ -121,6 +130,7 @@ static int use(struct process *process, struct reload *reload)
     reload->fresh = NULL;
     log_set_level((enum log_level)process->conf->log.level);
     tell_workers(process);
+    tell_about(process);
     return 0;
 }
 

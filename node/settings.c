@@ -4,6 +4,7 @@
 #include "node/core/identity.h"
 #include "node/process.h"
 #include "storage/state/state.h"
+#include "xmpp/im/about.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -96,6 +97,32 @@ struct worker_settings process_worker_settings(const struct conf *conf, uint64_t
         .confirm_ms = conf->timers.confirm_s * 1000,
         .scram_iterations = conf->limits.scram_iterations,
         .tls_unique_on_tls13 = conf->c2s.tls_unique_on_tls13 == CONF_YES};
+}
+
+#define PURPOSE(name) CONF_PURPOSE_##name,
+enum { CONF_PURPOSES_MAP(PURPOSE) PURPOSE_COUNT };
+#undef PURPOSE
+
+static size_t add_contacts(const char *field, char *const *addresses, uint32_t count,
+                           struct about_contact *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = (struct about_contact){.field = field, .address = addresses[i]};
+    }
+    return count;
+}
+
+struct blob *process_about(const struct conf *conf)
+{
+    struct about_contact contacts[PURPOSE_COUNT * CONF_CONTACTS_MAX];
+    const struct conf_about *about = &conf->about;
+    size_t count = 0;
+
+#define PURPOSE(name)                                                                              \
+    count += add_contacts(#name "-addresses", about->name, about->name##_count, &contacts[count]);
+    CONF_PURPOSES_MAP(PURPOSE)
+#undef PURPOSE
+    return about_new(about->version == CONF_YES, contacts, count);
 }
 
 size_t process_first_members(const struct conf *conf, struct rlog_member out[RLOG_MEMBERS_MAX])

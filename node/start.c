@@ -68,6 +68,7 @@ static void on_secrets(void *ctx, const Pb__SecretsRow *secrets)
 static int start_core(struct process *process)
 {
     const struct conf *conf = process->conf;
+    struct blob *about = process_about(conf);
     struct rlog_member members[RLOG_MEMBERS_MAX];
     size_t member_count = process_first_members(conf, members);
     char client_address[ADDRESS_TEXT_BYTES_MAX] = "";
@@ -91,6 +92,7 @@ static int start_core(struct process *process)
                                  .replace_s = conf->timers.replace_s,
                                  .election_ms = conf->timers.election_ms,
                                  .lease_ms = conf->timers.lease_ms,
+                                 .about = about,
                                  .mark_ms = conf->timers.mark_ms,
                                  .scrub_s = conf->timers.scrub_s,
                                  .snapshot_entries = conf->limits.log_entries,
@@ -99,11 +101,14 @@ static int start_core(struct process *process)
                                  .reserve_bytes = (uint64_t)conf->limits.reserve_mib << 20,
                                  .on_secrets = on_secrets,
                                  .ctx = process};
+    int rc;
 
     if (!config.is_witness) {
         format_address(conf->c2s.address, conf->c2s.port, client_address);
     }
-    return core_open(&config, &process->core);
+    rc = core_open(&config, &process->core);
+    blob_unref(&about);
+    return rc;
 }
 
 static int start_workers(struct process *process)

@@ -1,6 +1,7 @@
 #include "node/conf/check.h"
 
 #include "node/base/address.h"
+#include "node/base/assert.h"
 #include "node/base/jid.h"
 #include "node/base/mem.h"
 
@@ -8,6 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+
+#define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS     "0123456789"
+#define HEX_DIGITS DIGITS "ABCDEFabcdef"
+#define URI_BYTES  LETTERS DIGITS "-._~:/?#[]@!$&'()*+,;=" /* and '%', with two digits */
 
 int check_tell_at(const char *file, struct place place, const char *path, const char *text,
                   char fault[CONF_FAULT_BYTES_MAX])
@@ -177,6 +183,82 @@ static int check_c2s(struct conf *conf, const char *file, char *fault)
     return check_certificates(conf, file, fault);
 }
 
+/* ---- about */
+
+#define NUMBER_TEXT(number)  #number
+#define NUMBER_VALUE(number) NUMBER_TEXT(number)
+
+/* RFC 3986 §3.1 */
+static size_t scheme_len(const char *text)
+{
+    size_t len = 0;
+
+    if (text[0] != '\0' && strchr(LETTERS, text[0]) != NULL) {
+        len = strspn(text, LETTERS DIGITS "+-.");
+    }
+    return text[len] == ':' ? len : 0;
+}
+
+/* Nothing that RFC 3986 §2 lets no URI have: so no blank, quote or '<' either. */
+static bool is_uri(const char *text)
+{
+    size_t scheme = scheme_len(text);
+    const char *at = text + scheme + 1;
+
+    if (scheme == 0 || *at == '\0') {
+        return false;
+    }
+    while (*at != '\0') {
+        if (*at == '%' ? strspn(at + 1, HEX_DIGITS) < 2 : strchr(URI_BYTES, *at) == NULL) {
+            return false;
+        }
+        at++;
+    }
+    return true;
+}
+
+static int check_contacts(char **contacts, uint32_t count, const char *file, const char *path,
+                          char *fault)
+{
+    if (count > CONF_CONTACTS_MAX) {
+        return check_tell(file, path, "has more than " NUMBER_VALUE(CONF_CONTACTS_MAX) " addresses",
+                          fault);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (strlen(contacts[i]) > CONF_CONTACT_BYTES_MAX || !is_uri(contacts[i])) {
+            return check_tell(
+                file, path,
+                "has what is no URI of up to " NUMBER_VALUE(CONF_CONTACT_BYTES_MAX) " bytes",
+                fault);
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(contacts[j], contacts[i]) == 0) {
+                return check_tell(file, path, "has an address twice", fault);
+            }
+        }
+    }
+    return 0;
+}
+
+static int check_about(const struct conf_about *about, const char *file, char *fault)
+{
+    const struct {
+        const char *path;
+        char **contacts;
+        uint32_t count;
+    } purposes[] = {
+#define PURPOSE(name) {"about." #name, about->name, about->name##_count},
+        CONF_PURPOSES_MAP(PURPOSE)
+#undef PURPOSE
+    };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < ARRAY_COUNT(purposes); i++) {
+        rc = check_contacts(purposes[i].contacts, purposes[i].count, file, purposes[i].path, fault);
+    }
+    return rc;
+}
+
 /* ---- numbers */
 
 static int check_timers(const struct conf *conf, const char *file, char *fault)
@@ -218,6 +300,9 @@ int check_all(struct conf *conf, const char *file, char fault[CONF_FAULT_BYTES_M
 
     if (rc == 0) {
         rc = check_c2s(conf, file, fault);
+    }
+    if (rc == 0) {
+        rc = check_about(&conf->about, file, fault);
     }
     if (rc == 0) {
         rc = check_control(conf, file, fault);

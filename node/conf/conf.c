@@ -137,6 +137,9 @@ static void fill_defaults(struct conf *conf, const char *file)
     if (conf->c2s.tls_unique_on_tls13 == CONF_UNSET) {
         conf->c2s.tls_unique_on_tls13 = CONF_YES;
     }
+    if (conf->about.version == CONF_UNSET) {
+        conf->about.version = CONF_YES;
+    }
     if (!place_of_path(file, "log.level", &place)) {
         conf->log.level = LOG_INFO;
     }

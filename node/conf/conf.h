@@ -53,6 +53,12 @@ enum conf_moment { CONF_RELOAD, CONF_RESTART };
     X(log_entries, 0, 1000000000, 0, RESTART)  /* cut the log so often; 0: every 64 MiB */         \
     X(scram_iterations, 4096, 1000000, 4096, RESTART)
 
+/* Who answers for the service, by purpose (XEP-0157 §7.1). X(purpose) */
+#define CONF_PURPOSES_MAP(X) X(abuse) X(admin) X(feedback) X(sales) X(security) X(status) X(support)
+
+#define CONF_CONTACTS_MAX      8   /* of one purpose */
+#define CONF_CONTACT_BYTES_MAX 255 /* all of them are in each answer */
+
 enum conf_switch { CONF_UNSET, CONF_NO, CONF_YES };
 
 struct conf_member {
@@ -95,6 +101,16 @@ struct conf_c2s {
     enum conf_switch tls_unique_on_tls13;
 };
 
+#define CONF_PURPOSE(name)                                                                         \
+    char **name;                                                                                   \
+    uint32_t name##_count;
+/* What the server says of itself. */
+struct conf_about {
+    enum conf_switch version; /* XEP-0092 is served */
+    CONF_PURPOSES_MAP(CONF_PURPOSE)
+};
+#undef CONF_PURPOSE
+
 struct conf_control {
     char *socket;
 };
@@ -116,6 +132,7 @@ struct conf {
     struct conf_node node;
     struct conf_cluster cluster;
     struct conf_c2s c2s;
+    struct conf_about about;
     struct conf_control control;
     struct conf_log log;
     struct conf_timers timers;

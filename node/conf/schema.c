@@ -6,6 +6,7 @@
 #define TEXT_BYTES_MAX 1023
 #define MEMBERS_MAX    16
 #define DOMAINS_MAX    1000
+#define TEXTS_MAX      1000
 
 #define TEXT(key, type, member)                                                                    \
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 1, TEXT_BYTES_MAX)
@@ -61,6 +62,18 @@ static const cyaml_schema_field_t c2s_fields[] = {
                      tls_unique_on_tls13, switch_names, ARRAY_COUNT(switch_names)),
     CYAML_FIELD_END};
 
+static const cyaml_schema_value_t contact_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, TEXT_BYTES_MAX)};
+
+#define CONTACTS(name)                                                                             \
+    CYAML_FIELD_SEQUENCE_COUNT(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct conf_about, \
+                               name, name##_count, &contact_schema, 0, TEXTS_MAX),
+
+static const cyaml_schema_field_t about_fields[] = {
+    CYAML_FIELD_ENUM("version", CYAML_FLAG_OPTIONAL, struct conf_about, version, switch_names,
+                     ARRAY_COUNT(switch_names)),
+    CONF_PURPOSES_MAP(CONTACTS) CYAML_FIELD_END};
+
 static const cyaml_schema_field_t control_fields[] = {
     TEXT_OPTIONAL("socket", struct conf_control, socket), CYAML_FIELD_END};
 
@@ -81,6 +94,7 @@ static const cyaml_schema_field_t top_fields[] = {
     CYAML_FIELD_MAPPING("node", CYAML_FLAG_DEFAULT, struct conf, node, node_fields),
     CYAML_FIELD_MAPPING("cluster", CYAML_FLAG_DEFAULT, struct conf, cluster, cluster_fields),
     CYAML_FIELD_MAPPING("c2s", CYAML_FLAG_OPTIONAL, struct conf, c2s, c2s_fields),
+    CYAML_FIELD_MAPPING("about", CYAML_FLAG_OPTIONAL, struct conf, about, about_fields),
     CYAML_FIELD_MAPPING("control", CYAML_FLAG_OPTIONAL, struct conf, control, control_fields),
     CYAML_FIELD_MAPPING("log", CYAML_FLAG_OPTIONAL, struct conf, log, log_fields),
     CYAML_FIELD_MAPPING("timers", CYAML_FLAG_OPTIONAL, struct conf, timers, timer_fields),

@@ -89,6 +89,7 @@ static struct im_view view_of(struct core *core)
     return (struct im_view){.state = core->state,
                             .incarnation = core->incarnation,
                             .now_wall_ms = clock_wall_ms(),
+                            .about = core->about,
                             .arena = &core->arena,
                             .sink = deliver,
                             .ctx = core};

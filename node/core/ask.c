@@ -52,6 +52,14 @@ void core_ask_credentials(struct core *core, const struct effect_ref *ref, const
     inbox_post_take(&core->inbox, note);
 }
 
+void core_use_about(struct core *core, struct blob *about)
+{
+    struct note *note = note_new(NOTE_ABOUT);
+
+    note->bytes = blob_ref(about);
+    inbox_post_take(&core->inbox, note);
+}
+
 void core_pull(struct core *core, const struct delivery_pull *pull)
 {
     struct note *note = note_new(NOTE_PULL);

@@ -20,6 +20,7 @@ static struct core *core_new(const struct core_config *config)
     core->link_address = mem_strdup(config->link_address);
     core->client_address = mem_strdup(config->client_address);
     core->is_witness = config->is_witness;
+    core->about = config->about == NULL ? NULL : blob_ref(config->about);
     core->mark_ms = config->mark_ms;
     core->fallback_s = config->fallback_s;
     core->moves_per_second = config->moves_per_second;
@@ -167,6 +168,7 @@ void core_stop(struct core **core_address)
     waker_deinit(&core->wake);
     arena_deinit(&core->arena);
     (void)pthread_mutex_destroy(&core->status_mutex);
+    blob_unref(&core->about);
     mem_free(&core->name);
     mem_free(&core->domain);
     mem_free(&core->link_address);

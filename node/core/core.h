@@ -46,6 +46,7 @@ struct core_config {
     uint32_t replace_s;        /* until a standby votes for a voter that is dead; 0: never */
     uint32_t election_ms;
     uint32_t lease_ms;
+    struct blob *about; /* what the server says of itself (xmpp/im/about.h), or NULL; referenced */
     uint32_t mark_ms;
     uint32_t scrub_s;          /* how often the rows on disk are read and summed up anew */
     uint32_t snapshot_entries; /* cut the log every so many entries; 0: by bytes */
@@ -68,6 +69,9 @@ void core_stop(struct core **core);
 
 /** The log, to submit commands: any thread, between core_open() and core_stop(). */
 struct rlog *core_log(struct core *core);
+/** From now on the server says this of itself, in answers and then in what workers announce.
+ * Borrowed for the call. Any thread. */
+void core_use_about(struct core *core, struct blob *about);
 /** May a worker take anything from clients at this moment? Any thread. */
 bool core_may_serve(struct core *core);
 /** A worker's doors opened, or closed again. Any thread. */

@@ -75,6 +75,7 @@ struct core {
     struct inbox inbox;
     bool is_stopping;
 
+    struct blob *about; /* what the server says of itself (xmpp/im/about.h), or NULL */
     struct state *state;
     struct arena arena; /* reset after each entry and each job */
     struct effects effects;

@@ -13,6 +13,7 @@ struct note *note_new(enum note_kind kind)
 void note_free(struct note **note)
 {
     blob_unref(&(*note)->entry);
+    blob_unref(&(*note)->bytes);
     mem_free(&(*note)->user);
     mem_free(note);
 }

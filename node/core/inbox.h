@@ -22,6 +22,7 @@ enum note_kind {
     NOTE_DURABLE,
     NOTE_SCRUB,    /* job: wants one now */
     NOTE_SCRUBBED, /* index, status; hash: what the rows have more than the sum says; job or NULL */
+    NOTE_ABOUT,    /* bytes */
     NOTE_CREDENTIALS,
     NOTE_PULL,
     NOTE_JOB,
@@ -40,6 +41,7 @@ struct note {
     bool is_leader;
     int status;
     struct blob *entry;
+    struct blob *bytes;
     struct effect_ref ref;
     char *user;
     struct delivery_pull pull;

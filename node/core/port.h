@@ -13,6 +13,7 @@ enum port_kind {
                          of theirs would be taken */
     PORT_DOMAINS,     /* bytes: the names served, each ends with NUL */
     PORT_DECOY,       /* bytes: the decoy secret of logins */
+    PORT_ABOUT,       /* bytes: what the server says of itself (xmpp/im/about.h) */
     PORT_SETTINGS,    /* bytes: struct worker_settings, after a reload */
     PORT_OUTCOME,     /* ref, outcome */
     PORT_DELIVERY,    /* delivery */

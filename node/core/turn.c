@@ -29,6 +29,24 @@ static void answer_credentials(struct core *core, const struct note *note)
     core_tell_worker(core, note->ref.worker, message);
 }
 
+/* This thread has it before any worker does: what a worker announces is what an answer says. */
+static void tell_about(struct core *core)
+{
+    for (uint32_t i = 0; i < core->worker_count; i++) {
+        struct port_message *message = port_new(PORT_ABOUT);
+
+        message->bytes = blob_ref(core->about);
+        core_tell_worker(core, i, message);
+    }
+}
+
+static void use_about(struct core *core, struct blob *about)
+{
+    blob_unref(&core->about);
+    core->about = blob_ref(about);
+    tell_about(core);
+}
+
 static void run_job(struct core *core, struct core_job *job)
 {
     struct port_message *message = port_new(PORT_JOB);
@@ -97,6 +115,9 @@ static void handle(struct core *core, struct note *note)
         break;
     case NOTE_SCRUBBED:
         end_scrub(core, note);
+        break;
+    case NOTE_ABOUT:
+        use_about(core, note->bytes);
         break;
     case NOTE_CREDENTIALS:
         answer_credentials(core, note);
@@ -200,6 +221,9 @@ static void *run_thread(void *ctx)
     (void)pthread_setname_np(pthread_self(), "state");
     core_tell_all_nodes(core);
     core_tell_secrets(core);
+    if (core->about != NULL) {
+        tell_about(core);
+    }
     core_start_incarnation(core);
     end_turn(core);
     (void)uv_run(&core->loop, UV_RUN_DEFAULT);

@@ -554,6 +554,7 @@ static struct stream_config stream_config_of(const struct conn *conn, bool direc
         .default_domain = worker->default_domain,
         .serves_domain = worker_serves_domain,
         .written_version = worker_written_version,
+        .about = worker_about,
         .ctx = worker};
 }
 

@@ -114,6 +114,13 @@ uint32_t worker_written_version(void *ctx)
     return rlog_written_version(core_log(worker->core));
 }
 
+const struct blob *worker_about(void *ctx)
+{
+    const struct worker *worker = ctx;
+
+    return worker->about;
+}
+
 bool worker_serves_domain(void *ctx, const char *domain)
 {
     struct worker *worker = ctx;
@@ -231,6 +238,12 @@ static void begin_stop(struct worker *worker)
     each_conn(worker, conn_shutdown);
 }
 
+static void keep(struct blob **kept, struct blob *fresh)
+{
+    blob_unref(kept);
+    *kept = blob_ref(fresh);
+}
+
 static void handle(struct worker *worker, struct port_message *message, uint64_t now_ms)
 {
     struct delivery *delivery = &message->delivery;
@@ -247,8 +260,10 @@ static void handle(struct worker *worker, struct port_message *message, uint64_t
         cease(worker, message->ended);
         break;
     case PORT_DOMAINS:
-        blob_unref(&worker->domains);
-        worker->domains = blob_ref(message->bytes);
+        keep(&worker->domains, message->bytes);
+        break;
+    case PORT_ABOUT:
+        keep(&worker->about, message->bytes);
         break;
     case PORT_DECOY:
         memcpy(worker->decoy_secret, blob_slice(message->bytes).data, sizeof(worker->decoy_secret));
@@ -532,6 +547,7 @@ void worker_free(struct worker **address)
     (void)uv_loop_close(&worker->loop);
     waker_deinit(&worker->wake);
     backlog_clear(&worker->backlog);
+    blob_unref(&worker->about);
     blob_unref(&worker->domains);
     mem_release(worker->slots);
     mem_free(&worker->door_addresses[0]);

@@ -55,6 +55,7 @@ struct worker {
     uint32_t session_count; /* of the connections looked at in this second so far */
 
     struct blob *domains; /* names, each ends with NUL */
+    struct blob *about;   /* what the server says of itself, or NULL */
     struct addresses *addresses;
     struct slot *slots;
     uint32_t slot_count;
@@ -82,5 +83,6 @@ struct conn *worker_find(struct worker *worker, uint32_t slot, uint32_t generati
 void worker_release(struct worker *worker, struct conn *conn);
 bool worker_serves_domain(void *worker, const char *domain);
 uint32_t worker_written_version(void *worker);
+const struct blob *worker_about(void *worker);
 
 #endif

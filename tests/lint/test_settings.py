@@ -13,6 +13,7 @@ NUMBER = re.compile(r"^ +X\((\w+), \d+, \d+, (\d+), (RELOAD|RESTART)\)", re.MULT
 FIXED = re.compile(r"^ +{\"(\w+\.\w+)\", .*(?:==|same_)", re.MULTILINE)
 FIELDS = re.compile(r"cyaml_schema_field_t (\w+)_fields\[\] = {(.*?)CYAML_FIELD_END", re.DOTALL)
 FIELD = re.compile(r"(?:TEXT|TEXT_OPTIONAL|CYAML_FIELD_\w+)\(\"(\w+)\"")
+PURPOSES = re.compile(r"#define CONF_PURPOSES_MAP\(X\)(.*?)\n\n", re.DOTALL)
 LISTS = {"member": "cluster.members", "certificate": "c2s.certificates"}
 MAN_HEAD = re.compile(r"\*([a-z0-9_]+)\*(?: \((\d+)\))?")
 EXAMPLE_KEY = re.compile(r"(|  |    - |      )(\w+):(?: +(\d+))?")
@@ -36,6 +37,9 @@ def numbers_of_code(root: Path) -> dict[str, tuple[str, str]]:
 def settings_of_code(root: Path) -> Settings:
     """Numbers from the maps of conf.h, all others from the schema."""
     found = {name: value for name, (value, _) in numbers_of_code(root).items()}
+    header = (root / "node/conf/conf.h").read_text()
+    found |= {f"about.{name}": "" for text in PURPOSES.findall(header)
+              for name in re.findall(r"X\((\w+)\)", text)}
     for group, text in FIELDS.findall((root / "node/conf/schema.c").read_text()):
         if group != "top":
             found |= {f"{LISTS.get(group, group)}.{name}": "" for name in FIELD.findall(text)}
@@ -114,6 +118,7 @@ class SettingsAgree(unittest.TestCase):
     def test_tree(self) -> None:
         """Same settings, same defaults."""
         self.assertGreater(len(settings_of_code(ROOT)), 40)
+        self.assertIn("about.abuse", settings_of_code(ROOT))
         self.assertEqual("", "\n".join(differences(ROOT)))
 
     def test_reload(self) -> None:

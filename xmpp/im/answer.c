@@ -11,10 +11,9 @@
 #include <stdio.h>
 
 struct question {
-    struct state *state;
+    const struct im_view *view;
     const Pb__Stanza *request;
     const struct xml_element *payload;
-    uint64_t now_wall_ms;
     struct arena *arena;
     struct buf *inner; /* of the result */
 };
@@ -37,12 +36,12 @@ static bool is_own_account(const struct question *question)
 static bool is_server(const struct question *question)
 {
     return strchr(question->request->to, '@') == NULL && question->request->to[0] != '\0' &&
-           state_has_domain(question->state, question->request->to);
+           state_has_domain(question->view->state, question->request->to);
 }
 
 static uint32_t log_version(const struct question *question)
 {
-    return state_cluster(question->state, question->arena)->log_version;
+    return state_cluster(question->view->state, question->arena)->log_version;
 }
 
 /* Does the asked account let the requester see its presence? Then it may know of the account
@@ -51,7 +50,7 @@ static bool is_subscribed(const struct question *question)
 {
     const char *user = arena_strndup(question->arena, requester(question));
     const Pb__RosterItem *item =
-        state_roster_item(question->state, question->arena, question->request->to, user);
+        state_roster_item(question->view->state, question->arena, question->request->to, user);
 
     return item != NULL && roster_item_is_seen(item);
 }
@@ -63,7 +62,7 @@ static bool is_caps_node(const struct question *question, const char *node)
     bool is_caps;
 
     buf_append_str(&caps, FEATURES_NODE "#");
-    features_append_ver(log_version(question), &caps);
+    features_append_ver(log_version(question), question->view->about, &caps);
     is_caps = strcmp(node, buf_text(&caps)) == 0;
     buf_deinit(&caps);
     return is_caps;
@@ -85,7 +84,7 @@ static int answer_disco_info(struct question *question)
     }
     buf_append_str(question->inner, ">");
     if (is_server(question)) {
-        features_append_info(log_version(question), question->inner);
+        features_append_info(log_version(question), question->view->about, question->inner);
     } else {
         buf_append_str(question->inner, "<identity category='account' type='registered'/>"
                                         "<feature var='" NS_DISCO_INFO "'/>");
@@ -106,7 +105,7 @@ static int answer_disco_items(struct question *question)
     return 0;
 }
 
-/* A ping or session request asks for nothing but the answer. */
+/* A ping (XEP-0199) or session request asks for nothing but the answer. */
 static int answer_nothing(struct question *question)
 {
     return is_server(question) || is_own_account(question) ? 0 : ERR_NOT_ALLOWED;
@@ -124,7 +123,7 @@ static bool append_listed(void *ctx, const Pb__RosterItem *item)
 static int answer_roster(struct question *question)
 {
     const char *user = arena_strndup(question->arena, requester(question));
-    const Pb__RosterRow *roster = state_roster(question->state, question->arena, user);
+    const Pb__RosterRow *roster = state_roster(question->view->state, question->arena, user);
     const char *version = xml_attr(question->payload, "ver");
     char current[24];
 
@@ -133,7 +132,7 @@ static int answer_roster(struct question *question)
         return 0;
     }
     buf_printf(question->inner, "<query xmlns='" NS_ROSTER "' ver='%s'>", current);
-    state_each_roster_item(question->state, user, append_listed, question->inner);
+    state_each_roster_item(question->view->state, user, append_listed, question->inner);
     buf_append_str(question->inner, "</query>");
     return 0;
 }
@@ -144,14 +143,14 @@ static int answer_time(struct question *question)
         return ERR_NOT_ALLOWED;
     }
     buf_append_str(question->inner, "<time xmlns='" NS_TIME "'><tzo>+00:00</tzo><utc>");
-    render_time(question->now_wall_ms, question->inner);
+    render_time(question->view->now_wall_ms, question->inner);
     buf_append_str(question->inner, "</utc></time>");
     return 0;
 }
 
 static int answer_version(struct question *question)
 {
-    if (!is_server(question)) {
+    if (!is_server(question) || !about_tells_version(question->view->about)) {
         return ERR_NOT_ALLOWED;
     }
     buf_append_str(question->inner,
@@ -177,7 +176,7 @@ static bool append_kept(struct question *question, Pb__Kept__Kind kind,
     which.kind = kind;
     which.ns = (char *)(uintptr_t)asked->ns;
     which.name = (char *)(uintptr_t)asked->name;
-    row = state_kept(question->state, question->arena, user, &which);
+    row = state_kept(question->view->state, question->arena, user, &which);
     if (row == NULL) {
         return false;
     }
@@ -276,15 +275,11 @@ static void write_error(int rc, struct buf *inner)
     }
 }
 
-void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
-                   struct arena *arena, struct buf *out)
+void answer_render(const struct im_view *view, const Pb__Stanza *request, struct arena *arena,
+                   struct buf *out)
 {
     struct buf inner = BUF_EMPTY;
-    struct question question = {.state = state,
-                                .request = request,
-                                .now_wall_ms = now_wall_ms,
-                                .arena = arena,
-                                .inner = &inner};
+    struct question question = {.view = view, .request = request, .arena = arena, .inner = &inner};
     Pb__Stanza reply = PB__STANZA__INIT;
     int rc = answer(&question);
 

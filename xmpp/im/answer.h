@@ -3,11 +3,11 @@
 #ifndef XMPP_IM_ANSWER_H
 #define XMPP_IM_ANSWER_H
 
-#include "storage/state/state.h"
+#include "xmpp/im/im.h"
 
 /** Append the IQ that answers request; an error where nothing is served (RFC 6120 §8.3). What had
  * to be read stays in arena. */
-void answer_render(struct state *state, const Pb__Stanza *request, uint64_t now_wall_ms,
-                   struct arena *arena, struct buf *out);
+void answer_render(const struct im_view *view, const Pb__Stanza *request, struct arena *arena,
+                   struct buf *out);
 
 #endif

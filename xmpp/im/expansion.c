@@ -33,8 +33,6 @@ struct owner expansion_owner(const struct expansion *x)
 
 bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, struct arena *arena)
 {
-    const struct im_view *view = x->view;
-
     switch (row->what_case) {
     case PB__PENDING_ROW__WHAT_OWN:
         if (row->copy != PB__COPY__NO_COPY) {
@@ -44,7 +42,7 @@ bool expansion_render_pending(struct expansion *x, const Pb__PendingRow *row, st
         }
         return true;
     case PB__PENDING_ROW__WHAT_ASK:
-        answer_render(view->state, row->ask, view->now_wall_ms, arena, &x->xml);
+        answer_render(x->view, row->ask, arena, &x->xml);
         return true;
     case PB__PENDING_ROW__WHAT_PUSH:
         render_push(row->push, x->address, &x->xml);

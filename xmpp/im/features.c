@@ -4,6 +4,8 @@
 #include "storage/state/versions.h"
 #include "xmpp/xml/ns.h"
 
+#include <string.h>
+
 /* In the order of their bytes: so they are hashed (XEP-0115 §5.1). */
 static const struct {
     const char *var;
@@ -14,31 +16,35 @@ static const struct {
     {NS_PING, 0},   {NS_STANZA_ID, 0},  {NS_TIME, 0},        {NS_VCARD, STATE_LOG_VERSION_KEPT},
 };
 
-static void append_each(const char *before, const char *after, uint32_t log_version,
-                        struct buf *out)
+static bool is_served(size_t index, uint32_t log_version, const struct blob *about)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(features); i++) {
-        if (features[i].since <= log_version) {
-            buf_append_str(out, before);
-            buf_append_str(out, features[i].var);
-            buf_append_str(out, after);
-        }
-    }
+    return features[index].since <= log_version &&
+           (strcmp(features[index].var, NS_VERSION) != 0 || about_tells_version(about));
 }
 
-void features_append_info(uint32_t log_version, struct buf *out)
+void features_append_info(uint32_t log_version, const struct blob *about, struct buf *out)
 {
     buf_append_str(out, "<identity category='server' type='im' name='Muster'/>");
-    append_each("<feature var='", "'/>", log_version, out);
+    for (size_t i = 0; i < ARRAY_COUNT(features); i++) {
+        if (is_served(i, log_version, about)) {
+            buf_printf(out, "<feature var='%s'/>", features[i].var);
+        }
+    }
+    about_append_form(about, out);
 }
 
-void features_append_ver(uint32_t log_version, struct buf *out)
+void features_append_ver(uint32_t log_version, const struct blob *about, struct buf *out)
 {
     struct buf text = BUF_EMPTY;
     uint8_t digest[HASH_SIZE_MAX];
 
     buf_append_str(&text, "server/im//Muster<");
-    append_each("", "<", log_version, &text);
+    for (size_t i = 0; i < ARRAY_COUNT(features); i++) {
+        if (is_served(i, log_version, about)) {
+            buf_printf(&text, "%s<", features[i].var);
+        }
+    }
+    about_append_text(about, &text);
     hash_digest(HASH_SHA1, buf_slice(&text), digest);
     base64_encode(slice_make(digest, hash_size(HASH_SHA1)), out);
     buf_deinit(&text);

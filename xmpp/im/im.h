@@ -32,9 +32,10 @@ typedef void (*im_sink)(void *ctx, const struct delivery *delivery);
 /* How this node looks at the state, and where what it sees goes. */
 struct im_view {
     struct state *state;
-    uint64_t incarnation; /* this node's own */
-    uint64_t now_wall_ms; /* only labels answers about the time (XEP-0202) */
-    struct arena *arena;  /* of a pull; an effect needs none */
+    uint64_t incarnation;     /* this node's own */
+    uint64_t now_wall_ms;     /* only labels answers about the time (XEP-0202) */
+    const struct blob *about; /* what the server says of itself (about.h) */
+    struct arena *arena;      /* of a pull; an effect needs none */
     im_sink sink;
     void *ctx; /* of sink */
 };

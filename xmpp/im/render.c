@@ -84,6 +84,7 @@ void render_stanza(const Pb__Stanza *stanza, const char *to, struct buf *out)
     write_stanza(stanza, "", to != NULL ? to : stanza->to, stanza->to, out);
 }
 
+/* XEP-0280 §7 and §8, in the form of XEP-0297 §3. */
 void render_copy(const Pb__Stanza *message, Pb__Copy copy, const char *to, struct buf *out)
 {
     const char *name = copy == PB__COPY__SENT ? "sent" : "received";

@@ -75,7 +75,8 @@ static void write_binding_types(const struct stream *stream, struct buf *out)
 static void write_caps(const struct stream *stream, struct buf *text)
 {
     buf_append_str(text, "<c xmlns='" NS_CAPS "' hash='sha-1' node='" FEATURES_NODE "' ver='");
-    features_append_ver(stream_written_version(stream), text);
+    features_append_ver(stream_written_version(stream), stream->config.about(stream->config.ctx),
+                        text);
     buf_append_str(text, "'/>");
 }
 

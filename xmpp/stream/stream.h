@@ -33,6 +33,7 @@ struct stream_config {
     const char *default_domain; /* answers headers without to */
     bool (*serves_domain)(void *ctx, const char *domain);
     uint32_t (*written_version)(void *ctx); /* as this node knows it (storage/state/versions.h) */
+    const struct blob *(*about)(void *ctx); /* what the server says of itself (xmpp/im/about.h) */
     void *ctx;
 };
 

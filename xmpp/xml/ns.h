@@ -19,6 +19,7 @@
 #define NS_VCARD         "vcard-temp"
 #define NS_VERSION       "jabber:iq:version"
 #define NS_PING          "urn:xmpp:ping"
+#define NS_FORM          "jabber:x:data"
 #define NS_TIME          "urn:xmpp:time"
 #define NS_SM            "urn:xmpp:sm:3"
 #define NS_STANZA_ID     "urn:xmpp:sid:0"

@@ -61,6 +61,8 @@ static void test_defaults(void **state)
     assert_int_equal(conf->c2s.port, 5222);
     assert_int_equal(conf->c2s.tls_port, 0);
     assert_int_equal(conf->c2s.tls_unique_on_tls13, CONF_YES);
+    assert_int_equal(conf->about.version, CONF_YES);
+    assert_int_equal(conf->about.abuse_count, 0);
     assert_string_equal(conf->control.socket, "/run/muster/control.sock");
     assert_int_equal(conf->log.level, LOG_INFO);
     assert_int_equal(conf->timers.lease_ms, 1000);
@@ -111,6 +113,11 @@ static const struct {
     {GOOD "timers: {lease_ms: 0x400}\n", "lease_ms: '0x400' is not a decimal number"},
     {GOOD "limits: {map_gib: \"2 \"}\n", ":12:19: limits.map_gib: '2 ' is not a decimal number"},
     {GOOD "limits: [{[x]: 1}]\n", ":12:9: Expecting MAPPING"},
+    {GOOD "about: {version: no}\n", ":12:18: about.version: 'no' is not one of true, false"},
+    {GOOD "about: {owner: [\"a:b\"]}\n", "Unexpected key: owner"},
+    {GOOD "about: {admin: \"a:b\"}\n", "Expecting SEQUENCE"},
+    {GOOD "about: {admin: [\"a:b\", \"a:c\", \"a:b\"]}\n",
+     ":12:9: about.admin: has an address twice"},
     {GOOD "---\nlog: {level: debug}\n", ":12:1: more follows the first document"},
     {GOOD "---\nlog: [\n", ":14:1: more follows the first document"},
     {"node: {id: 1}\n", "Missing required mapping field: data"},
@@ -254,6 +261,90 @@ static void test_client_address(void **state)
     }
 }
 
+/* Loads the good file with one address to turn to; is that taken? */
+static bool takes_contact(const char *address)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *conf = NULL;
+    char text[2048];
+    int rc;
+
+    (void)snprintf(text, sizeof(text), GOOD "about: {support: ['%s']}\n", address);
+    rc = load(text, &conf, fault);
+    if (rc != 0) {
+        assert_non_null(strstr(fault, ":12:9: about.support: has what is no URI of up to 255"));
+        return false;
+    }
+    assert_int_equal(conf->about.support_count, 1);
+    assert_string_equal(conf->about.support[0], address);
+    conf_free(&conf);
+    return true;
+}
+
+/* Goal: addresses to turn to are URIs (RFC 3986), as long as is said, and no longer.
+ * Method: good and bad ones, the longest and one byte more. */
+static void test_contacts(void **state)
+{
+    static const char *const good[] = {"mailto:xmpp@example.org", "xmpp:a@b?message",
+                                       "https://[2001:db8::1]:1/%41~?a=b&c;d#e", "a:b",
+                                       "x+y-1.Z:*"};
+    static const char *const bad[] = {"xmpp@example.org",
+                                      "mailto:",
+                                      ":a",
+                                      "1a:b",
+                                      "a_b:c",
+                                      "//example.org/",
+                                      "a:b c",
+                                      "a:b<c",
+                                      "a:b\"c",
+                                      "a:b\\c",
+                                      "a:{b}",
+                                      "a:\xc3\xbc",
+                                      "a:%4",
+                                      "a:%4g",
+                                      "a:%"};
+    char text[CONF_CONTACT_BYTES_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        assert_true(takes_contact(good[i]));
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_false(takes_contact(bad[i]));
+    }
+    memset(text, 'a', sizeof(text));
+    text[1] = ':';
+    text[CONF_CONTACT_BYTES_MAX] = '\0';
+    assert_true(takes_contact(text));
+    text[CONF_CONTACT_BYTES_MAX] = 'a';
+    text[CONF_CONTACT_BYTES_MAX + 1] = '\0';
+    assert_false(takes_contact(text));
+}
+
+/* Goal: a purpose has so many addresses, and no more; it may have none.
+ * Method: as many, one more, none. */
+static void test_contact_count(void **state)
+{
+    char fault[CONF_FAULT_BYTES_MAX] = "";
+    struct conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(load(GOOD "about: {sales: [\"a:1\", \"a:2\", \"a:3\", \"a:4\", \"a:5\", "
+                               "\"a:6\", \"a:7\", \"a:8\"]}\n",
+                          &conf, fault),
+                     0);
+    assert_int_equal(conf->about.sales_count, CONF_CONTACTS_MAX);
+    conf_free(&conf);
+    assert_int_equal(load(GOOD "about: {sales: [\"a:1\", \"a:2\", \"a:3\", \"a:4\", \"a:5\", "
+                               "\"a:6\", \"a:7\", \"a:8\", \"a:9\"]}\n",
+                          &conf, fault),
+                     ERR_CONFIG);
+    assert_non_null(strstr(fault, ":12:9: about.sales: has more than 8 addresses"));
+    assert_int_equal(load(GOOD "about: {sales: []}\n", &conf, fault), 0);
+    assert_int_equal(conf->about.sales_count, 0);
+    conf_free(&conf);
+}
+
 /* Goal: a witness needs no section for clients; every other node does, and is told so.
  * Method: the least configuration without that section, for both. */
 static void test_witness(void **state)
@@ -285,6 +376,7 @@ static void test_needs_restart(void **state)
         {NULL, "log: {level: debug}\n", NULL},
         {NULL, "timers: {resume_window_s: 60}\n", NULL},
         {NULL, "limits: {connections: 10}\n", NULL},
+        {NULL, "about: {version: false, admin: [\"a:b\"]}\n", NULL},
         {"c.pem", "d.pem", NULL},
         {"ca.pem", "cb.pem", NULL},
         {NULL, "timers: {lease_ms: 3000}\n", "timers.lease_ms"},
@@ -354,7 +446,8 @@ int main(void)
         cmocka_unit_test(test_cluster_faults), cmocka_unit_test(test_needs_restart),
         cmocka_unit_test(test_domains),        cmocka_unit_test(test_client_address),
         cmocka_unit_test(test_example),        cmocka_unit_test(test_witness),
-        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_contacts),
+        cmocka_unit_test(test_contact_count),
     };
     int rc;
 

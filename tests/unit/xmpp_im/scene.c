@@ -55,6 +55,7 @@ static struct im_view view_of(struct scene *scene, uint64_t incarnation)
     return (struct im_view){.state = scene->world.state,
                             .incarnation = incarnation,
                             .now_wall_ms = SCENE_NOW_MS,
+                            .about = scene->about,
                             .arena = &scene->world.arena,
                             .sink = append_delivery,
                             .ctx = scene};

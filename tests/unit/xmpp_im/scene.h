@@ -12,9 +12,10 @@
 
 struct scene {
     struct world world;
-    struct buf text; /* of the last call */
-    size_t bytes;    /* of stanzas in text */
-    size_t left;     /* bytes that effects left in the arena of their view */
+    const struct blob *about; /* borrowed */
+    struct buf text;          /* of the last call */
+    size_t bytes;             /* of stanzas in text */
+    size_t left;              /* bytes that effects left in the arena of their view */
 
     /* how far session 1 got */
     uint64_t pending_from;

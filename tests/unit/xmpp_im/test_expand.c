@@ -383,7 +383,7 @@ static void test_caps(void **state)
     (void)world_bind(&scene->world, "alice", "a");
     (void)scene_see(scene, DISCO "/>");
     hash_answer((char *)(uintptr_t)buf_text(&scene->text), &ver);
-    features_append_ver(0, &told);
+    features_append_ver(0, NULL, &told);
     assert_string_equal(buf_text(&told), buf_text(&ver));
 
     buf_printf(&line, DISCO "\tnode=\"" FEATURES_NODE "#%s\"/>", buf_text(&ver));

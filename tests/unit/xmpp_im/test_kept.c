@@ -98,11 +98,11 @@ static void test_older_version(void **state)
                         ERROR("alice@x", "cancel", "service-unavailable"));
     assert_string_equal(ask(scene, "alice@x", ASK_PRIVATE("<e\txmlns=\"n\"/>")),
                         ERROR("alice@x", "cancel", "service-unavailable"));
-    features_append_info(STATE_LOG_VERSION_KEPT - 1, &said);
+    features_append_info(STATE_LOG_VERSION_KEPT - 1, NULL, &said);
     assert_null(strstr(buf_text(&said), "'vcard-temp'"));
     assert_null(strstr(buf_text(&said), "'jabber:iq:private'"));
     buf_clear(&said);
-    features_append_info(STATE_LOG_VERSION_KEPT, &said);
+    features_append_info(STATE_LOG_VERSION_KEPT, NULL, &said);
     assert_non_null(strstr(buf_text(&said), "<feature var='vcard-temp'/>"));
     assert_non_null(strstr(buf_text(&said), "<feature var='jabber:iq:private'/>"));
     buf_deinit(&said);

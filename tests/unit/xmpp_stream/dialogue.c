@@ -21,6 +21,12 @@ static uint32_t written_version(void *ctx)
     return 0;
 }
 
+static const struct blob *about(void *ctx)
+{
+    (void)ctx;
+    return NULL;
+}
+
 static const struct stream_config defaults = {
     .owner = {.incarnation = 3, .worker = 1, .slot = 2, .generation = 4},
     .require_tls = true,
@@ -36,6 +42,7 @@ static const struct stream_config defaults = {
     .default_domain = DOMAIN,
     .serves_domain = serves_domain,
     .written_version = written_version,
+    .about = about,
 };
 
 static void forget_commands(struct dialogue *dialogue)

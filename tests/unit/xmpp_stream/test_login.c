@@ -1,6 +1,7 @@
 /* From the first byte to a bound session: headers, STARTTLS, every SASL mechanism, bind, and what
  * goes wrong on the way. Each script runs with the bytes whole and one by one. */
 #include "tests/unit/xmpp_stream/dialogue.h"
+#include "xmpp/im/features.h"
 
 #include <stdio.h>
 
@@ -462,6 +463,36 @@ static void script_stranger_limit(struct dialogue *d)
     expect_action(d, STREAM_CLOSE);
 }
 
+static struct blob *about;
+
+static const struct blob *get_about(void *ctx)
+{
+    (void)ctx;
+    return about;
+}
+
+/* Goal: the hash in the features is that of what the node says of itself at that moment. */
+static void script_about(struct dialogue *d)
+{
+    struct about_contact contact = {"admin-addresses", "mailto:admin@example.test"};
+    struct buf ver = BUF_EMPTY;
+
+    d->config.about = get_about;
+    reach_tls(d);
+    about = about_new(false, &contact, 1);
+    features_append_ver(0, about, &ver);
+    client_says(d, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
+                   "AGFsaWNlAHNlY3JldA==</auth>");
+    give_credentials(d);
+    derive(d);
+    client_says(d, OPEN);
+    expect_output_has(d, buf_text(&ver));
+    expect_output_lacks(d, CAPS);
+    mem_release(take_output(d));
+    blob_unref(&about);
+    buf_deinit(&ver);
+}
+
 /* Goal: a stream may be freed at any time, with actions not yet taken. */
 static void script_freed_in_the_middle(struct dialogue *d)
 {
@@ -518,6 +549,7 @@ int main(void)
         DIALOGUE_TEST(script_stanza_before_bind),
         DIALOGUE_TEST(script_unknown_element),
         DIALOGUE_TEST(script_domain_changes),
+        DIALOGUE_TEST(script_about),
         DIALOGUE_TEST(script_bind_refused),
         DIALOGUE_TEST(script_bind_retries),
         DIALOGUE_TEST(script_pipelined),
