@@ -34,6 +34,8 @@ def problems(root: Path) -> list[str]:
               if xep.status not in STATES]
     found += [f"XEP-{number} is in no table" for number in
               sorted(cited(root) - set(served) - set(named))]
+    found += [f"XEP-{number} is served, and not cited" for number in
+              sorted(set(served) - cited(root))]
     found += [f"XEP-{number} is not cited" for number in sorted(set(named) - cited(root))]
     found += [f"XEP-{number} is in both tables" for number in sorted(set(named) & set(served))]
     if (root / compliance.DOAP).read_text() != compliance.doap(root):
@@ -78,6 +80,7 @@ class Compliance(unittest.TestCase):
             doap.write_text("")
             misfits = ["RFC 6120: no test", "XEP-0001: there is no tests/b.py",
                        "XEP-0001: done is no status", "XEP-0009 is in no table",
+                       "XEP-0004 is served, and not cited",
                        "XEP-0003 is not cited", "XEP-0004 is not cited",
                        "XEP-0004 is in both tables"]
             self.assertEqual([*misfits, f"tools/doap > {compliance.DOAP}"], problems(root))
