@@ -39,7 +39,7 @@ struct client_receipt {
     bool is_mixed;    /* an earlier session may have left some to this one */
 };
 
-/* Of what another device of its account sent (XEP-0280). */
+/* Of what another session of its account sent (XEP-0280), which may have been its own. */
 struct client_copy {
     uint32_t from; /* index of a client */
     uint32_t to;   /* index of a user */

@@ -63,7 +63,7 @@ static void on_copy(struct client *client, const struct xml_element *message)
     if (body == NULL || to == NULL || sscanf(to, "user%u@", &copy.to) != 1 ||
         sscanf(body, "%u-%u-%u", &copy.from, &copy.from_session, &copy.number) != 3 ||
         copy.from >= client->other_count || client->others[copy.from].user != client->user ||
-        copy.from == client->index) {
+        (copy.from == client->index && copy.from_session == client->sessions)) {
         watch_fail("client %u has a copy that is none", client->index);
         return;
     }
