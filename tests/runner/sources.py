@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from tests.lib import scenario
 from tests.runner.program import Case
 
 C_TEST = re.compile(
@@ -21,7 +22,8 @@ def c_cases(source: Path) -> list[Case]:
 
 
 def python_cases(source: Path) -> list[Case]:
-    """The unittest methods of a Python file; the goal is the first line of the docstring."""
+    """The unittest methods of a Python file; the goal is the first line of the docstring. A class
+    under @each_scenario has one for each scenario; the goal is its title."""
     cases = []
     for node in ast.parse(source.read_text()).body:
         if not isinstance(node, ast.ClassDef):
@@ -31,4 +33,8 @@ def python_cases(source: Path) -> list[Case]:
                     and item.name.startswith("test_")):
                 goal = (ast.get_docstring(item) or "").split("\n")[0]
                 cases.append(Case(f"{node.name}.{item.name}", goal))
+        if any(isinstance(mark, ast.Name) and mark.id == "each_scenario"
+               for mark in node.decorator_list):
+            cases += [Case(f"{node.name}.{scenario.method_name(path)}", scenario.title(path))
+                      for path in scenario.files()]
     return cases
