@@ -130,7 +130,7 @@ class Reader(unittest.TestCase):
 
     def test_listed(self) -> None:
         """Each scenario is listed as a test of each way, with its title."""
-        source = Path(__file__).resolve().parents[1] / "interop" / "test_scenarios.py"
+        source = Path(__file__).resolve().parents[1] / "interop" / "play_scenarios.py"
         cases = {case.name: case.goal for case in python_cases(source)}
         self.assertEqual({f"{way}.{method_name(path)}": title(path) for path in files()
                           for way in ("OneNode", "ThreeNodes", "NodeKilled")}, cases)

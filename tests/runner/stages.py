@@ -259,6 +259,8 @@ STAGES = [
           parallel=True),
     Stage("kill-tsan", "killed nodes under TSan", 360, _python("kill", "tsan", 600),
           ["build-tsan"]),
+    Stage("scenarios", "what XMPP documents say, word by word, also while nodes die", 300,
+          _python("interop", "gcc", 900, "play_*.py"), ["build-gcc"], full=True),
     Stage("interop-asan", "real clients, nodes under ASan and UBSan", 600,
           _python("interop", "asan", 900), ["build-asan"], full=True),
     Stage("interop-tsan", "real clients, nodes under TSan", 900,
