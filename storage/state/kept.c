@@ -79,7 +79,7 @@ static void put_item(struct apply *a, const char *user, Pb__Kept *item)
     row_put(a->state, TABLE_KEPT, key_kept(user, item), &row);
 }
 
-/* More than there may be can stand here by no way, so what makes it less is always taken. */
+/* No more than this ever stands here, so what makes it less is always taken. */
 static bool is_too_much(const Pb__KeptTotalRow *total)
 {
     return total->count > STATE_KEPT_MAX || total->bytes > STATE_KEPT_BYTES_MAX;

@@ -9,10 +9,15 @@
 
 #define ATTRIBUTE_BYTES_MAX 256
 
+static bool is_long(const char *text)
+{
+    return strlen(text) > ATTRIBUTE_BYTES_MAX;
+}
+
 /* An attribute that a client chose; one that no client needs is not answered. */
 static char *short_text(char *text)
 {
-    return strlen(text) <= ATTRIBUTE_BYTES_MAX ? text : (char *)"";
+    return is_long(text) ? (char *)"" : text;
 }
 
 static bool is_large(const Pb__Stanza *stanza)
@@ -28,8 +33,17 @@ static bool is_small_presence(const Pb__Stanza *stanza)
     return stanza->to[0] == '\0' || stanza_type_in(stanza->type, types, ARRAY_COUNT(types));
 }
 
-/* The stanza to bounce in *out, when the command is one. A roster set is answered as the IQ that it
- * came as; no type but "error" and "result" changes the answer. */
+/* What a client sets of its own account. The answer has its id and language; no type but "error"
+ * and "result" changes it. */
+static bool bounced_set(char *id, const char *lang, bool is_content, Pb__Stanza *out)
+{
+    out->kind = PB__STANZA__KIND__IQ;
+    out->type = (char *)"set";
+    out->id = short_text(id);
+    return is_content || is_long(id) || is_long(lang);
+}
+
+/* The stanza to bounce in *out, when the command is one. */
 static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__Stanza *out)
 {
     const Pb__Stanza *stanza = NULL;
@@ -50,16 +64,14 @@ static bool bounced_stanza(const Pb__Command *command, Pb__From **from_out, Pb__
         break;
     case PB__COMMAND__BODY_ROSTER_SET:
         *from_out = command->roster_set->from;
-        out->kind = PB__STANZA__KIND__IQ;
-        out->type = (char *)"set";
-        out->id = short_text(command->roster_set->iq_id);
-        return !command->roster_set->remove || out->id != command->roster_set->iq_id;
+        return bounced_set(command->roster_set->iq_id, command->roster_set->iq_lang,
+                           !command->roster_set->remove, out);
     case PB__COMMAND__BODY_KEEP: /* what takes away may come when there is room */
         *from_out = command->keep->from;
-        out->kind = PB__STANZA__KIND__IQ;
-        out->type = (char *)"set";
-        out->id = short_text(command->keep->iq_id);
-        return true;
+        return bounced_set(command->keep->iq_id, command->keep->iq_lang, true, out);
+    case PB__COMMAND__BODY_COPIES_SET:
+        *from_out = command->copies_set->from;
+        return bounced_set(command->copies_set->iq_id, command->copies_set->iq_lang, false, out);
     case PB__COMMAND__BODY_ASK: /* it stands in the list until it is answered */
         *from_out = command->ask->from;
         stanza = command->ask->request;

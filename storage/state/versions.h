@@ -9,9 +9,8 @@
 #include <stdint.h>
 
 /* The newest version that this program understands. 1: AlarmSet, ClusterSet, NodeStop, NodeHealth,
- * NodeVotes. 2: UserLoad, and a full list ends its session. 3: Keep, Kept of
- * UserLoad, copies of messages. A build with NEXT_VERSION is the program after this one (next.h).
- */
+ * NodeVotes. 2: UserLoad, and a full list ends its session. 3: Keep, Kept of UserLoad, copies of
+ * messages. A build with NEXT_VERSION is the program after this one (next.h). */
 #ifdef NEXT_VERSION
 #define STATE_LOG_VERSION 4
 #else

@@ -69,6 +69,7 @@ static void test_what_makes_room_passes(void **state)
         "presence from=1:1 stanza.kind=PRESENCE stanza.type=unavailable stanza.to=bob@x",
         "presence from=1:1 stanza.kind=PRESENCE stanza.type=unsubscribe stanza.to=bob@x",
         "roster_set from=1:1 contact=bob@x remove=1",
+        "copies_set from=1:1 iq_id=i iq_lang=de enable=1",
     };
     (void)state;
 
@@ -144,6 +145,12 @@ static void test_nothing_large_passes(void **state)
         ("presence from=1:1:5:1 stanza.kind=PRESENCE stanza.type=unsubscribed stanza.to=bob@x "
          "stanza.inner="),
         "roster_set from=1:1:5:1 contact=bob@x remove=1 iq_id=",
+        "roster_set from=1:1:5:1 contact=bob@x remove=1 iq_lang=",
+        "copies_set from=1:1:5:1 enable=1 iq_id=",
+        "copies_set from=1:1:5:1 enable=1 iq_lang=",
+        "keep from=1:1:5:1 iq_id=",
+        "keep from=1:1:5:1 iq_lang=",
+        "keep from=1:1:5:1 items.0.ns=n items.0.name=e items.0.element=",
     };
     static char blob[255 * 1024];
     (void)state;

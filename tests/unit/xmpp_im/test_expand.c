@@ -373,17 +373,15 @@ static void hash_answer(char *answer, struct buf *ver)
 
 /* Goal: the hash that the stream features name is that of what the server answers, asked with the
  * node of the hash or without; another node does not exist. */
-static void test_caps(void **state)
+static void expect_caps(struct scene *scene, uint32_t log_version)
 {
-    struct scene *scene = *state;
     struct buf ver = BUF_EMPTY;
     struct buf told = BUF_EMPTY;
     struct buf line = BUF_EMPTY;
 
-    (void)world_bind(&scene->world, "alice", "a");
     (void)scene_see(scene, DISCO "/>");
     hash_answer((char *)(uintptr_t)buf_text(&scene->text), &ver);
-    features_append_ver(0, NULL, &told);
+    features_append_ver(log_version, NULL, &told);
     assert_string_equal(buf_text(&told), buf_text(&ver));
 
     buf_printf(&line, DISCO "\tnode=\"" FEATURES_NODE "#%s\"/>", buf_text(&ver));
@@ -397,6 +395,17 @@ static void test_caps(void **state)
     buf_deinit(&line);
     buf_deinit(&told);
     buf_deinit(&ver);
+}
+
+/* Method: in the first written version, and in the newest, which announces all. */
+static void test_caps(void **state)
+{
+    struct scene *scene = *state;
+
+    (void)world_bind(&scene->world, "alice", "a");
+    expect_caps(scene, 0);
+    (void)world_runf(&scene->world, "0 cluster_set log_version=%d", STATE_LOG_VERSION);
+    expect_caps(scene, STATE_LOG_VERSION);
 }
 
 int main(void)
